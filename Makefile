@@ -1,0 +1,26 @@
+# Argos' commands. PYTHON chooses the interpreter: make test PYTHON=python3.13
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test check bench lock
+help:  ## list these targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
+
+run: $(BIN)/installed  ## both services, migrated and seeded, on ports 3001 and 3002
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/run
+
+test: $(BIN)/installed  ## every test; also on PostgreSQL where TEST_DATABASE_URL is set
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/test
+
+check: $(BIN)/installed  ## formatting, lint, types, migrations, documents, containers
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/check
+
+bench: $(BIN)/installed  ## Argos against the plain assembly of its packages, and the ceiling (needs wrk)
+	@PATH="$(abspath $(BIN)):$$PATH" python -m bench.run
+
+lock: $(BIN)/installed  ## resolve requirements/*.in again, with hashes
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/lock
+
+$(BIN)/installed: requirements/dev.txt
+	@scripts/install "$(PYTHON)" "$(VENV)"

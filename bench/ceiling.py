@@ -1,0 +1,14 @@
+"""A bare WSGI function: what gunicorn can do at the most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+BODY = b'{"id":1,"name":"Quantum Laptop"}'
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Answer what GET /products/1 answers."""
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))])
+    return [BODY]

@@ -1,0 +1,56 @@
+"""What each kind of database can do for backups; `engine` returns that of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from django.apps import apps
+from django.db import connection
+
+from ops import defaults
+from ops.backups.files import Look
+from ops.backups.manifest import Table
+
+MIGRATIONS = "SELECT app, name FROM django_migrations ORDER BY app, name"
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One moment of a database: what its tables held, and its bytes."""
+
+    server: str
+    migrations: list[tuple[str, str]]
+    tables: dict[str, Table]
+    chunks: Iterator[bytes]
+
+
+class Engine(Protocol):
+    """The functions that ops.backups.sqlite and ops.backups.postgresql have in common."""
+
+    def check_tools(self) -> None: ...
+
+    def dump(self, folder: Path, look: Look) -> AbstractContextManager[Dump]: ...
+
+    def load(self, chunks: Iterable[bytes], folder: Path, look: Look) -> None: ...
+
+    def try_out(self, chunks: Iterable[bytes], folder: Path, look: Look) -> dict[str, Table]: ...
+
+    def row_counts(self) -> dict[str, int]: ...
+
+
+def engine() -> Engine:
+    """Return the engine of the service's database."""
+    from ops.backups import postgresql, sqlite  # noqa: PLC0415 - which both import this module
+
+    return postgresql if connection.vendor == "postgresql" else sqlite
+
+
+def state(migrations: Iterable[tuple[str, str]]) -> str:
+    """Return the last migration of each of the service's own apps, such as orders.0001."""
+    own = {app.label for app in apps.get_app_configs() if app.name not in defaults.INSTALLED_APPS}
+    last = {app: name.split("_")[0] for app, name in sorted(migrations) if app in own}
+    return "+".join(f"{app}.{number}" for app, number in last.items()) or "none"

@@ -1,0 +1,81 @@
+"""What a backup says of itself; its seal tells whether one letter of it was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import CommandError
+
+FORMAT = 1  # a reader refuses one that it does not know
+WHEN = "%Y%m%dT%H%M%SZ"
+FILE_NAME = re.compile(r"[a-z0-9-]+_[A-Za-z0-9._+-]+_[\w.+]+_\d{8}T\d{6}Z\.backup", re.ASCII)
+
+
+class Refused(CommandError):
+    """Say in one sentence why a backup is not made, not restored or no backup."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table held: its rows, and a digest of them."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Describe a dump: whose, when, of what schema, and what its bytes must be."""
+
+    service: str
+    version: str
+    created: str  # ISO 8601, UTC, whole seconds
+    vendor: str
+    server: str
+    state: str  # the last migration of each of the service's own apps, such as orders.0001
+    migrations: tuple[str, ...]
+    tables: Mapping[str, Table]
+    size: int = 10**15 - 1  # bytes of the dump; until it is written, the widest
+    sha256: str = "0" * 64
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromisoformat(self.created).astimezone(UTC)
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.service}_{self.version}_{self.state}_{self.moment.strftime(WHEN)}.backup"
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables.values())
+
+    def to_json(self) -> bytes:
+        """Return the manifest with its seal, the same bytes for the same manifest."""
+        content = {"format": FORMAT, **asdict(self)}
+        return _render(content | {"seal": _seal(content)})
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Manifest:
+        """Return the manifest; raise ValueError for anything that is not one, seal and all."""
+        content: Any = json.loads(text)
+        if not isinstance(content, dict) or content.pop("seal", None) != _seal(content):
+            raise ValueError("its manifest does not fit its seal")
+        if content.pop("format") != FORMAT:
+            raise ValueError("its format is not one that this release knows")
+        tables = {name: Table(**table) for name, table in content.pop("tables").items()}
+        return cls(migrations=tuple(content.pop("migrations")), tables=tables, **content)
+
+
+def _render(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=1).encode()
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_render(content)).hexdigest()

@@ -1,0 +1,25 @@
+"""Serializer fields that take exactly what the contract says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """Accept a JSON integer only: Django REST framework's own takes `"1"`, `1.0` and `"1_000"` too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return data
+
+
+class StrictCharField(serializers.CharField):
+    """Accept a JSON string only: Django REST framework's own takes numbers too, and stores `0` as `"0"`."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is not str:
+            self.fail("invalid")
+        return super().to_internal_value(data)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from ops.backing_services import ANSWERS, backing_services, verdicts
+from ops.checks import django_findings
+from ops.commands import USAGE, OpsCommand, Result
+from ops.config import ConfigurationError, ServiceConfig
+from ops.config_report import OK, Variable, describe
+from ops.environment import likely_typos
+
+CONNECT_DEADLINE = 5.0  # seconds for all backing services together, which are tried at once
+
+
+class Command(OpsCommand):
+    help = (
+        "Print every variable with its value (secrets masked), where it came from, and what is wrong with it,\n"
+        "all faults at once. Works on a faulty environment, as doctor does; every other command refuses to start."
+    )
+    examples = (
+        "  manage.py check_config\n"
+        "  manage.py check_config --connect          is everything there that the service needs?\n"
+        "  manage.py check_config --deploy --json    before a release, in a pipeline\n\n"
+        "A faulty variable ends with 2; a backing service that does not answer, or a deployment check, with 1.\n"
+        "Likely typos are named and change no exit code: the environment holds other programs' variables too."
+    )
+
+    def __init__(self, config_class: type[ServiceConfig] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config_class = config_class or type(settings.CONFIG)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--connect",
+            action="store_true",
+            help=f"also try the backing services, all at once, within {CONNECT_DEADLINE:g} s",
+        )
+        parser.add_argument("--deploy", action="store_true", help="also run Django's checks, those for deployment too")
+
+    def perform(self, *, as_json: bool, connect: bool, deploy: bool, **options: Any) -> Result:
+        reading = self.config_class.read()
+        variables = describe(self.config_class, reading)
+        typos = likely_typos(self.config_class.variables(), os.environ)
+        result = Result("", details={"variables": [vars(variable) for variable in variables], "typos": typos})
+        if not as_json:
+            self._write_table(variables)
+        if reading.config is None:
+            result.sentence = str(ConfigurationError(self.config_class.service, reading.faults))
+            result.problems = [f"{name}: {fault}" for name, fault in sorted(reading.faults.items())]
+            result.code = USAGE
+            if connect or deploy:
+                result.sentence += "\nNothing else was tried: --connect and --deploy need a sound environment."
+        else:
+            if connect:
+                asks = backing_services(reading.config, deadline=CONNECT_DEADLINE)
+                self._add(result, "connections", verdicts(asks, deadline=CONNECT_DEADLINE), as_json)
+            if deploy:
+                self._add(result, "checks", _deployment_checks(), as_json)
+            result.sentence = _sentence(self.config_class.service, variables, result.problems)
+        if not as_json:
+            for name, meant in typos.items():
+                self.stderr.write(f"{name} is no variable of {self.config_class.service}: did you mean {meant}?")
+        result.counts = {"variables": len(variables), "faults": len(reading.faults), "typos": len(typos)}
+        return result
+
+    def _write_table(self, variables: list[Variable]) -> None:
+        widths = [max(len(getattr(variable, part)) for variable in variables) for part in ("name", "value", "origin")]
+        for variable in variables:
+            cells = zip((variable.name, variable.value, variable.origin), widths, strict=True)
+            self.stdout.write("  ".join(f"{text:{width}}" for text, width in cells) + f"  {variable.verdict}")
+
+    def _add(self, result: Result, section: str, found: dict[str, str], as_json: bool) -> None:
+        result.details[section] = found
+        result.problems += [f"{name}: {verdict}" for name, verdict in found.items() if verdict not in (ANSWERS, OK)]
+        if not as_json:
+            self.stdout.write(f"\n{section}:")
+            for name, verdict in found.items():
+                self.stdout.write(f"  {name}: {verdict}")
+
+
+def _sentence(service: str, variables: list[Variable], problems: list[str]) -> str:
+    if problems:
+        count = "is 1 problem" if len(problems) == 1 else f"are {len(problems)} problems"
+        return f"{service}: the environment is sound, but there {count}:\n" + "\n".join(f"  {p}" for p in problems)
+    given = sum(variable.origin != "default" for variable in variables)
+    return f"The environment of {service} is sound: {len(variables)} variables, {given} of them given."
+
+
+def _deployment_checks() -> dict[str, str]:
+    """Map the id of each check that found something to what it found."""
+    found: dict[str, str] = {}
+    for name, _, text in django_findings(deploy=True):
+        found[name] = f"{found[name]}; {text}" if name in found else text
+    return found or {"all": OK}

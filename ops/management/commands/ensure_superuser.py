@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import sys
+from getpass import getpass
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from ops.commands import USAGE, OpsCommand, Result
+from ops.environment import EnvironmentSource
+from ops.superuser import ensure_superuser
+
+LONGEST_PASSWORD = 4096  # characters; more is a wrong file
+
+
+class _Environment(BaseSettings):
+    """What the options fall back on; each variable X also as X_FILE."""
+
+    superuser_name: str | None = None
+    superuser_email: str | None = None
+    superuser_password: SecretStr | None = None
+
+
+class Command(OpsCommand):
+    help = (
+        "Create a superuser, or give an existing user that password, that address and all rights.\n"
+        "A second run changes nothing. The password is never an argument, which every user of the machine could see."
+    )
+    examples = (
+        "  manage.py ensure_superuser --username ada --email ada@shop.example --password-file /run/secrets/ada\n"
+        "  pass show shop/ada | manage.py ensure_superuser --username ada --password-file -\n"
+        "  SUPERUSER_NAME=ada SUPERUSER_PASSWORD_FILE=/run/secrets/ada manage.py ensure_superuser\n\n"
+        "Without an option the environment counts: SUPERUSER_NAME, SUPERUSER_EMAIL, SUPERUSER_PASSWORD, or with _FILE\n"
+        "behind it the file that holds it. A name, an address or a password that is refused ends with 2."
+    )
+    changes = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--username", metavar="NAME", help="whom to create or change")
+        parser.add_argument(
+            "--email", metavar="ADDRESS", help="the address; without one an existing user keeps its own"
+        )
+        parser.add_argument("--password-file", metavar="PATH", help="holds the password; - is standard input")
+
+    def perform(
+        self, *, username: str | None, email: str | None, password_file: str | None, dry_run: bool, **options: Any
+    ) -> Result:
+        source = EnvironmentSource(_Environment)
+        given = source()
+        username = username or given.get("superuser_name")
+        email = email or given.get("superuser_email")
+        if username is None:
+            raise CommandError("Whom? Give --username or SUPERUSER_NAME.", returncode=USAGE)
+        if password_file is not None:
+            source.faults.pop("SUPERUSER_PASSWORD", None)  # which is not asked for
+        for name, fault in source.faults.items():
+            raise CommandError(f"{name} {fault}.", returncode=USAGE)
+        password = given.get("superuser_password") if password_file is None else _read(password_file)
+        if not password:
+            raise CommandError("No password: give --password-file or SUPERUSER_PASSWORD_FILE.", returncode=USAGE)
+        try:
+            ensured = ensure_superuser(username=username, email=email, password=password, dry_run=dry_run)
+        except ValidationError as refusal:
+            raise CommandError(f"{username!r} is refused: {_sentence(refusal)}", returncode=USAGE) from None
+        outcome = "created" if ensured.created else "updated" if ensured.changed else "unchanged"
+        counts = {name: int(name == outcome) for name in ("created", "updated", "unchanged")}
+        what = f": {', '.join(ensured.changed)}" if ensured.changed else ""
+        end = " Nothing was changed." if dry_run else ""
+        sentence = f"Superuser {username} {'would be ' if dry_run else ''}{outcome}{what}.{end}"
+        return Result(sentence, counts, details={"dryRun": dry_run, "changed": list(ensured.changed)})
+
+
+def _read(path: str) -> str:
+    """Return the password in the file; a terminal does not show what is typed."""
+    try:
+        if path == "-":
+            text = getpass(stream=sys.stderr) if sys.stdin.isatty() else sys.stdin.read(LONGEST_PASSWORD + 1)
+        else:
+            with Path(path).open(encoding="utf-8") as file:
+                text = file.read(LONGEST_PASSWORD + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        fault = getattr(error, "strerror", None) or "is not UTF-8"
+        raise CommandError(f"--password-file {path} cannot be read: {fault}.", returncode=USAGE) from None
+    if len(text) > LONGEST_PASSWORD:
+        raise CommandError(f"--password-file {path} is too long to be a password.", returncode=USAGE)
+    return text.rstrip("\r\n")
+
+
+def _sentence(refusal: ValidationError) -> str:
+    if hasattr(refusal, "error_dict"):
+        return " ".join(f"{name}: {' '.join(texts)}" for name, texts in refusal.message_dict.items())
+    return " ".join(refusal.messages)

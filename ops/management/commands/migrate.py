@@ -1,0 +1,95 @@
+"""Django's own migrate, safe to start on every replica at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.core.management.commands import migrate
+from django.db import OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
+
+from ops.commands import FAILED, OpsCommand, Result
+from ops.exclusive import exclusive
+
+
+class Command(OpsCommand, migrate.Command):
+    help = (
+        "Apply or unapply migrations, as Django does. One run at a time: another one waits for it, then applies what\n"
+        "is left."
+    )
+    examples = (
+        "  manage.py migrate\n"
+        "  manage.py migrate --plan                 what would be applied\n"
+        "  manage.py migrate orders 0001            back to that migration\n\n"
+        "3 when another run is still at it after --wait. After a lock time-out, run it again."
+    )
+    requires_system_checks = migrate.Command.requires_system_checks
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=300.0,
+            metavar="SECONDS",
+            help="for another run to finish, then exit 3 (default: %(default)g)",
+        )
+        parser.add_argument(
+            "--lock-timeout",
+            type=float,
+            default=5.0,
+            metavar="SECONDS",
+            help="that a statement may wait for a table, as others wait behind it (PostgreSQL; default: %(default)g)",
+        )
+
+    def perform(self, *args: Any, as_json: bool, wait: float, lock_timeout: float, **options: Any) -> Result:
+        if as_json:
+            options["verbosity"] = 0
+        if options["plan"] or options["check_unapplied"]:  # which change nothing
+            migrate.Command.handle(self, *args, **options)
+            return Result("Nothing was changed.")
+        connection = connections[options["database"]]
+        if connection.vendor == "sqlite":
+            Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with exclusive("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
+                before = _applied(connection)
+                migrate.Command.handle(self, *args, **options)
+                after = _applied(connection)
+        except OperationalError as error:
+            if "lock timeout" not in str(error):
+                raise
+            raise CommandError(
+                f"Another transaction held a table for more than {lock_timeout:g} s; this migration was rolled back, "
+                "those before it stay. Run migrate again.",
+                returncode=FAILED,
+            ) from error
+        counts = {"applied": len(after - before), "unapplied": len(before - after)}
+        return Result(f"Migrated: {counts['applied']} applied, {counts['unapplied']} unapplied.", counts)
+
+
+def _applied(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
+    return set(MigrationRecorder(connection).applied_migrations())
+
+
+@contextmanager
+def _bounds(connection: BaseDatabaseWrapper, lock_timeout: float) -> Iterator[None]:
+    """Let a statement take its time but not wait for a table: whoever comes after it waits behind it (PostgreSQL)."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(round(lock_timeout * 1000))])
+        cursor.execute("SET statement_timeout = 0")
+    try:
+        yield
+    finally:
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+                cursor.execute("RESET statement_timeout")

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+
+from ops.backups.retention import LABELS, Plan, plan
+from ops.commands import OpsCommand, Result
+
+
+class Command(OpsCommand):
+    help = (
+        "Delete the service's old backups of a folder but the newest of each of the last days, weeks and months.\n"
+        "Days, weeks (ISO) and months are UTC's, and only those count that have a backup. The newest is always kept."
+    )
+    examples = (
+        "  manage.py prune_backups /backups --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
+        "  manage.py prune_backups /backups --keep-daily 7 --yes\n\n"
+        "Only a file whose name and manifest both say that `backup` of this service made it is ever deleted. One that\n"
+        "is damaged or renamed is left alone, named, and takes no other's place."
+    )
+    changes = True
+    destroys = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", metavar="FOLDER", type=Path)
+        for rule, period in zip(LABELS, ("days", "weeks", "months"), strict=True):
+            parser.add_argument(
+                f"--keep-{rule}",
+                type=_count,
+                default=0,
+                metavar="N",
+                help=f"keep the newest of each of the last N {period} (default: 0)",
+            )
+
+    def perform(self, *, folder: Path, dry_run: bool, yes: bool, as_json: bool, **options: Any) -> Result:
+        keep = {rule: options[f"keep_{rule}"] for rule in LABELS}
+        service = settings.CONFIG.service
+        if not any(keep.values()):
+            raise CommandError("Say what to keep: --keep-daily, --keep-weekly or --keep-monthly.", returncode=2)
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is no folder.", returncode=2)
+        chosen = plan(folder=folder, service=service, keep=keep)
+        if not as_json:
+            self._explain(chosen, dry_run=dry_run)
+        done = list(chosen.doomed) if dry_run else self._delete(chosen, service, yes=yes)
+        stopped = len(done) < len(chosen.doomed)
+        noun = "backup" if len(done) == 1 else "backups"
+        return Result(
+            f"{'Would delete' if dry_run else 'Deleted'} {len(done)} {noun} of {service}, {len(chosen.kept)} kept"
+            f"{'; stopped by a signal' if stopped else ''}.{' Nothing was changed.' if dry_run else ''}",
+            {"deleted": len(done), "kept": len(chosen.kept), "left": len(chosen.left)},
+            ["stopped by a signal"] if stopped else [],
+            {
+                "dryRun": dry_run,
+                "kept": {path.name: why for path, why in chosen.kept.items()},
+                "deleted": [path.name for path in done],
+                "leftAlone": {path.name: reason for path, reason in chosen.left.items()},
+            },
+        )
+
+    def _explain(self, chosen: Plan, *, dry_run: bool) -> None:
+        for path, reason in chosen.left.items():
+            self.stderr.write(f"left    {path.name}  {reason}", lambda text: text)
+        if dry_run:
+            for path, why in chosen.kept.items():
+                self.stdout.write(f"keep    {path.name}  {', '.join(why)}")
+            for path in chosen.doomed:
+                self.stdout.write(f"delete  {path.name}")
+
+    def _delete(self, chosen: Plan, service: str, *, yes: bool) -> list[Path]:
+        if chosen.doomed:
+            total = len(chosen.doomed) + len(chosen.kept)
+            self.confirm(f"This deletes {len(chosen.doomed)} of the {total} backups of {service}.", yes=yes)
+        deleted = []
+        for path in chosen.doomed:
+            if self.stopping:
+                break
+            path.unlink(missing_ok=True)  # another run may have been faster
+            deleted.append(path)
+        return deleted
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ArgumentTypeError("must be 0 or more")
+    return value

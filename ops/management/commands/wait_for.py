@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import math
+import time
+from argparse import ArgumentTypeError
+from functools import partial
+from typing import Any
+
+import stamina
+from django.core.management.base import CommandError, CommandParser
+
+from ops.backing_services import ANSWERS, Ask, ask_database, ask_url, verdicts
+from ops.commands import OpsCommand, Result, Stopped
+from ops.config import http_url
+from ops.config_report import masked
+
+TRY_TIMEOUT = 2.0  # seconds
+LONGEST_PAUSE = 1.0  # seconds between two tries
+
+
+class NotYet(Exception):
+    """Carry what was answered instead."""
+
+
+class Command(OpsCommand):
+    help = "Wait until the database and the named URLs answer; a URL answers with a status below 400."
+    examples = (
+        "  manage.py wait_for                                      the database\n"
+        "  manage.py wait_for http://products:3001/readyz          another service\n"
+        "  manage.py wait_for --database http://products:3001/readyz --timeout 60\n\n"
+        "A time-out ends with 1, a malformed URL with 2."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("urls", nargs="*", metavar="URL", help="an http:// or https:// URL")
+        parser.add_argument(
+            "--database", action="store_true", help="the service's database; the default where no URL is named"
+        )
+        parser.add_argument(
+            "--timeout",
+            type=_seconds,
+            default=30.0,
+            metavar="SECONDS",
+            help="for everything together (default: %(default)g)",
+        )
+
+    def perform(self, *, urls: list[str], database: bool, timeout: float, as_json: bool, **options: Any) -> Result:
+        things: dict[str, Ask] = {"database": ask_database} if database or not urls else {}
+        for url in urls:
+            try:
+                http_url(url)
+            except ValueError as error:
+                raise CommandError(f"The URL {masked(url)!r} {error}.", returncode=2) from None
+            things[url] = partial(ask_url, url, timeout=TRY_TIMEOUT)
+        stamina.instrumentation.set_on_retry_hooks([])  # a line a try would drown the answer
+        started = time.monotonic()
+        for name, ask in things.items():
+            if not as_json:
+                self.stderr.write(f"Waiting for {name} ...", lambda text: text)
+            self._wait(name, ask, deadline=started + timeout, timeout=timeout)
+        names = ", ".join(things)
+        return Result(f"Ready: {names}.", {"things": len(things)}, details={"ready": list(things)})
+
+    def _wait(self, name: str, ask: Ask, *, deadline: float, timeout: float) -> None:
+        left = max(deadline - time.monotonic(), 0.001)
+        try:
+            for attempt in stamina.retry_context(
+                on=NotYet, attempts=None, timeout=left, wait_initial=0.1, wait_max=LONGEST_PAUSE
+            ):
+                with attempt:
+                    if self.stopping:
+                        raise Stopped
+                    limit = max(min(TRY_TIMEOUT, deadline - time.monotonic()), 0.1)
+                    verdict = verdicts({name: ask}, deadline=limit)[name]
+                    if verdict != ANSWERS:
+                        raise NotYet(verdict)
+        except NotYet as last:
+            raise CommandError(f"{name} was not ready within {timeout:g} s: {last}.") from None
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 0:
+        raise ArgumentTypeError("must be 0 or more")
+    return value

@@ -1,0 +1,17 @@
+"""`?search=` of lists."""
+
+from __future__ import annotations
+
+from rest_framework import filters
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+
+class SearchFilter(filters.SearchFilter):
+    """Search like Django REST framework's own filter; name the parameter when it refuses it."""
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        try:
+            return super().get_search_terms(request)
+        except ValidationError as error:
+            raise ValidationError({self.search_param: error.detail}) from None

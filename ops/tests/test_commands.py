@@ -1,0 +1,176 @@
+"""What every operations command does the same way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+from django.db import OperationalError
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+from structlog.testing import capture_logs
+
+from ops import defaults, tracing
+from ops.commands import LOCKED, OpsCommand, Result, Stopped
+from ops.tests.run_command import run
+from ops.tests.settings import PlainConfig
+
+
+class Count(OpsCommand):
+    """Count, or fail as the test says."""
+
+    help = "Count."
+    examples = "  manage.py count"
+
+    def __init__(self, result: Result | None = None, error: Exception | None = None, signals: int = 0) -> None:
+        super().__init__()
+        self.result = result or Result("Counted 2 things.", {"things": 2}, details={"first": 1})
+        self.error = error
+        self.signals = signals
+
+    def perform(self, **options: Any) -> Result:
+        for _ in range(self.signals):
+            os.kill(os.getpid(), signal.SIGTERM)
+        if self.stopping:
+            raise Stopped
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+def test_it_closes_with_one_sentence_on_standard_output() -> None:
+    assert run(Count()) == (0, "Counted 2 things.\n", "")
+
+
+def test_with_json_it_prints_one_object_and_no_sentence() -> None:
+    code, output, errors = run(Count(), "--json")
+
+    document = json.loads(output)
+    assert (code, errors) == (0, "")
+    assert document["command"] == "test_commands"
+    assert document["version"] == "dev"
+    assert document["outcome"] == "done"
+    assert document["counts"] == {"things": 2}
+    assert document["problems"] == []
+    assert document["first"] == 1
+    assert document["started"].endswith("Z")
+    assert document["durationSeconds"] >= 0
+
+
+def test_problems_end_with_1_and_are_told_on_standard_error() -> None:
+    assert run(Count(Result("Two are broken.", problems=["a", "b"]))) == (1, "", "Two are broken.\n")
+
+
+def test_an_error_ends_with_its_own_code() -> None:
+    code, output, _ = run(Count(error=CommandError("Another run holds the lock.", returncode=LOCKED)), "--json")
+
+    document = json.loads(output)
+    assert code == 3
+    assert document["outcome"] == "locked"
+    assert document["problems"] == ["Another run holds the lock."]
+
+
+def test_a_failing_database_is_one_sentence_and_no_traceback() -> None:
+    code, _, errors = run(Count(error=OperationalError("no such table:\n products_product")))
+
+    assert code == 1
+    assert errors == "The database refused: no such table: products_product (Has `manage.py migrate` run?)\n"
+
+
+def test_an_error_nobody_foresaw_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(Count(error=ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "status"),
+    [
+        (None, "done", StatusCode.UNSET),
+        (CommandError("It is locked.", returncode=LOCKED), "locked", StatusCode.ERROR),
+        (ZeroDivisionError(), "failed", StatusCode.ERROR),
+    ],
+)
+def test_a_run_is_one_span_with_its_outcome_in_it(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, outcome: str, status: StatusCode
+) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr(tracing, "tracer", provider.get_tracer("argos"))
+
+    with suppress(ZeroDivisionError):
+        run(Count(error=error))
+
+    (span,) = spans.get_finished_spans()
+    assert (span.name, span.status.status_code) == ("manage.py test_commands", status)
+    assert span.attributes == {"argos.command.outcome": outcome}
+
+
+def test_a_run_is_one_log_line_with_its_counts() -> None:
+    with capture_logs() as logs:
+        run(Count())
+
+    assert logs[0].pop("duration_s") >= 0
+    assert logs == [
+        {"event": "command.finished", "log_level": "info", "command": "test_commands", "outcome": "done", "things": 2}
+    ]
+
+
+def test_a_first_signal_lets_it_stop_by_itself() -> None:
+    code, _, errors = run(Count(signals=1))
+
+    assert code == 1
+    assert errors == "Stopped by a signal; nothing was changed.\n"
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    code, output, errors = run(Count(signals=2))
+
+    assert (code, output, errors) == (128 + signal.SIGTERM, "", "")
+
+
+def test_it_puts_the_signal_handlers_back() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+    run(Count())
+
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_its_help_shows_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    Count().print_help("manage.py", "count")
+
+    text = capsys.readouterr().out
+    assert "examples:\n  manage.py count\n" in text
+    assert "exit codes: 0 done, 1 failed or problems found, 2 wrong usage" in text
+    assert "--json" in text
+
+
+def test_a_command_is_free_of_a_web_requests_bounds_but_for_locks() -> None:
+    reading = PlainConfig.read({"DATABASE_URL": "postgres://me@db/shop"})
+    assert reading.config is not None
+    databases = defaults.databases(reading.config)
+
+    defaults.lift_request_bounds(databases)
+
+    options = databases["default"]["OPTIONS"]
+    assert "pool" not in options
+    assert "statement_timeout=0" in options["options"]
+    assert "lock_timeout=20000" in options["options"]
+
+
+def test_on_sqlite_a_command_waits_for_another_writer_as_a_request_does() -> None:
+    reading = PlainConfig.read({"DATABASE_URL": "sqlite:////tmp/shop.sqlite3"})
+    assert reading.config is not None
+    databases = defaults.databases(reading.config)
+
+    defaults.lift_request_bounds(databases)
+
+    assert databases == defaults.databases(reading.config)

@@ -1,0 +1,217 @@
+"""One call ends by its deadline, whatever the resolver, the addresses, TLS or the peer do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+
+from ops.circuit_breaker import CircuitBreaker, RetryBudget
+from ops.http_client import HttpClient, PeerUnavailable, Policy
+from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
+
+SLACK = 0.3  # seconds; the machine may be busy
+
+
+def make_client(*, try_timeout: float = 1.0, deadline: float = 2.5, connect_timeout: float = 0.3) -> HttpClient:
+    policy = Policy(
+        connect_timeout=timedelta(seconds=connect_timeout),
+        try_timeout=timedelta(seconds=try_timeout),
+        deadline=timedelta(seconds=deadline),
+        max_tries=2,
+    )
+    breaker = CircuitBreaker(
+        "test-peer",
+        failure_ratio=0.5,
+        min_calls=1000,
+        window=timedelta(seconds=10),
+        open_for=timedelta(seconds=5),
+    )
+    return HttpClient("test-peer", policy, breaker, RetryBudget(0.1))
+
+
+def read(status: int, body: bytes) -> tuple[int, bytes]:
+    return status, body
+
+
+def seconds_to_fail(client: HttpClient, url: str, outcome: str) -> float:
+    """Call, expect PeerUnavailable with this outcome, and return how long it took."""
+    started = time.monotonic()
+    with pytest.raises(PeerUnavailable) as failure:
+        client.get(url, read)
+    assert failure.value.outcome == outcome
+    return time.monotonic() - started
+
+
+def stall(peer: RawPeer, sock: socket.socket) -> None:
+    peer.stopped.wait()
+
+
+def drip(peer: RawPeer, sock: socket.socket) -> None:
+    peer.read_request(sock)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+    while not peer.stopped.wait(0.05):
+        sock.sendall(b" ")
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that lets every name resolve to the given addresses."""
+
+    def resolve_to(*found: tuple[socket.AddressFamily, Any]) -> None:
+        entries = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in found]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: entries)
+
+    return resolve_to
+
+
+@pytest.fixture
+def black_hole() -> Any:
+    """Yield an address whose queue of connections is full."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for sock in (first, second):
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        yield socket.AF_INET, listener.getsockname()
+
+
+def test_the_next_address_is_tried_when_one_refuses_or_does_not_answer(
+    addresses: Callable[..., None], black_hole: tuple[socket.AddressFamily, Any]
+) -> None:
+    with raw_peer(RawPeer.answer_forever) as peer:
+        port = peer.address[1]
+        # 127.0.0.1 alone is listened on, so ::1 refuses; without IPv6 there is not even a socket for it.
+        addresses((socket.AF_INET6, ("::1", port, 0, 0)), black_hole, (socket.AF_INET, peer.address))
+
+        assert make_client().get(peer.url(host="localhost"), read) == (200, b"OK")
+
+
+def test_ten_addresses_that_do_not_answer_take_no_longer_than_one_try(
+    addresses: Callable[..., None], black_hole: tuple[socket.AddressFamily, Any]
+) -> None:
+    addresses(*[black_hole] * 10)
+    client = make_client(connect_timeout=0.2, try_timeout=0.4, deadline=0.9)
+
+    assert seconds_to_fail(client, "http://products/", "timeout") < 0.9 + SLACK
+
+
+def test_a_name_without_an_address_is_a_connection_error(addresses: Callable[..., None]) -> None:
+    addresses()
+
+    seconds_to_fail(make_client(), "http://products/", "connection_error")
+
+
+def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
+        answered.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    client = make_client(try_timeout=0.2, deadline=0.7)
+
+    took = seconds_to_fail(client, "http://products/", "timeout")
+    answered.set()
+
+    assert took < 0.7 + SLACK
+
+
+def test_a_kept_connection_gets_a_new_deadline_for_each_call() -> None:
+    client = make_client(try_timeout=0.5, deadline=0.5)
+    with raw_peer(RawPeer.answer_forever) as peer:
+        client.get(peer.url(), read)
+        time.sleep(0.6)  # past the first call's deadline
+
+        assert client.get(peer.url(), read) == (200, b"OK")
+        assert peer.connections == 1
+
+
+def test_there_is_no_second_try_past_the_deadline() -> None:
+    client = make_client(try_timeout=0.3, deadline=0.3)
+    with raw_peer(stall) as peer:
+        seconds_to_fail(client, peer.url(), "timeout")
+
+        assert peer.connections == 1
+
+
+def test_a_cookie_is_not_kept() -> None:
+    def set_cookie(peer: RawPeer, sock: socket.socket) -> None:
+        while True:
+            peer.read_request(sock)
+            sock.sendall(ANSWER.replace(b"\r\n", b"\r\nSet-Cookie: session=somebody; Path=/\r\n", 1))
+
+    client = make_client()
+    with raw_peer(set_cookie) as peer:
+        client.get(peer.url(), read)
+        client.get(peer.url(), read)
+
+        assert b"Cookie" not in peer.requests[1]
+
+
+def test_the_request_id_goes_along() -> None:
+    with raw_peer(RawPeer.answer_forever) as peer, structlog.contextvars.bound_contextvars(request_id="abc-123"):
+        make_client().get(peer.url(), read)
+
+        assert b"X-Request-ID: abc-123\r\n" in peer.requests[0]
+
+
+def test_what_the_reader_raises_passes_through() -> None:
+    class NoSuchThing(Exception):
+        pass
+
+    def refuse(status: int, body: bytes) -> None:
+        raise NoSuchThing
+
+    with raw_peer(RawPeer.answer_forever) as peer, pytest.raises(NoSuchThing):
+        make_client().get(peer.url(), refuse)
+
+
+@pytest.mark.parametrize(
+    ("serve", "reason"),
+    [
+        (lambda peer, sock: sock.close(), "RemoteDisconnected|ConnectionResetError"),
+        (lambda peer, sock: sock.sendall(b"SSH-2.0-OpenSSH_10.0\r\n"), "BadStatusLine|ConnectionResetError"),
+    ],
+)
+def test_the_reason_names_the_cause_and_not_the_library(serve: Callable[..., None], reason: str) -> None:
+    with raw_peer(serve) as peer, pytest.raises(PeerUnavailable, match=f"^({reason})$"):
+        make_client().get(peer.url(), read)
+
+
+def test_over_tls_a_connection_is_kept_and_verified() -> None:
+    client = make_client()
+    client._session().verify = str(CERTIFICATE)
+    with raw_peer(RawPeer.answer_forever, tls=True) as peer:
+        assert client.get(peer.url("https"), read) == (200, b"OK")
+        assert client.get(peer.url("https"), read) == (200, b"OK")
+        assert peer.connections == 1
+
+
+def test_over_tls_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+    with (
+        raw_peer(RawPeer.answer_forever, tls=True) as peer,
+        pytest.raises(PeerUnavailable, match="SSLCertVerificationError"),
+    ):
+        make_client().get(peer.url("https"), read)
+
+
+def test_over_tls_a_dripping_body_ends_by_the_deadline() -> None:
+    client = make_client(try_timeout=0.4, deadline=1.1)
+    client._session().verify = str(CERTIFICATE)
+    with raw_peer(drip, tls=True) as peer:
+        assert seconds_to_fail(client, peer.url("https"), "timeout") < 1.1 + SLACK
+
+
+def test_over_tls_a_handshake_that_stalls_ends_by_the_deadline() -> None:
+    client = make_client(try_timeout=0.3, deadline=0.9)
+    with raw_peer(stall) as peer:
+        assert seconds_to_fail(client, peer.url("https"), "timeout") < 0.9 + SLACK

@@ -1,0 +1,125 @@
+"""Traces go where the environment says, or nowhere, and then nothing is instrumented."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ops import tracing
+from ops.config import ROOT
+from ops.tests.settings import PlainConfig
+
+ENDPOINT = "http://127.0.0.1:9/v1/traces"
+VARIABLES = (
+    *("JAEGER_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    *("OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER"),
+)
+
+
+@pytest.mark.parametrize(
+    ("environ", "configured"),
+    [
+        ({}, False),
+        ({"JAEGER_ENDPOINT": ENDPOINT}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": ENDPOINT}, True),
+        ({"JAEGER_ENDPOINT": ENDPOINT, "OTEL_SDK_DISABLED": "true"}, False),
+        ({"JAEGER_ENDPOINT": ENDPOINT, "OTEL_SDK_DISABLED": "TRUE"}, False),
+        ({"JAEGER_ENDPOINT": ENDPOINT, "OTEL_SDK_DISABLED": "false"}, True),
+        ({"JAEGER_ENDPOINT": ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, False),
+    ],
+)
+def test_tracing_is_on_where_an_endpoint_is_named_and_nothing_forbids_it(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], configured: bool
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert tracing.is_configured(PlainConfig.load()) is configured
+
+
+# A process of its own: a tracer provider and instrumentations cannot be taken back.
+PROGRAM = """
+import json, sys
+from django.conf import settings
+from ops import tracing
+tracing.start_tracing(settings.CONFIG)
+from opentelemetry import trace
+provider = trace.get_tracer_provider()
+found = {
+    "middleware": settings.MIDDLEWARE,
+    "instrumented": sorted(m for m in sys.modules if m.startswith("opentelemetry.instrumentation.")),
+    "provider": type(provider).__name__,
+}
+if hasattr(provider, "_active_span_processor"):
+    exporter = provider._active_span_processor._span_processors[0]._batch_processor._exporter
+    found |= {
+        "endpoint": exporter._endpoint,
+        "timeout": exporter._client._timeout,
+        "resource": dict(provider.resource.attributes),
+    }
+print(json.dumps(found))
+"""
+
+
+def started(**environ: str) -> dict[str, Any]:
+    """Return what start_tracing did in a process with this environment."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={"DJANGO_SETTINGS_MODULE": "ops.tests.settings", "PYTHONPATH": str(ROOT)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_without_an_endpoint_nothing_is_instrumented() -> None:
+    found = started()
+
+    assert not any("opentelemetry" in middleware for middleware in found["middleware"])
+    assert not [
+        name for name in found["instrumented"] if name.endswith((".django", ".requests", ".psycopg", ".sqlite3"))
+    ]
+    assert found["provider"] == "ProxyTracerProvider"
+
+
+def test_its_middleware_stands_behind_the_one_that_answers_probes() -> None:
+    found = started(JAEGER_ENDPOINT=ENDPOINT)
+
+    assert found["middleware"][0] == "ops.middleware.RequestMiddleware"
+    assert found["middleware"][1] == "ops.server_span.ServerSpanMiddleware"
+
+
+def test_jaeger_endpoint_comes_before_the_standard_variables() -> None:
+    found = started(JAEGER_ENDPOINT=ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:10")
+
+    assert found["endpoint"] == ENDPOINT
+
+
+def test_the_standard_variables_work_too() -> None:
+    found = started(
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:10",
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="4",
+        OTEL_SERVICE_NAME="renamed",
+        OTEL_RESOURCE_ATTRIBUTES="team=shop",
+    )
+
+    assert found["endpoint"] == "http://127.0.0.1:10/v1/traces"
+    assert found["timeout"] == 4
+    assert found["resource"]["service.name"] == "renamed"
+    assert found["resource"]["team"] == "shop"
+
+
+def test_a_batch_may_take_a_second_unless_the_environment_says_otherwise() -> None:
+    assert started(JAEGER_ENDPOINT=ENDPOINT)["timeout"] == tracing.EXPORT_TIMEOUT == 1.0
+    assert started(JAEGER_ENDPOINT=ENDPOINT, OTEL_EXPORTER_OTLP_TIMEOUT="3")["timeout"] == 3

@@ -1,0 +1,40 @@
+"""What orders reads from its environment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from ops.config import ROOT, HttpUrl, Seconds, ServiceConfig
+
+
+class OrdersConfig(ServiceConfig):
+    """Add where products is, and how patient orders is with it."""
+
+    service: ClassVar[str] = "orders-service"
+
+    port: int = Field(3002, ge=1, le=65535, description=ServiceConfig.model_fields["port"].description)
+    database_url: SecretStr = Field(
+        SecretStr(f"sqlite:///{ROOT}/var/orders.sqlite3"),
+        description=ServiceConfig.model_fields["database_url"].description,
+        json_schema_extra={"default": "sqlite:///var/orders.sqlite3"},
+    )
+    products_service_url: HttpUrl = Field(
+        "http://localhost:3001",
+        description="where products answers",
+        json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"},
+    )
+    products_connect_timeout: Seconds = Field(0.3, description="seconds to connect to products")
+    products_try_timeout: Seconds = Field(1.0, description="seconds for one try, connecting included")
+    products_deadline: Seconds = Field(2.5, description="seconds for the whole call, retries included")
+    products_max_tries: int = Field(2, ge=1, le=5, description="tries of one call")
+    products_retry_budget: float = Field(0.1, ge=0, le=1, description="retries, as a share of the calls")
+    products_breaker_failure_ratio: float = Field(
+        0.5, gt=0, le=1, description="share of failures that opens the breaker"
+    )
+    products_breaker_min_calls: int = Field(
+        20, ge=1, le=10_000, description="calls in the window before the breaker may open"
+    )
+    products_breaker_window: Seconds = Field(10.0, description="seconds that the breaker looks back")
+    products_breaker_open_for: Seconds = Field(5.0, description="seconds until an open breaker lets one trial through")

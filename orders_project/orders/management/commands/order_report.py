@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from ops import arguments, bar_chart, exporting, output, tables
+from ops.commands import USAGE, OpsCommand, Result
+from orders_project.orders import selectors
+from orders_project.orders.selectors import Total
+
+TOP = 20
+KEYS = {"day": "day", "product": "productId"}
+
+
+class Command(OpsCommand):
+    help = (
+        "Count orders and add up their quantities, by day of UTC or by product: as a table, CSV or JSON, or a plot.\n"
+        "Days without an order are shown between the first and the last. Of the products, those with the most orders\n"
+        "are shown, and the rest together as others (productId null in JSON)."
+    )
+    examples = (
+        "  manage.py order_report\n"
+        "  manage.py order_report --by product --top 5 --since 2026-11-01 --until 2026-12-01 --plot\n"
+        "  manage.py order_report --format csv > days.csv\n"
+        "  manage.py order_report --svg days.svg\n\n"
+        "The interval is half-open: --since belongs to it, --until does not. With --json the rows are in the object.\n"
+        "A bad option, or a file that cannot be opened, ends with 2."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--by", choices=tuple(KEYS), default="day", help="default: %(default)s")
+        arguments.add_interval_arguments(parser, "orders placed")
+        parser.add_argument(
+            "--top", type=arguments.whole_number(1, 1000), metavar="N", help=f"products shown; default: {TOP}"
+        )
+        parser.add_argument(
+            "--format", dest="form", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
+        )
+        parser.add_argument("--plot", action="store_true", help="draw bars beside the table; the default on a terminal")
+        parser.add_argument("--svg", metavar="FILE", help="draw the orders into this file, which is replaced")
+
+    def perform(
+        self,
+        *,
+        by: str,
+        since: datetime | None,
+        until: datetime | None,
+        top: int | None,
+        form: str,
+        plot: bool,
+        svg: str | None,
+        as_json: bool,
+        **options: Any,
+    ) -> Result:
+        arguments.check_interval(since, until)
+        if top and by != "product":
+            raise CommandError("--top needs --by product.", returncode=USAGE)
+        if plot and form != "table":
+            raise CommandError("--plot needs --format table.", returncode=USAGE)
+        try:
+            if by == "day":
+                totals = selectors.totals_by_day(since=since, until=until)
+            else:
+                totals = selectors.totals_by_product(since=since, until=until, top=top or TOP)
+        except selectors.TooManyDays as span:
+            raise CommandError(f"{span}; give --since or --until.", returncode=USAGE) from None
+        if svg:
+            with output.open_output(svg) as file:
+                file.write(_chart(totals, by).encode())
+        if not as_json:
+            self._print_totals(totals, by, form, plot=plot or self.stdout.isatty())
+        return _result(totals, by, svg)
+
+    def _print_totals(self, totals: Sequence[Total], by: str, form: str, *, plot: bool) -> None:
+        if form == "table":
+            header, align = [by, "orders", "quantity"], ">>>"
+            rows = [[_label(total), f"{total.orders:,}", f"{total.quantity:,}"] for total in totals]
+            if plot:
+                header, align = [*header, ""], ">>><"
+                largest = max((total.orders for total in totals), default=0)
+                rows = [
+                    [*row, bar_chart.blocks(total.orders, largest)] for row, total in zip(rows, totals, strict=True)
+                ]
+            if totals:
+                tables.print_table(self.stdout, header, rows, align=align)
+            return
+        output.leave_standard_output_to_rows(self)
+        encoding = exporting.Encoding("csv" if form == "csv" else "json", (KEYS[by], "orders", "quantity"))
+        with output.open_output(output.STANDARD_OUTPUT) as file:
+            file.write(encoding.head())
+            file.write(
+                encoding.page(
+                    [(_label(total) if form == "csv" else total.key, total.orders, total.quantity) for total in totals]
+                )
+            )
+            file.write(encoding.tail())
+
+
+def _label(total: Total) -> str:
+    return "others" if total.key is None else str(total.key)
+
+
+def _chart(totals: Sequence[Total], by: str) -> str:
+    bars = [
+        bar_chart.Bar(
+            _label(total), total.orders, f"{_label(total)}: {total.orders:,} orders, {total.quantity:,} pieces"
+        )
+        for total in totals
+    ]
+    return bar_chart.svg(bars, title=f"Orders by {by}", x_label=f"{by} (UTC)" if by == "day" else by, y_label="orders")
+
+
+def _result(totals: Sequence[Total], by: str, svg: str | None) -> Result:
+    counts = {
+        "orders": sum(total.orders for total in totals),
+        "quantity": sum(total.quantity for total in totals),
+        f"{by}s": sum(total.products for total in totals),
+    }
+    orders, quantity, groups = counts.values()
+    sentence = f"{orders:,} orders of {quantity:,} pieces, {groups:,} {by}{'' if groups == 1 else 's'}."
+    rows = [{KEYS[by]: total.key, "orders": total.orders, "quantity": total.quantity} for total in totals]
+    if svg:
+        sentence += f" Drawn in {svg}."
+    return Result(sentence if orders else "No orders.", counts, details={"by": by, "rows": rows, "svg": svg})

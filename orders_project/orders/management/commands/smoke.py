@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from ops.commands import OpsCommand, Result
+from ops.config import http_url
+from ops.config_report import masked
+from orders_project.orders.smoke.outside import Outside
+from orders_project.orders.smoke.promises import Promises
+from orders_project.orders.smoke.trial import Verdict, try_in_turn
+
+
+class Command(OpsCommand):
+    help = (
+        "Try a running stack from outside, as its clients do: health, contract, one order and what it leaves behind.\n"
+        "It stops at the first promise that does not hold and names it. It needs no database, and it does place one\n"
+        "order, of quantity 1."
+    )
+    examples = (
+        "  manage.py smoke --products http://localhost:3001 --orders http://localhost:3002\n"
+        "  manage.py smoke --products http://localhost:3001 --orders http://localhost:3002 \\\n"
+        "      --prometheus http://localhost:9090 --jaeger http://localhost:16686\n\n"
+        "Without --prometheus the counter is read from orders' own /metrics: name Prometheus where several replicas\n"
+        "answer at the one URL. A promise that does not hold ends with 1, a malformed URL with 2."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        where: dict[str, Any] = {"type": _url, "metavar": "URL"}
+        parser.add_argument("--products", required=True, help="where products answers", **where)
+        parser.add_argument("--orders", required=True, help="where orders answers", **where)
+        parser.add_argument("--prometheus", help="see the order counted in Prometheus, not in /metrics", **where)
+        parser.add_argument("--jaeger", help="find the order's trace through Jaeger's API", **where)
+        parser.add_argument(
+            "--product", type=int, default=1, metavar="ID", help="the product to order (default: %(default)s)"
+        )
+        limit: dict[str, Any] = {"type": _seconds, "metavar": "SECONDS"}
+        parser.add_argument("--timeout", default=5.0, help="for each request (default: %(default)g)", **limit)
+        parser.add_argument(
+            "--wait", default=30.0, help="for the count and the trace to arrive (default: %(default)g)", **limit
+        )
+
+    def perform(
+        self,
+        *,
+        products: str,
+        orders: str,
+        prometheus: str | None,
+        jaeger: str | None,
+        product: int,
+        timeout: float,
+        wait: float,
+        as_json: bool,
+        **options: Any,
+    ) -> Result:
+        outside = Outside(timeout=timeout, patience=wait, is_stopping=lambda: self.stopping)
+        promises = Promises(outside, products, orders, prometheus, jaeger, product)
+        verdicts: list[Verdict] = []
+        for verdict in try_in_turn(promises.steps(), is_stopping=lambda: self.stopping):
+            verdicts.append(verdict)
+            if not as_json:
+                self.stdout.write(str(verdict))
+                self.stdout.flush()
+        return _result(verdicts)
+
+
+def _result(verdicts: list[Verdict]) -> Result:
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counts = {"kept": outcomes.count("kept"), "broken": outcomes.count("broken")}
+    counts["not_tried"] = outcomes.count("not tried")
+    problems = [
+        f"{verdict.step}: expected {verdict.expected}, found {verdict.found}"
+        for verdict in verdicts
+        if verdict.outcome == "broken"
+    ]
+    if counts["not_tried"] and not problems:
+        problems = ["stopped by a signal"]
+    sentence = f"All {counts['kept']} promises were kept."
+    if problems:
+        kept = f"{counts['kept']} of {len(verdicts)} promises were kept, {counts['not_tried']} not tried"
+        sentence = f"{kept}. {problems[0]}"
+    return Result(sentence, counts, problems, {"steps": [vars(verdict) for verdict in verdicts]})
+
+
+def _url(text: str) -> str:
+    try:
+        return http_url(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{masked(text)!r} {error}") from None
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:  # which no infinity and no NaN is either
+        raise ArgumentTypeError("must be above 0 and at most 3600")
+    return value

@@ -1,0 +1,91 @@
+"""Delete old orders in batches so short that nobody who writes meanwhile notices."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
+from psycopg.errors import QueryCanceled
+
+from orders_project.orders import selectors
+from orders_project.orders.models import Order
+
+FIRST_BATCH = 100  # orders; what the next ones hold, the time of the last one says
+LARGEST_BATCH = 5_000
+SLOW, FAST = 0.05, 0.025  # seconds: above, the next batch is half as large; below, twice
+DELETIONS_A_SECOND = 20_000  # less than was measured on two busy cores, for an estimate: docs/operations.md
+
+TABLE = Order._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
+
+# One statement outside of a transaction: its locks end with it, even if this process is stopped or killed, and the
+# server itself ends it should it take too long. Orders that others have locked are left to the next run. A deletion
+# that a crash of the server undoes is done by the next run as well, so the locks need not wait for the disk.
+DELETE_ON_POSTGRESQL = f"""
+    DELETE FROM {TABLE} WHERE id = ANY(ARRAY(SELECT id FROM {TABLE} WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED))
+"""  # noqa: S608 - the name of the model's own table
+BOUNDS_ON_POSTGRESQL = "SET statement_timeout = 80; SET synchronous_commit = off"  # milliseconds
+NO_BOUNDS_ON_POSTGRESQL = "RESET statement_timeout; RESET synchronous_commit"
+DELETE_ON_SQLITE = f"DELETE FROM {TABLE} WHERE id IN (SELECT value FROM json_each(%s))"  # noqa: S608 - likewise
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch did, and the seconds that it took, in which it held its locks."""
+
+    deleted: int
+    seconds: float
+
+
+def estimate(orders: int, *, largest: int, pause: timedelta) -> timedelta:
+    """Return about how long it takes to purge so many orders; mostly pauses."""
+    return timedelta(seconds=orders / DELETIONS_A_SECOND) + orders // largest * pause
+
+
+def purge_orders(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:
+    """Delete the orders placed before that moment, the oldest first; yield after each batch, while no lock is held.
+
+    Orders that another transaction has locked are left.
+    """
+    size, since = min(FIRST_BATCH, largest), None
+    # From where the last batch ended: before that, the index holds what is deleted and not yet vacuumed.
+    while oldest := list(selectors.oldest_orders(before=before, since=since)[:size]):
+        try:
+            batch = _delete([order_id for order_id, _ in oldest])
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled) or size == 1:
+                raise
+            size //= 2
+            continue
+        yield batch
+        if batch.seconds > SLOW:
+            size = max(1, size // 2)
+        elif batch.seconds < FAST:
+            size = min(largest, size * 2)
+        if not batch.deleted and since == oldest[-1][1]:
+            break  # what is left of that moment is locked
+        since = oldest[-1][1]
+
+
+def _delete(ids: list[int]) -> Batch:
+    is_postgresql = connection.vendor == "postgresql"
+    statement, parameter = (DELETE_ON_POSTGRESQL, ids) if is_postgresql else (DELETE_ON_SQLITE, json.dumps(ids))
+    with connection.cursor() as cursor, _bounds(cursor) if is_postgresql else nullcontext():
+        started = time.monotonic()
+        cursor.execute(statement, [parameter])
+        return Batch(cursor.rowcount, time.monotonic() - started)
+
+
+@contextmanager
+def _bounds(cursor: CursorWrapper) -> Iterator[None]:
+    cursor.execute(BOUNDS_ON_POSTGRESQL)
+    try:
+        yield
+    finally:
+        if connection.is_usable():
+            cursor.execute(NO_BOUNDS_ON_POSTGRESQL)

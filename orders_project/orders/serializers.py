@@ -1,0 +1,59 @@
+"""Wire shapes of orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from ops.fields import StrictIntegerField
+from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
+
+
+@extend_schema_serializer(
+    component_name="Order",  # shown as OrderRequest
+    examples=[OpenApiExample("two of product 1", value={"productId": 1, "quantity": 2})],
+)
+class OrderRequestSerializer(serializers.Serializer[Any]):
+    """What an order needs."""
+
+    productId = StrictIntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name
+    quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "an order",
+            value={
+                "id": 7,
+                "productId": 1,
+                "quantity": 2,
+                "status": "confirmed",
+                "createdAt": "2026-11-20T09:30:00.123456Z",
+            },
+        )
+    ]
+)
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    """An order."""
+
+    productId = serializers.IntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
+    createdAt = serializers.DateTimeField(source="created_at")  # noqa: N815 - wire name
+
+    class Meta:
+        model = Order
+        fields = ("id", "productId", "quantity", "status", "createdAt")
+
+
+def acknowledgement(order: Order) -> dict[str, Any]:
+    """Return what OrderSerializer shows of an order, without the time that it takes to build one for each order."""
+    return {
+        "id": order.pk,
+        "productId": order.product_id,
+        "quantity": order.quantity,
+        "status": order.status,
+        "createdAt": order.created_at.isoformat().replace("+00:00", "Z"),
+    }

@@ -1,0 +1,172 @@
+"""The promises that a smoke test holds the services to, in the order in which they are tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from orders_project.orders.smoke.outside import Answer, Broken, Outside
+
+UNKNOWN = 2**31 - 1  # a product that nobody has made; the services could hold it
+COUNTER = "orders_created_total"
+SERVICES = {"orders-service", "products-service"}
+PATHS = {
+    "products": {"/products": "get", "/products/{product_id}": "get"},
+    "orders": {"/orders": "post", "/orders/{order_id}": "get"},
+}
+PROBLEM = {"type", "title", "status", "detail", "code", "traceId", "requestId"}
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+Step = tuple[str, Callable[[], None]]  # its name, and what tries it: it raises Broken
+
+
+@dataclass
+class Promises:
+    """What both services promise to whoever stands outside; Prometheus' and Jaeger's part where they are named."""
+
+    outside: Outside
+    products: str
+    orders: str
+    prometheus: str | None
+    jaeger: str | None
+    product_id: int
+    trace_id: str = ""
+    orders_before: float = 0.0
+
+    def steps(self) -> Iterator[Step]:
+        """Yield each step once; a later one builds on the earlier ones."""
+        services = {"products": self.products, "orders": self.orders}
+        for what, look in (("health", self._health), ("readiness", self._readiness)):
+            yield from ((f"{name}.{what}", partial(look, url)) for name, url in services.items())
+        yield from ((f"{name}.contract", partial(self._contract, url, PATHS[name])) for name, url in services.items())
+        yield "products.product", self._product
+        yield "orders.counter", self._counter_is_there
+        yield "orders.order", self._order
+        yield "orders.error", self._error
+        yield "orders.unknown_product", self._unknown_product
+        yield ("prometheus.counter" if self.prometheus else "orders.counter_moved"), self._counter_moves
+        if self.jaeger:
+            yield "jaeger.trace", self._trace
+
+    def _health(self, url: str) -> None:
+        answer = self.outside.ask("GET", f"{url}/healthz")
+        answer.must(answer.status == 200 and answer.body == b"OK", "200 OK of /healthz")
+
+    def _readiness(self, url: str) -> None:
+        answer = self.outside.ask("GET", f"{url}/readyz")
+        answer.must(answer.status == 200, "200 of /readyz")
+
+    def _contract(self, url: str, paths: dict[str, str]) -> None:
+        answer = self.outside.ask("GET", f"{url}/openapi.json")
+        document = answer.document()
+        answer.must(answer.status == 200 and isinstance(document, dict), "200 and an OpenAPI document")
+        version = str(document.get("openapi"))
+        if not version.startswith("3.1."):
+            raise Broken("OpenAPI 3.1", f"openapi: {version}")
+        described = document.get("paths")
+        for path, method in paths.items():
+            if not isinstance(described, dict) or method not in (described.get(path) or {}):
+                raise Broken(f"{method.upper()} {path} in the OpenAPI document", f"only {', '.join(described or ())}")
+
+    def _product(self) -> None:
+        answer = self.outside.ask("GET", f"{self.products}/products/{self.product_id}")
+        product = answer.document()
+        expected = f'200 and {{"id": {self.product_id}, "name": …}}, these two members alone'
+        answer.must(answer.status == 200 and isinstance(product, dict) and set(product) == {"id", "name"}, expected)
+        answer.must(product["id"] == self.product_id and isinstance(product["name"], str), expected)
+
+    def _counter_is_there(self) -> None:
+        """Remember the counter before the order; Prometheus may have yet to scrape it for the first time."""
+
+        def look() -> None:
+            self.orders_before = self._orders_created()
+
+        self.outside.wait_for(look)
+
+    def _order(self) -> None:
+        self.trace_id = uuid4().hex
+        wanted = {"productId": self.product_id, "quantity": 1}
+        answer = self._post(wanted, trace_id=self.trace_id)
+        order = answer.document()
+        answer.must(
+            answer.status == 201
+            and isinstance(order, dict)
+            and set(order) == {"id", "productId", "quantity", "status", "createdAt"}
+            and type(order["id"]) is int
+            and {name: order[name] for name in wanted} == wanted
+            and order["status"] == "confirmed"
+            and TIMESTAMP.fullmatch(str(order["createdAt"])),
+            f"201 and a confirmed order of one of product {self.product_id}",
+        )
+        location = answer.headers.get("Location", "")
+        if not location.endswith(f"/orders/{order['id']}"):
+            raise Broken(f"a Location that ends with /orders/{order['id']}", location or "none")
+
+    def _error(self) -> None:
+        answer = self._refused({"productId": self.product_id, "quantity": 0}, "validation_error")
+        fields = [error.get("field") for error in answer.document().get("errors", [])]
+        answer.must(fields == ["quantity"], "errors that name the field quantity")
+
+    def _unknown_product(self) -> None:
+        self._refused({"productId": UNKNOWN, "quantity": 1}, "product_does_not_exist")
+
+    def _refused(self, body: dict[str, int], code: str) -> Answer:
+        """Send what must be refused; return the problem that came, its ids those that were sent."""
+        trace_id, request_id = uuid4().hex, uuid4().hex
+        answer = self._post(body, trace_id=trace_id, request_id=request_id)
+        problem = answer.document()
+        is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+        answer.must(answer.status == 400 and is_problem and isinstance(problem, dict), "400 application/problem+json")
+        answer.must(set(problem) >= PROBLEM, f"the members {', '.join(sorted(PROBLEM))}")
+        answer.must((problem["status"], problem["code"]) == (400, code), f"the code {code}")
+        answer.must(problem["requestId"] == request_id, f"the requestId that was sent, {request_id}")
+        # Without tracing a service takes no part in the trace, and says so.
+        is_ours = problem["traceId"] == trace_id or (problem["traceId"] is None and not self.jaeger)
+        answer.must(is_ours, f"the traceId that was sent, {trace_id}")
+        return answer
+
+    def _counter_moves(self) -> None:
+        def look() -> None:
+            now = self._orders_created()
+            if now <= self.orders_before:
+                raise Broken(f"{COUNTER} above {self.orders_before:g}", f"{now:g}")
+
+        self.outside.wait_for(look)
+
+    def _orders_created(self) -> float:
+        if self.prometheus:
+            answer = self.outside.ask("GET", f"{self.prometheus}/api/v1/query", query=f"sum({COUNTER})")
+            try:
+                return float(answer.document()["data"]["result"][0]["value"][1])
+            except (TypeError, KeyError, IndexError, ValueError):
+                raise Broken(f"{COUNTER} in Prometheus", str(answer)) from None
+        answer = self.outside.ask("GET", f"{self.orders}/metrics")
+        try:
+            families = list(text_string_to_metric_families(answer.body.decode()))
+        except ValueError:
+            families = []
+        found = [sample.value for family in families for sample in family.samples if sample.name == COUNTER]
+        answer.must(answer.status == 200 and found, f"{COUNTER} in /metrics")
+        return sum(found)
+
+    def _trace(self) -> None:
+        def look() -> None:
+            answer = self.outside.ask("GET", f"{self.jaeger}/api/traces/{self.trace_id}")
+            try:
+                (trace,) = answer.document()["data"]
+                found = {trace["processes"][span["processID"]]["serviceName"] for span in trace["spans"]}
+            except (TypeError, KeyError, ValueError):
+                raise Broken(f"trace {self.trace_id} in Jaeger", str(answer)) from None
+            if not found >= SERVICES:
+                raise Broken(f"spans of {' and '.join(sorted(SERVICES))}", f"those of {', '.join(sorted(found))}")
+
+        self.outside.wait_for(look)
+
+    def _post(self, body: dict[str, int], *, trace_id: str, request_id: str = "") -> Answer:
+        headers = {"traceparent": f"00-{trace_id}-{uuid4().hex[:16]}-01", "X-Request-ID": request_id or uuid4().hex}
+        return self.outside.ask("POST", f"{self.orders}/orders", body=body, headers=headers)

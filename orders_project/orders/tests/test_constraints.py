@@ -1,0 +1,51 @@
+"""The database itself keeps what the serializer promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+
+from orders_project.orders.models import MAX_QUANTITY, Order
+
+pytestmark = pytest.mark.django_db
+
+SOUND = {"product_id": 1, "quantity": 1, "status": "confirmed"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "constraint"),
+    [
+        ({"product_id": 0}, "order_product_id_positive"),
+        ({"product_id": -1}, "order_product_id_positive"),
+        ({"quantity": 0}, "order_quantity_in_range"),
+        ({"quantity": MAX_QUANTITY + 1}, "order_quantity_in_range"),
+        ({"status": "paid"}, "order_status_known"),
+        ({"status": ""}, "order_status_known"),
+    ],
+)
+def test_what_bypasses_the_serializer_is_refused(wrong: dict[str, Any], constraint: str) -> None:
+    with pytest.raises(IntegrityError, match=constraint):
+        Order.objects.create(**SOUND | wrong)
+
+
+def test_an_update_is_held_to_them_too() -> None:
+    order = Order.objects.create(**SOUND)
+
+    with pytest.raises(IntegrityError, match="order_quantity_in_range"):
+        Order.objects.filter(pk=order.pk).update(quantity=0)
+
+
+def test_a_release_that_knows_no_status_no_time_and_no_products_name_can_still_insert() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders_order (product_id, quantity) VALUES (1, 2)")
+
+    order = Order.objects.get()
+    assert order.status == "confirmed"
+    assert order.created_at.tzinfo is not None
+    assert order.product_name is None
+
+
+def test_an_order_is_shown_by_what_it_is() -> None:
+    assert str(Order(pk=7, product_id=1, quantity=2)) == "order 7: 2 of product 1"

@@ -1,0 +1,55 @@
+"""The document says everything that orders answers."""
+
+from __future__ import annotations
+
+from openapi_spec_validator import validate
+
+from ops.tests.clients import anonymous
+from orders_project.orders.models import MAX_ID, MAX_QUANTITY
+
+
+def test_it_is_valid_and_names_every_operation_and_answer() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    validate(document)
+    found = {
+        (method, path): (operation["operationId"], operation["tags"], set(operation["responses"]))
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert found == {
+        ("get", "/orders"): ("orders_list", ["orders"], {"200", "400", "403", "406", "500"}),
+        ("post", "/orders"): (
+            "orders_create",
+            ["orders"],
+            {"201", "400", "403", "406", "408", "413", "415", "500"},
+        ),
+        ("get", "/orders/{order_id}"): ("orders_retrieve", ["orders"], {"200", "400", "403", "404", "406", "500"}),
+    }
+
+
+def test_what_an_order_needs_shows_with_its_limits() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    needed = document["components"]["schemas"]["OrderRequest"]
+    assert needed["required"] == ["productId", "quantity"]
+    assert needed["properties"] == {
+        "productId": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID},
+        "quantity": {"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY},
+    }
+
+
+def test_the_answers_to_an_order_are_exact_and_exemplified() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    operation = document["paths"]["/orders"]["post"]
+    assert {} in operation["security"]
+    assert "product_does_not_exist" in operation["responses"]["400"]["description"]
+    assert "products_unavailable" in operation["responses"]["500"]["description"]
+    assert "Location" in operation["responses"]["201"]["headers"]
+    order = document["components"]["schemas"]["Order"]
+    assert set(order["properties"]) == set(order["required"]) == {"id", "productId", "quantity", "status", "createdAt"}
+    (asked,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
+    assert asked["value"] == {"productId": 1, "quantity": 2}
+    (shown,) = operation["responses"]["201"]["content"]["application/json"]["examples"].values()
+    assert set(shown["value"]) == set(order["properties"])

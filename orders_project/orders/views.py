@@ -1,0 +1,68 @@
+"""HTTP for orders: anyone places one, staff read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import generics
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from ops.permissions import IsStaff
+from orders_project.orders import selectors, services
+from orders_project.orders.models import Order
+from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement
+
+
+@extend_schema_view(get=extend_schema(summary="List orders"))
+class OrderList(generics.ListAPIView[Order]):
+    """Orders, in the order of their ids."""
+
+    queryset = Order.objects.none()  # names the model for the schema; get_queryset answers
+    problems = {
+        "POST": {
+            400: "`product_does_not_exist`, `validation_error`, naming each field, `parse_error` or `bad_request`",
+            500: "`products_unavailable`, with Retry-After, or `internal_error`",
+        }
+    }
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return selectors.list_orders()
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [AllowAny() if self.request.method in ("POST", "OPTIONS") else IsStaff()]
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return OrderRequestSerializer if self.request.method == "POST" else OrderSerializer
+
+    @extend_schema(
+        summary="Place an order",
+        request=OrderRequestSerializer,
+        responses={201: OrderSerializer},
+        parameters=[OpenApiParameter("Location", OpenApiTypes.URI, OpenApiParameter.HEADER, response=[201])],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Place an order of a product that exists."""
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        order = services.place_order(**wanted.validated_data)
+        location = request.build_absolute_uri(reverse("order-detail", args=[order.pk]))
+        return Response(acknowledgement(order), status=201, headers={"Location": location})
+
+
+@extend_schema_view(get=extend_schema(summary="Read an order"))
+class OrderDetail(generics.RetrieveAPIView[Order]):
+    """One order."""
+
+    queryset = Order.objects.none()
+    serializer_class = OrderSerializer
+    lookup_url_kwarg = "order_id"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return selectors.list_orders()

@@ -1,0 +1,37 @@
+"""Products in the admin, editable by staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from products_project.products.models import Product
+
+
+class SaleFilter(admin.SimpleListFilter):
+    """Tell products on sale from retired ones."""
+
+    title = "sale"
+    parameter_name = "sale"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("on", "On sale"), ("retired", "Retired")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
+        if self.value() not in ("on", "retired"):
+            return queryset
+        return queryset.filter(retired_at__isnull=self.value() == "on")
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):
+    list_display = ("id", "name", "retired_at")
+    list_display_links = ("id", "name")
+    list_filter = (SaleFilter,)
+    search_fields = ("name",)
+    readonly_fields = ("retired_at",)  # retire_product writes it
+    ordering = ("id",)
+    show_full_result_count = False  # counting a large table twice a page is slow

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from ops import exporting, output
+from ops.commands import OpsCommand, Result, Stopped
+from products_project.products import selectors
+from products_project.products.seeding.rows import FIELDS
+
+
+class Command(OpsCommand):
+    help = (
+        "Write the products on sale, id and name, in the order of their ids, as seed_products reads them:\n"
+        "seeding a database with the file and exporting it again gives the same bytes.\n"
+        "So names stay as they are, also in CSV: one that begins with = is a formula to a spreadsheet."
+    )
+    examples = (
+        "  manage.py export_products\n"
+        "  manage.py export_products --format jsonl --output products.jsonl\n"
+        "  manage.py export_products --format json | ssh other-host manage.py seed_products --file -\n\n"
+        "The file does not say which products are retired: seed_products creates them on sale, and a product that it\n"
+        "finds retired stays so. A file that cannot be opened ends with 2, one that another run is writing with 3."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        exporting.add_format_argument(parser)
+        output.add_output_argument(parser)
+        parser.add_argument("--retired", action="store_true", help="write the retired products too")
+
+    def perform(self, *, form: exporting.Format, path: str, retired: bool, **options: Any) -> Result:
+        output.leave_standard_output_to_rows(self)
+        encoding = exporting.Encoding(form, FIELDS)
+        count, total = 0, partial(selectors.count_products, retired=retired)
+        with output.showing_progress(self, path, total) as show, output.open_output(path) as file:
+            file.write(encoding.head())
+            for page in selectors.exported_pages(retired=retired):
+                if self.stopping:
+                    raise Stopped
+                file.write(encoding.page(page))
+                count += len(page)
+                show(count)
+            file.write(encoding.tail())
+        noun = "product" if count == 1 else "products"
+        return Result(
+            f"Exported {count} {noun} to {file.account}.", {"exported": count}, details={"output": file.place}
+        )

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, FileIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from rich.progress import BarColumn, TaskProgressColumn, TimeElapsedColumn, TransferSpeedColumn
+
+from ops.commands import OpsCommand, Result, Stopped
+from products_project.products import services
+from products_project.products.seeding.files import FORMATS, PatientFile, format_of, read_rows
+from products_project.products.seeding.rows import BadRow, Row
+
+
+class Command(OpsCommand):
+    help = (
+        "Create or update products by their id: the two built-in ones, or those of a file.\n"
+        "A second run changes nothing. If a single row is bad, no product is changed, and each bad row is named."
+    )
+    examples = (
+        "  manage.py seed_products\n"
+        "  manage.py seed_products --file products.csv --dry-run\n"
+        "  generate-products | manage.py seed_products --file - --format jsonl\n\n"
+        'A file holds a JSON array of {"id": 1, "name": "Quantum Laptop"}, one such object a line (JSON Lines),\n'
+        "or CSV below the header id,name. All of it is UTF-8.\n"
+        "Bad rows end with 1, a file that cannot be opened with 2."
+    )
+
+    changes = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--file", metavar="PATH", help="read products from this file; - is standard input")
+        parser.add_argument(
+            "--format",
+            dest="form",
+            choices=sorted(set(FORMATS.values())),
+            help="of the file; without it the extension tells, or else the first character",
+        )
+
+    def perform(
+        self,
+        *,
+        file: str | None,
+        form: str | None,
+        dry_run: bool,
+        as_json: bool,
+        **options: Any,
+    ) -> Result:
+        if file is None and form is not None:
+            raise CommandError("--format needs --file.", returncode=2)
+        try:
+            if file is None:
+                seeding = services.seed_products(rows=services.built_in_products(), dry_run=dry_run)
+            else:
+                with self._rows(file, form) as rows:
+                    seeding = services.seed_products(rows=rows, dry_run=dry_run)
+        except services.BadRows as bad:
+            return _refusal(bad)
+        counts = {"created": seeding.created, "updated": seeding.updated, "unchanged": seeding.unchanged}
+        verb, end = ("Would seed", " Nothing was changed.") if dry_run else ("Seeded", "")
+        parts = ", ".join(f"{count} {what}" for what, count in counts.items())
+        noun = "product" if seeding.total == 1 else "products"
+        return Result(f"{verb} {seeding.total} {noun}: {parts}.{end}", counts, details={"dryRun": dry_run})
+
+    @contextmanager
+    def _rows(self, file: str, form: str | None) -> Iterator[Iterator[Row | BadRow]]:
+        """Yield the file's rows; show on a terminal how far it is read, and give up between two reads when asked to."""
+        try:
+            raw = FileIO(sys.stdin.fileno() if file == "-" else file, closefd=file != "-")
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.", returncode=2) from None
+        columns = (BarColumn(), TaskProgressColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+        size = Path(file).stat().st_size if Path(file).is_file() else None
+        with raw, self.progress("reading", size, columns) as show:
+
+            def look(bytes_read: int) -> None:
+                if self.stopping:
+                    raise Stopped
+                show(bytes_read)
+
+            stream = BufferedReader(PatientFile(raw, look), buffer_size=65_536)
+            yield read_rows(stream, form or format_of(Path(file), stream))  # type: ignore[arg-type] # one of choices
+
+
+def _refusal(bad: services.BadRows) -> Result:
+    problems = [str(row) for row in bad.first]
+    if bad.total > len(problems):
+        problems.append(f"and {bad.total - len(problems)} more")
+    noun = "row is" if bad.total == 1 else "rows are"
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return Result(f"{bad.total} {noun} bad; nothing was changed:\n{lines}", {"bad": bad.total}, problems)

@@ -1,0 +1,126 @@
+"""Read products from JSON, JSON Lines or CSV, row by row, in memory that does not grow with the file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import select
+from collections.abc import Callable, Iterator
+from io import BufferedReader, FileIO, RawIOBase
+from pathlib import Path
+from typing import Any, Literal
+
+from products_project.products.seeding.json_array import json_reason, read_array
+from products_project.products.seeding.rows import FIELDS, LONGEST_ROW, BadRow, Row, Unreadable, check_row
+
+Format = Literal["json", "jsonl", "csv"]
+FORMATS: dict[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+POLL = 0.5  # seconds between two looks while standard input has nothing
+HEADER = "the header must name id and name, and nothing else"
+BOM = b"\xef\xbb\xbf"
+
+
+class PatientFile(RawIOBase):
+    """Read a file or pipe; call `look` before each read and while there is nothing to read, so that it may raise."""
+
+    def __init__(self, raw: FileIO, look: Callable[[int], None]) -> None:
+        self._raw = raw
+        self._look = look
+        self._bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._look(self._bytes)
+        while not select.select([self._raw], [], [], POLL)[0]:
+            self._look(self._bytes)
+        data = self._raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self._bytes += len(data)
+        return len(data)
+
+
+def format_of(path: Path, stream: BufferedReader) -> Format:
+    """Tell the format by the file's extension, or else by its first character."""
+    if known := FORMATS.get(path.suffix.lower()):
+        return known
+    start = stream.peek(1).removeprefix(BOM).lstrip()[:1]
+    return {b"[": "json", b"{": "jsonl"}.get(start, "csv")  # type: ignore[return-value] # mypy widens a literal's str
+
+
+def read_rows(stream: BufferedReader, form: Format) -> Iterator[Row | BadRow]:
+    """Yield each row of the file, good or bad; raise Unreadable where nothing further can be read."""
+    readers: dict[Format, Callable[[BufferedReader], Iterator[tuple[int, Any]]]] = {
+        "json": read_array,
+        "jsonl": _json_lines,
+        "csv": _csv_items,
+    }
+    for line, item in readers[form](stream):
+        yield item if isinstance(item, BadRow) else check_row(line, item, from_text=form == "csv")
+
+
+def _lines(stream: BufferedReader) -> Iterator[tuple[int, str | BadRow]]:
+    """Yield each line's number and text."""
+    number = 0
+    while line := stream.readline(LONGEST_ROW + 1):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(BOM)
+        if len(line) > LONGEST_ROW:
+            raise Unreadable(number, f"is longer than {LONGEST_ROW} bytes")
+        try:
+            yield number, line.decode()
+        except UnicodeDecodeError as error:
+            yield number, BadRow(number, "", f"is not UTF-8 (byte {error.start + 1} of the line)")
+
+
+def _json_lines(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
+    for number, text in _lines(stream):
+        if isinstance(text, BadRow):
+            yield number, text
+        elif text.strip():
+            try:
+                yield number, json.loads(text)
+            except (ValueError, RecursionError) as error:
+                yield number, BadRow(number, "", f"is not JSON: {json_reason(error)}")
+
+
+def _csv_items(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
+    """Yield the rows below a header that names id and name, in either order."""
+    bad: list[BadRow] = []
+    rows = csv.reader(_good_lines(stream, bad), strict=True)
+    header: list[str] = []
+    line = 1
+    try:
+        for cells in rows:
+            yield from ((fault.line, fault) for fault in bad)
+            bad.clear()
+            if not header:
+                header = _header(line, cells)
+            elif len(cells) == len(header):
+                yield line, dict(zip(header, cells, strict=True))
+            elif cells:  # a blank line is none
+                yield line, BadRow(line, "", f"has {len(cells)} columns, not {len(header)}")
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise Unreadable(line, f"is not CSV: {error}") from None
+    if not header:
+        raise Unreadable(1, HEADER)
+
+
+def _good_lines(stream: BufferedReader, bad: list[BadRow]) -> Iterator[str]:
+    """Yield the lines that are UTF-8, a blank one in place of each other, which goes to `bad`."""
+    for _, text in _lines(stream):
+        if isinstance(text, BadRow):
+            bad.append(text)
+            yield "\n"
+        else:
+            yield text
+
+
+def _header(line: int, cells: list[str]) -> list[str]:
+    names = [cell.strip().lower() for cell in cells]
+    if sorted(names) != sorted(FIELDS):
+        raise Unreadable(line, HEADER)
+    return names

@@ -1,0 +1,50 @@
+"""The document says everything that products answers."""
+
+from __future__ import annotations
+
+import pytest
+from openapi_spec_validator import validate
+
+from ops.tests.clients import anonymous
+
+BODY = {"400", "406", "408", "413", "415", "500"}
+
+
+def test_it_is_valid_and_names_every_operation_and_answer() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    validate(document)
+    found = {
+        (method, path): (operation["operationId"], operation["tags"], set(operation["responses"]))
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    one = "/products/{product_id}"
+    assert found == {
+        ("get", "/products"): ("products_list", ["products"], {"200", "400", "406", "500"}),
+        ("post", "/products"): ("products_create", ["products"], {"201", "403"} | BODY),
+        ("get", one): ("products_retrieve", ["products"], {"200", "400", "404", "406", "500"}),
+        ("put", one): ("products_update", ["products"], {"200", "403", "404"} | BODY),
+        ("patch", one): ("products_partial_update", ["products"], {"200", "403", "404"} | BODY),
+        ("delete", one): ("products_destroy", ["products"], {"204", "400", "403", "404", "406", "500"}),
+    }
+
+
+def test_the_product_is_exact_and_exemplified() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    product = document["components"]["schemas"]["Product"]
+    assert (set(product["properties"]), sorted(product["required"])) == ({"id", "name"}, ["id", "name"])
+    name = document["components"]["schemas"]["ProductRequest"]["properties"]["name"]
+    assert name == {"type": "string", "minLength": 1, "maxLength": 200}
+    shown = document["paths"]["/products/{product_id}"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert [example["value"] for example in shown["examples"].values()] == [{"id": 1, "name": "Quantum Laptop"}]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_writes_are_documented_as_for_staff(method: str) -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    operation = document["paths"]["/products" if method == "post" else "/products/{product_id}"][method]
+    assert operation["security"] == [{"cookieAuth": []}]
+    assert operation["description"] == "Staff only."

@@ -1,0 +1,141 @@
+"""Anyone reads products."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from ops.tests.clients import BROWSER, anonymous
+from ops.tests.problem_shape import assert_problem
+from products_project.products.models import Product
+from products_project.products.services import built_in_products, seed_products
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    seed_products(rows=built_in_products())
+
+
+def test_a_product_has_exactly_an_id_and_a_name() -> None:
+    answer = anonymous().get("/products/1")
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.content == b'{"id":1,"name":"Quantum Laptop"}'
+
+
+def test_it_costs_one_query() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        anonymous().get("/products/1")
+
+    assert len(queries) == 1
+
+
+@pytest.mark.parametrize("product_id", ["3", "0", str(2**63 - 1), str(2**63), "9" * 20, "9" * 400])
+def test_a_product_that_does_not_exist_is_not_found(product_id: str) -> None:
+    assert_problem(anonymous().get(f"/products/{product_id}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/products/", "/products/1/", "/products/-1", "/products/1.0", "/products/x", "/"])
+def test_other_paths_are_not_found_and_never_redirected(path: str) -> None:
+    for method in ("GET", "POST", "PUT"):
+        assert_problem(anonymous().generic(method, path), 404, "not_found")
+
+
+def test_the_list_is_in_the_order_of_the_ids() -> None:
+    Product.objects.create(pk=7, name="Aardvark")
+
+    assert anonymous().get("/products").json() == {
+        "next": None,
+        "previous": None,
+        "results": [
+            {"id": 1, "name": "Quantum Laptop"},
+            {"id": 2, "name": "Neutrino Keyboard"},
+            {"id": 7, "name": "Aardvark"},
+        ],
+    }
+
+
+def test_the_list_comes_in_pages_of_fifty() -> None:
+    Product.objects.bulk_create(Product(pk=number, name=f"Product {number}") for number in range(3, 72))
+
+    first = anonymous().get("/products").json()
+    second = anonymous().get(first["next"]).json()
+
+    assert [item["id"] for item in first["results"]] == list(range(1, 51))
+    assert [item["id"] for item in second["results"]] == list(range(51, 72))
+    assert second["next"] is None
+
+
+def test_the_search_is_kept_on_the_next_page() -> None:
+    Product.objects.bulk_create(Product(pk=number, name=f"Chair {number}") for number in range(3, 9))
+
+    first = anonymous().get("/products?search=chair&page_size=4").json()
+    second = anonymous().get(first["next"]).json()
+
+    assert [item["id"] for item in first["results"] + second["results"]] == list(range(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("laptop", [1]), ("QUANTUM", [1]), ("e", [2]), ("neutrino key", [2]), ("", [1, 2]), ("chair", []), ("%25", [])],
+)
+def test_search_looks_in_the_name_in_any_case(text: str, found: list[int]) -> None:
+    answer = anonymous().get(f"/products?search={text}")
+
+    assert [item["id"] for item in answer.json()["results"]] == found
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("cursor=x", "cursor"), ("page_size=0", "page_size"), ("page_size=201", "page_size"), ("search=%00", "search")],
+)
+def test_a_bad_parameter_is_named(query: str, field: str) -> None:
+    assert_problem(anonymous().get(f"/products?{query}"), 400, "validation_error", fields=[field])
+
+
+@pytest.mark.parametrize("path", ["/products", "/products/1"])
+def test_head_answers_without_a_body(path: str) -> None:
+    answer = anonymous().head(path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/products", "/products/1"])
+def test_options_names_the_methods(path: str) -> None:
+    answer = anonymous().options(path)
+
+    assert answer.status_code == 200
+    assert {"GET", "HEAD", "OPTIONS"} <= set(answer.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/products"),
+        ("DELETE", "/products"),
+        ("POST", "/products/1"),
+        ("TRACE", "/products"),
+        ("EVIL", "/products/1"),
+    ],
+)
+def test_a_method_that_is_not_there_is_not_allowed_to_anyone(method: str, path: str) -> None:
+    answer = anonymous().generic(method, path)
+
+    assert_problem(answer, 405, "method_not_allowed")
+    assert method not in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/products", 200), ("/products/1", 200), ("/products/3", 404)])
+def test_a_browser_gets_the_browsable_api(path: str, status: int) -> None:
+    answer = anonymous().get(path, headers={"accept": BROWSER})
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_another_media_type_is_not_acceptable() -> None:
+    assert_problem(anonymous().get("/products/1", headers={"accept": "application/xml"}), 406, "not_acceptable")

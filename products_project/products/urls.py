@@ -1,0 +1,12 @@
+"""The paths of the products app."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from products_project.products import views
+
+urlpatterns = [
+    path("products", views.ProductList.as_view(), name="product-list"),
+    path("products/<int:product_id>", views.ProductDetail.as_view(), name="product-detail"),
+]

@@ -1,0 +1,50 @@
+"""Every setting of the products service; the environment, not a file, differs between deploys."""
+
+from __future__ import annotations
+
+from ops import defaults
+from products_project.config import ProductsConfig
+
+CONFIG = ProductsConfig.load()
+
+SECRET_KEY = CONFIG.secret_key.get_secret_value()
+DEBUG = False  # tracebacks are in the log; a page of frame locals is nobody's friend
+ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
+INSTALLED_APPS = [*defaults.INSTALLED_APPS, "products_project.products"]
+MIDDLEWARE = list(defaults.MIDDLEWARE)
+ROOT_URLCONF = "products_project.urls"
+WSGI_APPLICATION = "products_project.wsgi.application"
+TEMPLATES = defaults.TEMPLATES
+APPEND_SLASH = False  # its redirect loses a POST's body
+
+DATABASES = defaults.databases(CONFIG)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = defaults.AUTH_PASSWORD_VALIDATORS
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = defaults.static_root(CONFIG)
+STORAGES = defaults.storages(CONFIG)
+WHITENOISE_USE_FINDERS = not CONFIG.is_production  # without collectstatic
+
+LOGGING_CONFIG = "ops.logs.configure"
+LOGGING = defaults.logging(CONFIG)
+
+REST_FRAMEWORK = defaults.rest_framework()
+SPECTACULAR_SETTINGS = defaults.spectacular(CONFIG, title="Products", description="The catalogue of products.")
+DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
+
+# Named, as browsers send the cookies of one port of a host to its other ports too.
+SESSION_COOKIE_NAME = "products_session"
+CSRF_COOKIE_NAME = "products_csrf"
+CSRF_FAILURE_VIEW = "ops.problems.csrf_failure"
+SECURE_PROXY_SSL_HEADER = defaults.proxy_header(CONFIG)
+SECURE_HSTS_SECONDS = 31_536_000 if CONFIG.is_production else 0
+SESSION_COOKIE_SECURE = CONFIG.is_production
+CSRF_COOKIE_SECURE = CONFIG.is_production
+# TLS ends at the proxy, which redirects; and whether a whole domain is HTTPS only is for its owner to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]

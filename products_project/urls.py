@@ -1,0 +1,12 @@
+"""The paths of products: its own, and those that every service has."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from ops.urls import handler400, handler403, handler404, handler500
+from ops.urls import urlpatterns as shared
+
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
+
+urlpatterns = [path("", include("products_project.products.urls")), *shared]

@@ -1,0 +1,37 @@
+"""Log in to a running service as its staff do: through the admin's form."""
+
+from __future__ import annotations
+
+import requests
+
+from tests.processes import Service, manage
+
+PASSWORD = "a-password-for-tests-only"
+
+
+def staff_session(service: Service) -> requests.Session:
+    """Create a member of staff and return a session of theirs, ready to write (cookie and CSRF token)."""
+    done = manage(
+        service.project,
+        "createsuperuser",
+        "--noinput",
+        env=service.env
+        | {
+            "DJANGO_SUPERUSER_USERNAME": "staff",
+            "DJANGO_SUPERUSER_EMAIL": "staff@shop.example",
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    session = requests.Session()
+    session.get(f"{service.url}/admin/login/", timeout=10)
+    form = {"username": "staff", "password": PASSWORD, "csrfmiddlewaretoken": session.cookies[csrf_cookie(service)]}
+    answer = session.post(f"{service.url}/admin/login/", data=form, timeout=10, allow_redirects=False)
+    assert answer.status_code == 302, answer.text
+    session.headers["X-CSRFToken"] = session.cookies[csrf_cookie(service)]
+    return session
+
+
+def csrf_cookie(service: Service) -> str:
+    """Return the name of the cookie with the service's CSRF token."""
+    return f"{service.project.removesuffix('_project')}_csrf"

@@ -1,0 +1,182 @@
+"""What the compose files and the Dockerfiles promise, apart from running: tests/test_compose.py does that."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from tests.containers import Dockerfile, compose
+from tests.processes import ROOT
+
+BASE = compose("docker-compose.yml")["services"]
+PRODUCTION_FILE = compose("docker-compose.yml", "docker-compose.prod.yml")
+PRODUCTION = PRODUCTION_FILE["services"]
+WEB = {"products-service": "products_project", "orders-service": "orders_project"}
+ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke"}
+DATABASES = {"products-db", "orders-db"}
+GRACEFUL_TIMEOUT = 10  # seconds, ops.gunicorn's
+LAST_SPANS = 2  # seconds
+
+
+def provisioned(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def test_the_stack_is_whole() -> None:
+    assert set(BASE) == {*WEB, *ONE_OFF, *DATABASES, "jaeger", "prometheus", "grafana"}
+
+
+def test_the_access_points_are_published_and_nothing_else() -> None:
+    published = {name: service["ports"] for name, service in PRODUCTION.items() if "ports" in service}
+
+    assert published == {
+        "products-service": ["3001:3001"],
+        "orders-service": ["3002:3002"],
+        "jaeger": ["127.0.0.1:16686:16686"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
+
+
+def test_both_images_are_made_alike() -> None:
+    products, orders = (Dockerfile(project).text for project in WEB.values())
+
+    assert products.replace("products", "orders").replace("3001", "3002") == orders
+
+
+@pytest.mark.parametrize("project", WEB.values())
+def test_the_final_stage_takes_only_what_was_built_and_runs_as_appuser(project: str) -> None:
+    image = Dockerfile(project)
+
+    assert image.values("USER") == ["appuser"]
+    assert all(copied.startswith("--from=build ") for copied in image.values("COPY"))
+    assert [run.split()[0] for run in image.values("RUN")] == ["groupadd"]
+    assert image.environment()["PORT"] in image.values("EXPOSE")
+
+
+def test_every_image_has_an_exact_tag() -> None:
+    images = {service["image"] for service in BASE.values() if "build" not in service}
+    images |= {stage[0][1].split()[0] for project in WEB.values() for stage in Dockerfile(project).stages}
+
+    for image in images:
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*", image), image
+
+
+@pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF))
+def test_everything_that_stays_has_a_health_check_without_curl(name: str) -> None:
+    kind, *command = BASE[name]["healthcheck"]["test"]
+
+    assert kind == "CMD"
+    assert "curl" not in command
+
+
+def test_migrations_and_seeds_finish_before_a_service_starts() -> None:
+    healthy, done = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
+
+    assert BASE["products-migrate"]["depends_on"] == {"products-db": healthy}
+    assert BASE["products-seed"]["depends_on"] == {"products-migrate": done}
+    assert BASE["products-service"]["depends_on"] == {"products-db": healthy, "products-seed": done}
+    assert BASE["orders-migrate"]["depends_on"] == {"orders-db": healthy}
+    assert BASE["orders-service"]["depends_on"] == {
+        "orders-db": healthy,
+        "orders-migrate": done,
+        "products-service": healthy,
+    }
+
+
+@pytest.mark.parametrize("service", ["products", "orders"])
+def test_a_service_and_its_database_agree(service: str) -> None:
+    url = urlsplit(BASE[f"{service}-service"]["environment"]["DATABASE_URL"])
+    server = BASE[f"{service}-db"]
+
+    assert url.hostname == f"{service}-db"
+    assert server["environment"] == {
+        "POSTGRES_USER": url.username,
+        "POSTGRES_PASSWORD": url.password,
+        "POSTGRES_DB": url.path.lstrip("/"),
+    }
+    assert server["volumes"] == [f"{service}-data:/var/lib/postgresql"]
+
+
+@pytest.mark.parametrize("name", WEB)
+def test_a_service_has_time_to_finish(name: str) -> None:
+    service = PRODUCTION[name]
+    needed = GRACEFUL_TIMEOUT + LAST_SPANS + float(service["environment"]["SHUTDOWN_DELAY"])
+
+    assert int(service["stop_grace_period"].removesuffix("s")) > needed
+    assert f"graceful_timeout = {GRACEFUL_TIMEOUT} " in (ROOT / "ops/gunicorn.py").read_text()
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
+def test_production_bounds_and_hardens_every_container(name: str) -> None:
+    service = PRODUCTION[name]
+    limits = service["deploy"]["resources"]["limits"]
+
+    assert int(limits["memory"].removesuffix("M")) <= 512
+    assert limits["cpus"]
+    assert limits["pids"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert bool(service.get("cap_add")) == (name in DATABASES)
+    assert not service.get("privileged")
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
+def test_production_takes_every_secret_from_a_file(name: str) -> None:
+    environment = PRODUCTION[name].get("environment", {})
+    secrets = [variable for variable in environment if variable.endswith(("KEY", "PASSWORD", "DATABASE_URL"))]
+    files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
+
+    assert all(environment[variable] == "" for variable in secrets)
+    assert len(files) == len(secrets)
+    assert files == {f"/run/secrets/{secret}" for secret in PRODUCTION[name].get("secrets", [])}
+
+
+def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(ROOT / "scripts/secrets", tmp_path / "scripts")
+    wanted = {Path(secret["file"]).name for secret in PRODUCTION_FILE["secrets"].values()}
+
+    subprocess.run([script], check=True, capture_output=True)
+    made = {path.name: path.read_text().strip() for path in (tmp_path / "secrets").iterdir()}
+    again = subprocess.run([script], check=True, capture_output=True)
+
+    assert set(made) == wanted
+    assert all(f"/{Path(s['file']).parent.name}/" in f"/{s['file']}" for s in PRODUCTION_FILE["secrets"].values())
+    assert again.stdout == b""
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    for service in ("products", "orders"):
+        url, password = made[f"{service}_database_url"], made[f"{service}_db_password"]
+        assert len(password) == len(made[f"{service}_secret_key"]) == 64
+        assert url == f"postgres://{service}:{password}@{service}-db:5432/{service}"
+
+
+def test_prometheus_scrapes_both_services_where_they_listen() -> None:
+    config = provisioned("prometheus.yml")
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+
+    for name, project in WEB.items():
+        assert targets[name] == [f"{name}:{Dockerfile(project).environment()['PORT']}"]
+
+
+def test_grafana_finds_its_data_sources_and_dashboards() -> None:
+    sources = {
+        source["uid"]: source
+        for source in provisioned("grafana/provisioning/datasources/datasources.yml")["datasources"]
+    }
+    provider = provisioned("grafana/provisioning/dashboards/dashboards.yml")["providers"][0]
+    prometheus = sources["prometheus"]["jsonData"]
+
+    assert {urlsplit(source["url"]).hostname for source in sources.values()} == {"prometheus", "jaeger"}
+    assert prometheus["timeInterval"] == provisioned("prometheus.yml")["global"]["scrape_interval"]
+    assert prometheus["exemplarTraceIdDestinations"] == [{"name": "trace_id", "datasourceUid": "jaeger"}]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in BASE["grafana"]["volumes"]
+    assert "--enable-feature=exemplar-storage" in BASE["prometheus"]["command"]

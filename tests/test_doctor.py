@@ -1,0 +1,77 @@
+"""doctor of both services as processes, in health and with everything broken that may break."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from tests.processes import manage, running_stack
+
+
+def levels(done: CompletedProcess[str]) -> dict[str, str]:
+    """Return the worst level of each check."""
+    order = ("ok", "warning", "failure")
+    found: dict[str, str] = {}
+    for line in json.loads(done.stdout)["checks"]:
+        found[line["id"]] = max(found.get(line["id"], "ok"), line["level"], key=order.index)
+    return found
+
+
+def test_it_passes_a_running_stack_and_names_the_peer_that_is_gone(tmp_path: Path) -> None:
+    with running_stack(tmp_path) as stack:
+        well = [manage(s.project, "doctor", "--json", "--strict", env=s.env) for s in (stack.orders, stack.products)]
+        wrong_peer = stack.orders.env | {"PRODUCTS_SERVICE_URL": stack.orders.url}
+        mistaken = manage("orders_project", "doctor", "--json", env=wrong_peer)
+        stack.products.kill()
+        alone = manage("orders_project", "doctor", env=stack.orders.env)
+
+    assert [done.returncode for done in well] == [0, 0], [done.stdout for done in well]
+    assert "PRODUCTS_SERVICE_URL: Products dev has GET /products/{id}" in well[0].stdout
+    assert mistaken.returncode == 1
+    assert {check for check, level in levels(mistaken).items() if level != "ok"} == {"peer.contract"}
+    assert alone.returncode == 1
+    assert f"failure  peer.healthy               PRODUCTS_SERVICE_URL {stack.products.url}: Connection refused" in (
+        alone.stdout
+    )
+    assert "warning  peer.contract              not known" in alone.stdout
+
+
+def test_everything_broken_is_lines_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    env = {
+        "DATABASE_URL": "postgres://me:canary@127.0.0.1:1/shop",
+        "PRODUCTS_SERVICE_URL": "http://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+        "PUSHGATEWAY_URL": "http://127.0.0.1:1",
+        "COMMAND_METRICS_DIR": str(tmp_path / "file"),
+        "DJANGO_ENV": "production",
+        "SECRET_KEY": "abcdefgh" * 4,
+        "ALLOWED_HOSTS": "shop.internal",
+    }
+    done = manage("orders_project", "doctor", "--json", env=env)
+
+    assert done.returncode == 1
+    failures = {check for check, level in levels(done).items() if level == "failure"}
+    assert failures - {"static.collected"} == {"database.reachable", "peer.healthy"}
+    assert {check for check, level in levels(done).items() if level == "warning"} == {
+        "secrets.strong",
+        "django.checks",
+        "database.migrated",
+        "database.clock",
+        "database.connections",
+        "peer.contract",
+        "telemetry.reachable",
+        "telemetry.command_metrics",
+    }
+    assert "Traceback" not in done.stderr
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_a_faulty_environment_is_lines_too() -> None:
+    done = manage("products_project", "doctor", env={"PORT": "abc", "DATABASE_URL": "mysql://me:canary@db/x"})
+
+    assert done.returncode == 1
+    assert "failure  configuration.sound        PORT: must be a valid integer" in done.stdout
+    assert "Everything else needs a sound environment." in done.stderr
+    assert "canary" not in done.stdout + done.stderr

@@ -1,0 +1,135 @@
+"""Documentation is tested: what exists is documented, and what is documented exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.processes import ROOT, clean_environment, manage, running_stack
+from tests.test_architecture import PACKAGES, sources
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+# Raised within Django REST framework, under its own codes.
+CODES_OF_REST_FRAMEWORK = {
+    "method_not_allowed",
+    "not_acceptable",
+    "not_authenticated",
+    "not_found",
+    "parse_error",
+    "permission_denied",
+    "unsupported_media_type",
+}
+
+
+def first_column(text: str, heading: str) -> set[str]:
+    """Return the names in backquotes in the first column of the tables under a heading."""
+    section = re.split(rf"^#+ {re.escape(heading)}$", text, flags=re.MULTILINE)[1]
+    section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
+    return {name.split()[0] for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)}
+
+
+def trees() -> Iterator[ast.Module]:
+    for package in PACKAGES:
+        for path in sources(package):
+            yield ast.parse(path.read_text())
+
+
+def test_every_metric_is_documented_and_every_documented_one_is_exported(tmp_path: Path) -> None:
+    with running_stack(tmp_path) as stack:
+        exported = "".join(requests.get(f"{service.url}/metrics", timeout=5).text for service in vars(stack).values())
+
+    assert first_column(OPERATIONS, "Metrics") == set(re.findall(r"^# TYPE (\S+)", exported, flags=re.MULTILINE))
+
+
+def test_every_log_event_is_documented_and_every_documented_one_is_logged() -> None:
+    logged = set()
+    for tree in trees():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Attribute) and call.func.attr in {"debug", "info", "warning", "error", "log"}:
+                constants = (argument.value for argument in call.args if isinstance(argument, ast.Constant))
+                logged |= {text for text in constants if re.fullmatch(r"[a-z_]+\.[a-z_]+", str(text))}
+
+    assert first_column(OPERATIONS, "Logs") == logged
+
+
+def test_every_command_is_documented_and_every_documented_one_exists() -> None:
+    commands = {path.stem for package in PACKAGES for path in sources(package) if path.parent.name == "commands"} - {
+        "__init__"
+    }
+
+    assert first_column(OPERATIONS, "Commands") == commands
+
+
+def test_every_metric_of_a_command_is_documented_and_every_documented_one_is_published() -> None:
+    source = (ROOT / "ops" / "command_metrics.py").read_text()
+
+    assert first_column(OPERATIONS, "Metrics of commands") == set(re.findall(r'(?:Counter|Gauge)\(\s*"(\w+)"', source))
+
+
+def test_every_check_of_doctor_is_documented_and_every_documented_one_exists() -> None:
+    checks = set(re.findall(r'"([a-z]+\.[a-z_]+)"', (ROOT / "ops" / "doctor" / "registry.py").read_text()))
+
+    assert first_column(OPERATIONS, "Doctor's checks") == checks
+
+
+def test_the_page_of_the_commands_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "document-commands"), "--check"],
+        env=clean_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("project", "command"), [("orders_project", "doctor"), ("products_project", "runserver")])
+def test_the_page_of_the_commands_shows_what_help_prints(project: str, command: str) -> None:
+    printed = manage(project, command, "--help", env={"COLUMNS": "100"}).stdout
+
+    assert f"### {command}\n\n```text\n{printed.rstrip()}\n```\n" in (ROOT / "docs" / "commands.md").read_text()
+
+
+def test_every_system_check_is_documented_and_every_documented_one_exists() -> None:
+    declared = set(re.findall(r'"(ops\.[EW]\d{3})"', (ROOT / "ops" / "checks.py").read_text()))
+
+    assert first_column(OPERATIONS, "System checks") == declared
+
+
+def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:
+    codes: set[object] = set(CODES_OF_REST_FRAMEWORK)
+    for tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["code"]:
+                codes |= {node.value.value} if isinstance(node.value, ast.Constant) else set()
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"problem", "problem_response"}:
+                codes |= {argument.value for argument in node.args[1:2] if isinstance(argument, ast.Constant)}
+            if isinstance(node, ast.Tuple) and len(node.elts) == 3 and "HTTPStatus." in ast.unparse(node.elts[1]):
+                codes |= {node.elts[2].value} if isinstance(node.elts[2], ast.Constant) else set()
+
+    assert first_column(README, "Errors") == codes
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda path: str(path.name))
+def test_every_link_within_the_documentation_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        file, _, fragment = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), f"{page}: {target}"
+        if fragment and linked.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), flags=re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+            assert fragment in anchors, f"{page}: {target}"

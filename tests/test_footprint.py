@@ -1,0 +1,53 @@
+"""A service is ready soon, and its memory does not grow with the requests it has answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.load import load
+from tests.processes import Service, Stack, running_stack
+
+MEGABYTE = 1024 * 1024
+READY_WITHIN = 5.0  # seconds; promised are 2, on a machine that does nothing else
+MEMORY = 110 * MEGABYTE
+GROWTH = 6 * MEGABYTE
+ORDER = b'{"productId": 1, "quantity": 2}'
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+def test_each_service_is_ready_soon(stack: Stack) -> None:
+    for service in (stack.products, stack.orders):
+        assert service.stop() == 0
+        started = time.monotonic()
+        service.start()
+        assert time.monotonic() - started < READY_WITHIN
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "body"),
+    [("products", "GET", "/products/1", None), ("orders", "POST", "/orders", ORDER)],
+)
+def test_memory_is_bounded_and_does_not_grow(
+    stack: Stack, name: str, method: str, path: str, body: bytes | None
+) -> None:
+    service: Service = getattr(stack, name)
+
+    def memory_after(requests: int) -> float:
+        with load(service.port, method, path, body, clients=4) as clients:
+            clients.wait_for(requests, within=60)
+        assert {request.status for request in clients.ended("answered")} <= {200, 201}
+        return service.metric("process_resident_memory_bytes")
+
+    before = memory_after(1_000)
+    after = memory_after(1_500)
+
+    assert after < MEMORY
+    assert after - before < GROWTH

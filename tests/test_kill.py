@@ -1,0 +1,65 @@
+"""`kill -9` of either service under load loses no order that was acknowledged."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.load import Load, load
+from tests.processes import Service, Stack, manage, running_stack
+
+ORDER = b'{"productId": 1, "quantity": 2}'
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("stack"), WEB_CONCURRENCY="2") as running:
+        yield running
+
+
+def acknowledged(clients: Load) -> set[int]:
+    return {json.loads(request.body)["id"] for request in clients.ended("answered") if request.status == 201}
+
+
+def stored(orders: Service) -> set[int]:
+    """Return the ids in the database, read past the service."""
+    code = "from orders_project.orders.models import Order; print(*Order.objects.values_list('pk', flat=True))"
+    done = manage("orders_project", "shell", "--no-imports", "--command", code, env=orders.env)
+    assert done.returncode == 0, done.stderr
+    return {int(word) for word in done.stdout.split()}
+
+
+@pytest.mark.parametrize("victim", ["orders", "products"])
+def test_a_killed_service_loses_no_acknowledged_order(stack: Stack, victim: str) -> None:
+    service: Service = getattr(stack, victim)
+    with load(stack.orders.port, "POST", "/orders", ORDER) as clients:
+        clients.wait_for(60)
+        service.kill()
+        time.sleep(0.3)
+        service.start()
+        count = len(acknowledged(clients))
+        deadline = time.monotonic() + 30
+        while len(acknowledged(clients)) < count + 20:  # the breaker lets orders through again
+            assert time.monotonic() < deadline, clients.requests[-3:]
+            time.sleep(0.05)
+
+    assert len(acknowledged(clients)) >= 80
+    assert acknowledged(clients) <= stored(stack.orders)
+
+
+def test_a_service_whose_master_alone_was_killed_starts_again_on_its_port(stack: Stack) -> None:
+    orders = stack.orders
+    assert orders.process is not None
+    with load(orders.port, "POST", "/orders", ORDER, clients=2) as clients:
+        clients.wait_for(10)
+        os.kill(orders.process.pid, signal.SIGKILL)
+        orders.process.wait(5)
+        orders.start()
+
+    assert acknowledged(clients) <= stored(orders)
+    assert stack.place_order().status_code == 201

@@ -1,0 +1,106 @@
+"""Both services keep what their own OpenAPI documents promise, whatever schemathesis makes of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.processes import ROOT, Service, Stack, running_stack
+from tests.staff import csrf_cookie, staff_session
+
+SEED = "20261120"
+EXAMPLES = "6"  # of each operation and phase; about 200 requests a run
+
+CONFIGURATION = """
+{login}
+[generation]
+# Unknown query parameters and headers are ignored, as everywhere on the web.
+allow-extra-parameters = false
+
+[checks]
+# Well-formed may still be wrong: a product that does not exist, a cursor of another list, a name of blanks.
+positive_data_acceptance.expected-statuses = ["2xx", "400", "403", "404"]
+"""
+LOGIN = """
+hooks = "tests.schemathesis_hooks"
+[auth.openapi.cookieAuth]
+api_key = "{session}"
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("schemathesis")) as running:
+        yield running
+
+
+def explore(service: Service, directory: Path, *, login: str = "", token: str = "") -> None:
+    configuration = directory / "schemathesis.toml"
+    configuration.write_text(CONFIGURATION.format(login=login))
+
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "schemathesis"),
+            f"--config-file={configuration}",
+            "run",
+            f"{service.url}/openapi.json",
+            f"--seed={SEED}",
+            f"--max-examples={EXAMPLES}",
+            "--checks=all",
+            "--continue-on-failure",
+            "--generation-database=none",
+            "--no-color",
+        ],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory)}  # without coverage's: what counts is the service's
+        | {"PYTHONPATH": str(ROOT), "CSRF_TOKEN": token, "CSRF_COOKIE": csrf_cookie(service)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    print(done.stdout, done.stderr)  # names the seed; shown when the test fails
+    assert done.returncode == 0
+    assert " passed" in done.stdout
+    failed = [line for line in service.log_lines() if line.get("status", 0) >= 500 or "exception" in line]
+    assert failed == []
+
+
+@pytest.mark.parametrize("name", ["products", "orders"])
+def test_an_anonymous_client_gets_only_what_is_documented(stack: Stack, name: str, tmp_path: Path) -> None:
+    service: Service = getattr(stack, name)
+
+    explore(service, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["products", "orders"])
+def test_staff_get_only_what_is_documented(stack: Stack, name: str, tmp_path: Path) -> None:
+    service: Service = getattr(stack, name)
+    session = staff_session(service)
+    login = LOGIN.format(session=session.cookies[f"{name}_session"])
+
+    explore(service, tmp_path, login=login, token=session.cookies[csrf_cookie(service)])
+
+
+@pytest.mark.parametrize("name", ["products", "orders"])
+def test_the_page_of_the_document_needs_nothing_from_elsewhere(stack: Stack, name: str) -> None:
+    service: Service = getattr(stack, name)
+
+    page = requests.get(f"{service.url}/docs", timeout=10)
+
+    assert page.status_code == 200
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(assets) >= 4
+    for asset in assets:
+        assert asset.startswith("/"), asset
+        answer = requests.get(service.url + asset, timeout=10)
+        assert answer.status_code == 200, asset
+        assert answer.content, asset

@@ -1,0 +1,154 @@
+"""What a client or the environment holds secret never shows in a log, a span, a metric or an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import requests
+
+from tests.otlp_receiver import OtlpReceiver, otlp_receiver
+from tests.processes import Service, Stack, free_port, manage, prepared_database, running_stack
+
+# One word for each place, so that a failure says which one leaked.
+PLACES = (
+    *("Authorization", "Cookie", "X-Api-Key", "Referer", "User-Agent", "X-Forwarded-For", "X-Request-ID", "Host"),
+    *("query", "body", "fragment", "SECRET_KEY", "password"),
+)
+CANARY = {place: f"canary{number:02}{place.lower().replace('-', '')}" for number, place in enumerate(PLACES)}
+HEADERS = {
+    "Authorization": f"Bearer {CANARY['Authorization']}",
+    "Cookie": f"sessionid={CANARY['Cookie']}; csrftoken={CANARY['Cookie']}",
+    "X-Api-Key": CANARY["X-Api-Key"],
+    "Referer": f"https://example.org/?token={CANARY['Referer']}",
+    "User-Agent": CANARY["User-Agent"],
+    "X-Forwarded-For": CANARY["X-Forwarded-For"],
+    "X-Request-ID": f"not well-formed: {CANARY['X-Request-ID']}",
+}
+BODIES = (
+    json.dumps({"productId": 1, "quantity": 1, "note": CANARY["body"]}),  # 201
+    json.dumps({"productId": CANARY["body"], "quantity": CANARY["body"], CANARY["body"]: 1}),  # 400
+    json.dumps({"productId": 999_999, "quantity": 1, "note": CANARY["body"]}),  # 400 after a call
+    json.dumps(CANARY["body"]),  # no object
+    f'{{"{CANARY["body"]}": \ud800}}'.encode("utf-8", "surrogatepass"),  # not UTF-8
+    f'{{"{CANARY["body"]}',  # no JSON
+)
+
+
+def provoke(service: Service) -> list[requests.Response]:
+    """Send the canaries wherever they fit, and return the answers, of every kind of status."""
+    query = {"token": CANARY["query"], "cursor": CANARY["query"], "search": CANARY["query"]}
+    answers = []
+    with requests.Session() as session:
+        session.headers.update(HEADERS)
+        for path in ("/orders", "/products"):
+            for body in BODIES:
+                for content_type in ("application/json", "text/plain"):
+                    headers = {"Content-Type": content_type}
+                    url = f"{service.url}{path}"
+                    answers.append(session.post(url, params=query, data=body, headers=headers, timeout=10))
+        for path in ("/orders", "/orders/1", "/products", "/products/1", "/products/2", "/admin/", "/nothing"):
+            answers.append(session.get(f"{service.url}{path}", params=query, timeout=10, allow_redirects=False))
+        answers.append(session.put(f"{service.url}/products/1", params=query, data=BODIES[0], timeout=10))
+        answers.append(session.get(f"{service.url}/orders", headers={"Host": CANARY["Host"]}, timeout=10))
+        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+            answers.append(session.get(f"{service.url}{path}", params=query, timeout=10))
+    return answers
+
+
+def leaks(stack: Stack, collector: OtlpReceiver, answers: list[requests.Response]) -> dict[str, list[str]]:
+    """Return, for each place that shows a canary, whose canaries they are."""
+    shown = {
+        "logs": b"".join(service.log_path.read_bytes() for service in (stack.orders, stack.products)),
+        "spans": b"".join(collector.bodies),
+        "answers": b"".join(answer.content + _headers(answer) for answer in answers),
+    }
+    found = {where: [place for place in PLACES if CANARY[place].encode() in text] for where, text in shown.items()}
+    return {where: places for where, places in found.items() if places}
+
+
+def _headers(answer: requests.Response) -> bytes:
+    # A redirect to the login page says where to return to: the URL that the client sent.
+    return str({name: value for name, value in answer.headers.items() if name != "Location"}).encode()
+
+
+@contextmanager
+def password_of_postgres() -> Iterator[None]:
+    """Let the services log in with a canary for a password, where PostgreSQL is tested."""
+    server = os.environ.get("TEST_DATABASE_URL")
+    if not server:
+        yield
+        return
+    role = f"argos_canary_{os.getpid()}"
+    for project in ("products_project", "orders_project"):
+        prepared_database(project)  # so that the role will not own them
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{CANARY['password']}'")
+        os.environ["TEST_DATABASE_URL"] = (
+            urlsplit(server)
+            ._replace(netloc=f"{role}:{CANARY['password']}@{server.split('@')[-1].split('/')[0]}")
+            .geturl()
+        )
+        try:
+            yield
+        finally:
+            os.environ["TEST_DATABASE_URL"] = server
+            connection.execute(f"DROP ROLE {role}")
+
+
+def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
+    env = {"SECRET_KEY": CANARY["SECRET_KEY"] * 3, "LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with (
+        password_of_postgres(),
+        otlp_receiver() as collector,
+        running_stack(tmp_path, JAEGER_ENDPOINT=collector.url, **env) as stack,
+    ):
+        answers = provoke(stack.orders) + provoke(stack.products)
+        stack.products.stop()
+        answers += provoke(stack.orders)  # products is down: 500
+        assert manage("orders_project", "migrate", "orders", "zero", env=stack.orders.env).returncode == 0
+        stack.products.start()
+        answers += provoke(stack.orders)  # the table is gone: an unhandled 500, with its traceback in the log
+        for service in (stack.orders, stack.products):
+            service.stop()
+
+        assert {answer.status_code for answer in answers} >= {200, 201, 302, 400, 403, 404, 415, 500}
+        assert "internal_error" in {answer.json()["code"] for answer in answers if answer.status_code == 500}
+        assert "Traceback" in stack.orders.log_path.read_text()
+        assert collector.spans
+        assert leaks(stack, collector, answers) == {}
+
+
+def test_no_password_shows_while_the_database_cannot_be_reached(tmp_path: Path) -> None:
+    url = f"postgres://argos:{CANARY['password']}@127.0.0.1:{free_port()}/argos"
+    env = {"DATABASE_URL": url, "LOG_LEVEL": "debug", "DATABASE_CONNECT_TIMEOUT": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with otlp_receiver() as collector:
+        env["JAEGER_ENDPOINT"] = collector.url
+        orders, products = (
+            Service(project, tmp_path, env).start(ready_within=0) for project in ("orders_project", "products_project")
+        )
+        try:
+            for service in (orders, products):
+                service.wait_until_healthy()
+            answers = [
+                requests.get(f"{products.url}/products/1", timeout=10),
+                requests.get(f"{products.url}/readyz", timeout=10),
+                requests.get(f"{orders.url}/readyz", timeout=10),
+                requests.get(f"{orders.url}/metrics", timeout=10),
+                requests.get(f"{orders.url}/orders", headers=HEADERS, timeout=10),
+            ]
+            failed = manage("orders_project", "migrate", env=env)
+            assert [answer.status_code for answer in answers[:3]] == [500, 503, 503]
+            assert failed.returncode != 0
+            assert CANARY["password"] not in failed.stdout + failed.stderr
+            for service in (orders, products):
+                service.stop()
+            assert leaks(Stack(products, orders), collector, answers) == {}
+        finally:
+            for service in (orders, products):
+                service.kill()
