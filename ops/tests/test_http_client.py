@@ -15,8 +15,9 @@ import structlog
 from ops.circuit_breaker import CircuitBreaker, RetryBudget
 from ops.http_client import HttpClient, PeerUnavailable, Policy
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
+from ops.tests.slack import slack
 
-SLACK = 0.3  # seconds; the machine may be busy
+SLACK = slack(0.3)
 
 
 def make_client(*, try_timeout: float = 1.0, deadline: float = 2.5, connect_timeout: float = 0.3) -> HttpClient:
