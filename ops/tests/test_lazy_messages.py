@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib import messages
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils.functional import empty
-from pytest_django.fixtures import SettingsWrapper
 
 from ops.lazy_messages import LazyMessageMiddleware
 
 
 @pytest.fixture(autouse=True)
-def _kept_in_cookies(settings: SettingsWrapper) -> None:
+def _kept_in_cookies(settings: Any) -> None:
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 
@@ -32,7 +33,7 @@ def test_a_request_without_messages_sets_up_no_storage() -> None:
 
     response = answer(request)
 
-    assert request._messages._wrapped is empty
+    assert vars(request)["_messages"]._wrapped is empty
     assert CookieStorage.cookie_name not in response.cookies
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, connection
 from prometheus_client import REGISTRY
@@ -42,9 +44,10 @@ def test_a_query_that_fails_is_counted_by_its_error(many: bool) -> None:
     before = sum(value("django_db_errors_total", type=name) for name in names)
 
     with connection.cursor() as cursor:
-        execute = cursor.executemany if many else cursor.execute
+        execute: Any = cursor.executemany if many else cursor.execute
+        parameters: Any = [[1]] if many else [1]
         with pytest.raises(DatabaseError):
-            execute("INSERT INTO no_such_table VALUES (%s)", [[1]] if many else [1])
+            execute("INSERT INTO no_such_table VALUES (%s)", parameters)
 
     assert sum(value("django_db_errors_total", type=name) for name in names) - before == 1
 
