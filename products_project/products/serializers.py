@@ -49,6 +49,7 @@ class ReservationRequestSerializer(serializers.Serializer[Any]):
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     """A reservation; product and quantity are null where its id was cancelled before anything was held."""
 
+    id = serializers.UUIDField()
     productId = serializers.IntegerField(source="product_id", min_value=1, max_value=MAX_ID, allow_null=True)  # noqa: N815 - wire name
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY, allow_null=True)
 
