@@ -27,6 +27,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
     queryset = Reservation.objects.none()  # names the model for the schema
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
+    lookup_url_kwarg = "reservation_id"  # for OPTIONS, which looks for the object
     problems = {
         "PUT": {
             404: "`not_found`: no such product is on sale",

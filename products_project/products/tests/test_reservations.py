@@ -219,6 +219,13 @@ def test_nobody_but_services_gets_in(client: Any, method: str) -> None:
     assert not Reservation.objects.exists()
 
 
+def test_options_names_the_methods() -> None:
+    answer = service().options(path(7))
+
+    assert answer.status_code == 200
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "PUT", "DELETE", "HEAD", "OPTIONS"}
+
+
 def test_a_browser_with_the_token_gets_the_browsable_api() -> None:
     hold(7)
 
