@@ -33,16 +33,22 @@ RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 
 
 class DomainError(Exception):
-    """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header."""
+    """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header.
+
+    `members` stand in the problem document beside the usual ones (RFC 9457, section 3.2).
+    """
 
     code: ClassVar[str]
     status: ClassVar[int]
     detail: ClassVar[str]
     retry_after: timedelta | None = None
 
-    def __init__(self, detail: str | None = None, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, detail: str | None = None, *, retry_after: timedelta | None = None, members: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(detail or self.detail)
         self.retry_after = retry_after
+        self.members = members or {}
 
 
 class RequestTooLarge(DomainError):
@@ -111,6 +117,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         if error.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(error.retry_after.total_seconds())))
         body = problem(error.status, error.code, str(error))
+        body.update(error.members)
     elif isinstance(error, exceptions.ValidationError):
         errors = [
             {"field": field, "code": detail.code or "invalid", "detail": str(detail)}
