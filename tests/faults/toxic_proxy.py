@@ -1,4 +1,4 @@
-"""A TCP proxy for one link that does to its bytes what networks do: `with toxic_proxy(port) as link: link.fault = …`."""
+"""A TCP proxy for one link that does to its bytes what networks do: set `fault` of what `toxic_proxy` yields."""
 
 from __future__ import annotations
 
