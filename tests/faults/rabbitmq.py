@@ -79,9 +79,13 @@ class Node:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + ready_within
-        while ready_within and not self.answers():
-            assert self.process.poll() is None, self.log_path.read_text()[-2000:]
+        if ready_within:
+            self.wait_until_ready(ready_within)
+
+    def wait_until_ready(self, within: float) -> None:
+        deadline = time.monotonic() + within
+        while not self.answers():
+            assert self.is_running(), self.log_path.read_text()[-2000:]
             assert time.monotonic() < deadline, self.log_path.read_text()[-2000:]
             time.sleep(0.1)
 
