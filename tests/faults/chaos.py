@@ -25,13 +25,14 @@ import psycopg
 
 from tests.faults import invariants, rabbitmq, results
 from tests.faults.clients import Client, ordering
+from tests.faults.databases import Databases, new_databases
 from tests.faults.features import EVENTS, FEATURES
 from tests.faults.killing import Killer
 from tests.faults.ledger import Ledger
 from tests.faults.postgresql import Cluster, running_cluster
 from tests.faults.schedule import make_schedule
 from tests.faults.victims import Victim, WebVictim, workers
-from tests.processes import PREPARATIONS, Service, free_port, manage, stop_all
+from tests.processes import Service, free_port, stop_all
 
 CLIENTS = 4
 TRACKED, UNTRACKED = 2, 1  # products
@@ -65,26 +66,26 @@ class World:
     """All that runs."""
 
     cluster: Cluster
+    databases: Databases
     products: Service
     orders: Service
     victims: list[Victim]
 
     def state(self, ledger: Ledger) -> invariants.State:
         return invariants.read_state(
-            orders_url=self.cluster.url("orders"),
-            products_url=self.cluster.url("products"),
+            orders_url=self.cluster.url(self.databases.orders),
+            products_url=self.cluster.url(self.databases.products),
             intents=ledger.intents(),
             initial_stock={TRACKED: INITIAL_STOCK} if FEATURES["reservations"] else {},
         )
 
 
 @contextmanager
-def running_world(directory: Path) -> Iterator[World]:
-    """Yield both services, their workers, PostgreSQL and, where events are sent, RabbitMQ."""
+def running_world(directory: Path, cluster: Cluster, **env: str) -> Iterator[World]:
+    """Yield both services, their workers, PostgreSQL and, where events are sent, RabbitMQ; `env` goes to each."""
     with ExitStack() as stack:
-        cluster = stack.enter_context(running_cluster())
-        cluster.create("products", "orders")
-        shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1"}
+        databases = new_databases(cluster)
+        shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1", **env}
         victims: list[Victim] = [cluster]
         if EVENTS and rabbitmq.server():
             node = stack.enter_context(rabbitmq.running_node())
@@ -92,19 +93,15 @@ def running_world(directory: Path) -> Iterator[World]:
             shared["EVENTS_URL"] = node.url()
         port = free_port()
         envs = {
-            "products_project": {"DATABASE_URL": cluster.url("products"), **shared},
+            "products_project": {"DATABASE_URL": cluster.url(databases.products), **shared},
             "orders_project": {
-                "DATABASE_URL": cluster.url("orders"),
+                "DATABASE_URL": cluster.url(databases.orders),
                 "PRODUCTS_SERVICE_URL": f"http://127.0.0.1:{port}",
                 **shared,
             },
         }
-        for project, preparations in PREPARATIONS.items():
-            for arguments in preparations:
-                done = manage(project, *arguments, env=envs[project])
-                assert done.returncode == 0, done.stderr
         if FEATURES["reservations"]:
-            with psycopg.connect(cluster.url("products"), autocommit=True) as connection:
+            with psycopg.connect(cluster.url(databases.products), autocommit=True) as connection:
                 connection.execute("UPDATE products_product SET stock = %s WHERE id = %s", (INITIAL_STOCK, TRACKED))
         products = Service("products_project", directory, envs["products_project"], port)
         orders = Service("orders_project", directory, envs["orders_project"])
@@ -118,12 +115,12 @@ def running_world(directory: Path) -> Iterator[World]:
         for web in (products, orders):
             web.wait_until_ready(60)
         victims += [WebVictim("products", products), WebVictim("orders", orders), *background]
-        yield World(cluster, products, orders, victims)
+        yield World(cluster, databases, products, orders, victims)
 
 
-def run(directory: Path, *, seed: int, seconds: float, kills: int) -> Report:
+def run(directory: Path, cluster: Cluster, *, seed: int, seconds: float, kills: int) -> Report:
     """Order and kill for so long, heal, wait for settlement, and check every promise."""
-    with running_world(directory) as world:
+    with running_world(directory, cluster) as world:
         killer = Killer(world.victims)
         schedule = make_schedule(seed=seed, seconds=seconds, kills=kills, victims=list(killer.victims))
         ledger = Ledger(directory / "ledger.jsonl")
@@ -171,7 +168,8 @@ def main() -> int:
     kills = options.kills or max(1, int(options.seconds / 3))
     print(f"FAULTS_SEED={seed} FAULTS_SECONDS={options.seconds:g} FAULTS_KILLS={kills}", flush=True)
     directory = Path(mkdtemp(prefix="argos-chaos-"))
-    report = run(directory, seed=seed, seconds=options.seconds, kills=kills)
+    with running_cluster() as cluster:
+        report = run(directory, cluster, seed=seed, seconds=options.seconds, kills=kills)
     print(json.dumps(report.as_document(), indent=2))
     keep(report)
     if not report.is_sound:

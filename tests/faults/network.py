@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.faults.databases import new_databases
 from tests.faults.postgresql import Cluster
 from tests.faults.toxic_proxy import NONE, Fault, Link, toxic_proxy
-from tests.processes import PREPARATIONS, Service, manage, stop_all
+from tests.processes import Service, stop_all
 
 # Every kind of damage, mild enough where it only slows down that a promise of 201 stands.
 FAULTS = {
@@ -85,25 +86,20 @@ class Network:
 def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[Network]:
     """Yield the services, with orders on PostgreSQL; `env` goes to orders."""
     with ExitStack() as stack:
-        cluster.create("network_products", "network_orders")
+        databases = new_databases(cluster)
         database = stack.enter_context(toxic_proxy(cluster.port))
-        products = Service("products_project", directory, {"DATABASE_URL": cluster.url("network_products")})
+        products = Service("products_project", directory, {"DATABASE_URL": cluster.url(databases.products)})
         peer = stack.enter_context(toxic_proxy(products.port))
-        direct = {"DATABASE_URL": cluster.url("network_orders")}
         orders = Service(
             "orders_project",
             directory,
             {
-                "DATABASE_URL": cluster.url("network_orders", port=database.port),
+                "DATABASE_URL": cluster.url(databases.orders, port=database.port),
                 "PRODUCTS_SERVICE_URL": f"http://127.0.0.1:{peer.port}",
                 "PRODUCTS_BREAKER_MIN_CALLS": "10000",  # a cell is about its own fault, not about those before it
                 **env,
             },
         )
-        for project, prepare_in in (("products_project", products.env), ("orders_project", direct)):
-            for arguments in PREPARATIONS[project]:
-                done = manage(project, *arguments, env=prepare_in)
-                assert done.returncode == 0, done.stderr
         stack.callback(stop_all, products, orders)
         for service in (products, orders):
             service.start(ready_within=0)

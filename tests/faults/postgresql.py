@@ -55,6 +55,7 @@ class Cluster:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     name: str = "postgresql"
+    has_templates: bool = False  # see databases.py
 
     def url(self, database: str = "postgres", *, port: int = 0) -> str:
         """Return the URL of a database; through a proxy's port if given."""
@@ -103,10 +104,9 @@ class Cluster:
             self.process.send_signal(signal.SIGQUIT)
         self.process.wait(30)
 
-    def create(self, *databases: str) -> None:
+    def create(self, database: str, *, template: str = "template1") -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            for database in databases:
-                connection.execute(f'CREATE DATABASE "{database}"')
+            connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import chaos
+from tests.faults.postgresql import Cluster
 from tests.faults.schedule import make_schedule
 
 VICTIMS = ["postgresql", "products", "orders"]
@@ -23,11 +24,11 @@ def test_a_seed_replays_its_schedule_and_another_does_not() -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_no_promise_breaks_under_random_kills(tmp_path: Path) -> None:
+def test_no_promise_breaks_under_random_kills(tmp_path: Path, cluster: Cluster) -> None:
     options = chaos.from_environment()
     print(options)  # a failing run says how to replay it: FAULTS_SEED=… make faults
 
-    report = chaos.run(tmp_path, **options)
+    report = chaos.run(tmp_path, cluster, **options)
     chaos.keep(report)
 
     assert report.violations == {promise: [] for promise in report.violations}, options
