@@ -47,13 +47,14 @@ class Killer:
             while self._due and self._due[0][0] <= now:
                 _, name = heapq.heappop(self._due)
                 self.victims[name].start(ready_within=0.0)
-            self._raise_the_fallen()
+            self.raise_the_fallen()
             if now >= moment:
                 return
             next_due = self._due[0][0] if self._due else moment
             time.sleep(max(0.0, min(0.2, next_due - now, moment - now)))
 
-    def _raise_the_fallen(self) -> None:
+    def raise_the_fallen(self) -> None:
+        """Start what has ended by itself, as an orchestrator would."""
         waiting = {name for _, name in self._due}
         for name, victim in self.victims.items():
             if name not in waiting and not victim.is_running():

@@ -9,6 +9,8 @@ from typing import Any
 from tests.processes import ROOT
 
 DIRECTORY = ROOT / "var" / "faults"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- results: written by python -m tests.faults.results -->\n", "<!-- end of results -->"
 
 
 def record(name: str, *, tried: str, promises: int, violations: list[str], **details: Any) -> Path:
@@ -20,5 +22,23 @@ def record(name: str, *, tried: str, promises: int, violations: list[str], **det
     return path
 
 
-def read_all() -> dict[str, dict[str, Any]]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.json"))}
+def table() -> str:
+    """Return the table of what the last runs found, one row for each kind of fault."""
+    rows = ["| faults tried | promises checked | violations |", "|---|---|---|"]
+    for path in sorted(DIRECTORY.glob("*.json")):
+        found = json.loads(path.read_text())
+        rows.append(f"| {found['tried']} | {found['promises']} | {len(found['violations'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    """Write the table into docs/reliability.md."""
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}")
+    print(f"Wrote {PAGE.relative_to(ROOT)}.")
+
+
+if __name__ == "__main__":
+    main()

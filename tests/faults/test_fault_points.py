@@ -18,6 +18,7 @@ from tests.faults.chaos import World, running_world
 from tests.faults.clients import Client
 from tests.faults.features import KEYS
 from tests.faults.invariants import violations
+from tests.faults.killing import Killer
 from tests.faults.ledger import Ledger
 from tests.faults.postgresql import Cluster
 
@@ -36,6 +37,7 @@ class Stage:
     file: Path
     ledger: Ledger
     client: Client
+    killer: Killer
     cells: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
@@ -51,7 +53,8 @@ def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         world = stack.enter_context(running_world(directory, cluster, FAULT_POINT=str(file)))
         ledger = Ledger(directory / "ledger.jsonl")
         stack.callback(ledger.close)
-        stage = Stage(world, file, ledger, Client(world.orders.url, ledger, "fault points", timeout=CLIENT_TIMEOUT))
+        client = Client(world.orders.url, ledger, "fault points", timeout=CLIENT_TIMEOUT)
+        stage = Stage(world, file, ledger, client, Killer(world.victims))
         yield stage
         results.record(
             "fault_points",
@@ -68,12 +71,13 @@ def test_an_order_survives_what_happens_at_a_fault_point(stage: Stage, point: st
     stage.file.write_text(f"{point}:{action}")
 
     ended = stage.client.place(product_id=product_id, quantity=2, give_up_at=time.monotonic() + WITHIN)
-    wait_until_fired(stage.file)
+    wait_until_fired(stage)
     fired(stage.file).unlink()
     stage.world.orders.wait_until_ready(WITHIN)
 
     deadline = time.monotonic() + WITHIN
     while (broken := stage.broken_promises()) and time.monotonic() < deadline:
+        stage.killer.raise_the_fallen()
         time.sleep(0.2)
     stage.cells.append(f"{point}:{action}")
     stage.violations += [f"{point} {action}: {text}" for text in broken]
@@ -84,9 +88,10 @@ def test_an_order_survives_what_happens_at_a_fault_point(stage: Stage, point: st
     assert again.status == 201
 
 
-def wait_until_fired(file: Path) -> None:
+def wait_until_fired(stage: Stage) -> None:
     """A worker passes its points some time after the order; a request has done so before it is answered."""
     deadline = time.monotonic() + WITHIN
-    while not fired(file).exists():
+    while not fired(stage.file).exists():
+        stage.killer.raise_the_fallen()
         assert time.monotonic() < deadline, "the fault point was never passed"
         time.sleep(0.05)
