@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests import raw_http
 from tests.faults.databases import new_databases
 from tests.faults.postgresql import Cluster
 from tests.faults.toxic_proxy import NONE, Fault, Link, toxic_proxy
@@ -50,26 +49,22 @@ class Network:
     links: dict[str, Link]
 
     def order(self, *, timeout: float = 60.0) -> Ended:
-        """Place one order over the client's link, on a connection of its own."""
-        return self.send("POST", "/orders", {"productId": 1, "quantity": 2}, timeout=timeout)
-
-    def send(self, method: str, path: str, body: Any = None, *, timeout: float = 60.0) -> Ended:
-        connection = http.client.HTTPConnection("127.0.0.1", self.links["client->orders"].port, timeout=timeout)
+        """Place one order over the client's link, on a connection of its own, the request in one piece."""
+        request = raw_http.post(b'{"productId": 1, "quantity": 2}')
         started = time.monotonic()
         try:
-            connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            document = json.loads(answer.read())
-            return Ended(
-                answer.status,
-                document.get("code", ""),
-                answer.headers["Content-Type"],
-                seconds=time.monotonic() - started,
-            )
+            with raw_http.connect(self.links["client->orders"].port, timeout=timeout) as connection:
+                connection.sendall(request)
+                answer = raw_http.read_answer(connection)
+                document = answer.json()
         except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: half a document
             return Ended(0, error=type(error).__name__, seconds=time.monotonic() - started)
-        finally:
-            connection.close()
+        return Ended(
+            answer.status,
+            document.get("code", ""),
+            answer.headers["Content-Type"],
+            seconds=time.monotonic() - started,
+        )
 
     def heal(self, *, within: float = 60.0) -> float:
         """Mend every link; return the seconds until an order is placed again."""
@@ -97,6 +92,9 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
                 "DATABASE_URL": cluster.url(databases.orders, port=database.port),
                 "PRODUCTS_SERVICE_URL": f"http://127.0.0.1:{peer.port}",
                 "PRODUCTS_BREAKER_MIN_CALLS": "10000",  # a cell is about its own fault, not about those before it
+                "PRODUCTS_CONNECT_TIMEOUT": "3",  # nor about how fast this machine is
+                "PRODUCTS_TRY_TIMEOUT": "4",
+                "PRODUCTS_DEADLINE": "5",
                 **env,
             },
         )

@@ -106,9 +106,8 @@ def test_a_damaged_link_means_what_is_promised_and_heals(
     network: Network, kept: list[tuple[Cell, str]], cell: Cell
 ) -> None:
     network.links[cell.link].fault = FAULTS[cell.fault]
-    is_of_the_client = cell.link == "client->orders"
     try:
-        ended = network.order(timeout=PATIENCE if is_of_the_client else cell.within)
+        ended = network.order(timeout=PATIENCE if cell.promised == UNANSWERED else cell.within)
     finally:
         healed = network.heal(within=HEALED_WITHIN)
 
