@@ -82,16 +82,18 @@ class World:
 
 @contextmanager
 def running_world(directory: Path, cluster: Cluster, **env: str) -> Iterator[World]:
-    """Yield both services, their workers, PostgreSQL and, where events are sent, RabbitMQ; `env` goes to each."""
+    """Yield both services, their workers, PostgreSQL and, where events go there, RabbitMQ; `env` goes to each."""
     with ExitStack() as stack:
         databases = new_databases(cluster)
+        port = free_port()
         shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1", **env}
         victims: list[Victim] = [cluster]
         if EVENTS and rabbitmq.server():
             node = stack.enter_context(rabbitmq.running_node())
             victims.append(node)
             shared["EVENTS_URL"] = node.url()
-        port = free_port()
+        elif EVENTS:
+            shared["EVENTS_URL"] = f"http://127.0.0.1:{port}/events"
         envs = {
             "products_project": {"DATABASE_URL": cluster.url(databases.products), **shared},
             "orders_project": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from tests.processes import ROOT
@@ -16,6 +18,15 @@ def _mentions(package: str, word: str) -> bool:
 def has_command(name: str) -> bool:
     """Tell whether a service has this command."""
     return any(any((ROOT / package).rglob(f"management/commands/{name}.py")) for package in CODE)
+
+
+def fault_points() -> list[str]:
+    """Return every step that the code names: the members of `Point` in each fault_points.py but that of `ops`."""
+    found = []
+    for path in sorted(path for package in CODE[:-1] for path in (ROOT / package).rglob("fault_points.py")):
+        module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        found += [str(point) for point in module.Point]
+    return found
 
 
 KEYS = _mentions("orders_project", "Idempotency-Key")

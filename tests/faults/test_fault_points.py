@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from ops.fault_points import Action, fired
-from orders_project.orders.fault_points import Point
 from tests.faults import results
 from tests.faults.chaos import World, running_world
 from tests.faults.clients import Client
-from tests.faults.features import KEYS
+from tests.faults.features import KEYS, fault_points
 from tests.faults.invariants import violations
 from tests.faults.killing import Killer
 from tests.faults.ledger import Ledger
@@ -26,7 +25,7 @@ CLIENT_TIMEOUT = 3.0  # seconds until a client takes a hang for lost and tries a
 WITHIN = 60.0  # seconds; a bound on hanging
 # Steps that each order of an untracked product passes. A step of tracked stock only goes into TRACKED_ONLY.
 TRACKED_ONLY: frozenset[str] = frozenset()
-POINTS = [str(point) for point in Point]
+POINTS = fault_points()
 
 
 @dataclass
