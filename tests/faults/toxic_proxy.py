@@ -38,10 +38,11 @@ class Connection:
 
     client: socket.socket
     server: socket.socket
-    answered: int = 0
+    is_reset: bool = False
 
     def reset(self) -> None:
         """End both sides by a reset, as a lost peer does; a thread that reads them wakes up."""
+        self.is_reset = True  # what wakes up is not to take this for an end in order, and pass that on first
         for side in (self.client, self.server):
             with suppress(OSError):
                 side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -141,19 +142,23 @@ class Link:
                 return
             if fault.half_close:
                 break
-        connection.server.shutdown(socket.SHUT_WR)
+        if not connection.is_reset:
+            connection.server.shutdown(socket.SHUT_WR)
 
     def _send_answers(self, connection: Connection) -> None:
         while data := connection.server.recv(PIECE):
             fault = self._hold()
+            if fault.cut_after_request:  # the answer may be faster than the cut
+                continue
             if fault.answer_bytes is not None:
                 connection.client.sendall(data[: fault.answer_bytes])
                 connection.end()
                 return
             self._pass(data, connection.client, fault)
         self._hold()
-        connection.client.shutdown(socket.SHUT_WR)
-        connection.end()
+        if not connection.is_reset:
+            connection.client.shutdown(socket.SHUT_WR)
+            connection.end()
 
     def _hold(self) -> Fault:
         """Wait while the link is a black hole; return the fault behind it."""
