@@ -167,6 +167,11 @@ class ServiceConfig(BaseSettings):
         pattern=r"^[A-Za-z0-9._+-]+$",
         description="in logs, traces and `argos_build_info`; images get `git describe` at build",
     )
+    fault_point: str | None = Field(
+        None,
+        description="for tests only, production refuses it: a file that has one step crash, raise or hang",
+        json_schema_extra={"default": "unset: nothing is broken"},
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -234,6 +239,13 @@ class ServiceConfig(BaseSettings):
         if info.data.get("django_env") == "production" and "*" in hosts:
             raise ValueError("must not hold * in production")
         return hosts
+
+    @field_validator("fault_point")
+    @classmethod
+    def _refuse_faults(cls, file: str | None, info: ValidationInfo) -> str | None:
+        if file and info.data.get("django_env") == "production":
+            raise ValueError("must not be set in production")
+        return file
 
     @field_validator("database_url")
     @classmethod

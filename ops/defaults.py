@@ -12,6 +12,14 @@ from ops.config import ROOT, ServiceConfig
 logging = logs.logging_settings
 
 COMMAND_LOCK_TIMEOUT_MS = 20_000  # as long as a writer waits for another on SQLite
+LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is noticed within some ten seconds
+    "tcp_user_timeout": 10_000,  # milliseconds that what was sent may go unacknowledged
+    "keepalives": 1,
+    "keepalives_idle": 10,  # seconds
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+RECONNECT_TIMEOUT = 1.0  # seconds; then the next request connects, instead of a retry that is put off up to minutes
 
 INSTALLED_APPS = [
     "ops",  # before staticfiles, whose runserver it replaces
@@ -76,18 +84,26 @@ def databases(config: ServiceConfig) -> dict[str, dict[str, Any]]:
         # Django's default, said aloud: beside one another, pytest-django keeps to it for Django's own engine only.
         database["TEST"] = {"NAME": ":memory:"}
         return {"default": database}
+    from ops.database_deadline import connection_class  # noqa: PLC0415 - SQLite does without psycopg
+
     database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
-    database["OPTIONS"] = database.get("OPTIONS", {}) | {
-        "connect_timeout": config.database_connect_timeout,
-        "application_name": config.service,
-        "options": f"-c statement_timeout={int(config.database_statement_timeout * 1000)} -c lock_timeout=2000 "
-        "-c idle_in_transaction_session_timeout=30000",
-        "pool": {
-            "min_size": 1,
-            "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
-            "timeout": config.database_connect_timeout,
-        },
-    }
+    database["OPTIONS"] = (
+        LOST_PEER
+        | database.get("OPTIONS", {})
+        | {
+            "connect_timeout": config.database_connect_timeout,
+            "application_name": config.service,
+            "options": f"-c statement_timeout={int(config.database_statement_timeout * 1000)} -c lock_timeout=2000 "
+            "-c idle_in_transaction_session_timeout=30000",
+            "pool": {
+                "min_size": 1,
+                "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
+                "timeout": config.database_connect_timeout,
+                "reconnect_timeout": RECONNECT_TIMEOUT,
+                "connection_class": connection_class(config.database_statement_timeout),
+            },
+        }
+    )
     return {"default": database}
 
 

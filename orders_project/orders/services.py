@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from ops.fault_points import fault_point
 from orders_project.orders import metrics
 from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
+from orders_project.orders.fault_points import Point
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient, products_client
 
@@ -18,13 +20,15 @@ def place_order(*, product_id: int, quantity: int, products: ProductsClient | No
     The transaction begins after products has answered, so none is ever open across an HTTP call.
     """
     try:
-        product = (products or products_client()).fetch_product(product_id)
+        with fault_point(Point.FETCH_PRODUCT):
+            product = (products or products_client()).fetch_product(product_id)
     except (ProductDoesNotExist, ProductsUnavailable) as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         raise
-    order = Order.objects.create(  # one statement, and so one transaction without a BEGIN and a COMMIT of ours
-        product_id=product_id, product_name=product.name, quantity=quantity, status=Order.Status.CONFIRMED
-    )
+    with fault_point(Point.STORE_ORDER):
+        order = Order.objects.create(  # one statement, and so one transaction without a BEGIN and a COMMIT of ours
+            product_id=product_id, product_name=product.name, quantity=quantity, status=Order.Status.CONFIRMED
+        )
     metrics.orders_created_total.inc()
     structlog.contextvars.bind_contextvars(order_id=order.pk)  # into the request's one log line
     log.debug("order.placed", product_id=product_id, quantity=quantity)

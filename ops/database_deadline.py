@@ -1,0 +1,37 @@
+"""A deadline on the client's side for each statement: PostgreSQL's own cannot end the wait for a server that is gone.
+
+`statement_timeout` is kept by the server. One that is frozen, or behind a link that lost it, keeps nothing, and a
+proxy or the kernel before it still acknowledges what is sent, so TCP sees no fault either.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+
+GRACE = 1.0  # seconds that the server's own statement_timeout comes first, as it says more
+
+T = TypeVar("T")
+
+
+class DeadlineConnection(psycopg.Connection[Any]):
+    """A connection that gives up on an answer; it is closed then, as the answer might still come."""
+
+    deadline: ClassVar[float]
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Wait as psycopg does, never longer than the deadline; raise OperationalError."""
+        try:
+            return super().wait(gen, interval, timeout or self.deadline)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # sent and not answered
+                self.close()
+            raise
+
+
+def connection_class(statement_timeout: float) -> type[DeadlineConnection]:
+    """Return the class of the connections whose server has this statement_timeout, in seconds."""
+    return type("DeadlineConnection", (DeadlineConnection,), {"deadline": statement_timeout + GRACE})

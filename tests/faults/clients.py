@@ -1,0 +1,95 @@
+"""Clients as they should be: each order under one key, tried again with backoff until the answer is final."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import requests
+
+from tests.faults.features import KEYS
+from tests.faults.ledger import Attempt, Ledger, is_final
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+
+def attempt_order(
+    url: str, *, key: str, product_id: int, quantity: int, timeout: float = 10.0, keys: bool = KEYS
+) -> Attempt:
+    """Send one request; say how it ended, never raise."""
+    try:
+        answer = requests.post(
+            f"{url}/orders",
+            json={"productId": product_id, "quantity": quantity},
+            headers={"Idempotency-Key": key} if keys else {},
+            timeout=timeout,
+        )
+        body = answer.json()
+    except (requests.RequestException, ValueError, AttributeError) as error:
+        return Attempt(error=type(error).__name__)
+    return Attempt(answer.status_code, body)
+
+
+@dataclass
+class Client:
+    """Orders one thing after another, the same ones for the same seed."""
+
+    url: str
+    ledger: Ledger
+    seed: str
+    product_ids: Sequence[int] = (1, 2)
+    timeout: float = 10.0
+    keys: bool = KEYS
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)
+
+    def stop(self) -> None:
+        """Place no further order; the one in hand is settled."""
+        self._stopping.set()
+
+    def run(self, *, give_up_at: float = float("inf")) -> None:
+        while not self._stopping.is_set():
+            self.place(
+                product_id=self._chance.choice(self.product_ids),
+                quantity=self._chance.randint(1, 5),
+                give_up_at=give_up_at,
+            )
+            self._stopping.wait(0.02)
+
+    def place(self, *, product_id: int, quantity: int, give_up_at: float = float("inf")) -> Attempt:
+        """Place one order, until its answer is final; without keys there is one try, as another might double it."""
+        key = str(UUID(int=self._chance.getrandbits(128), version=4))
+        pause = FIRST_PAUSE
+        while True:
+            self.ledger.sent(key=key, product_id=product_id, quantity=quantity)
+            ended = attempt_order(
+                self.url, key=key, product_id=product_id, quantity=quantity, timeout=self.timeout, keys=self.keys
+            )
+            self.ledger.ended(key, ended)
+            if is_final(ended) or not self.keys or time.monotonic() > give_up_at:
+                return ended
+            time.sleep(pause * (0.5 + random.random()))
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+
+@contextmanager
+def ordering(clients: Sequence[Client], *, settled_within: float = 120.0) -> Iterator[None]:
+    """Have the clients order while the body runs; in the end, wait until each has settled what it began."""
+    threads = [threading.Thread(target=client.run, daemon=True) for client in clients]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.stop()
+        deadline = time.monotonic() + settled_within
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,217 @@
+"""The promises, as functions of what both databases hold and what the clients' ledger says.
+
+Each returns the violations it finds, as sentences. Tables and columns are named here and nowhere else in these tests.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.faults.features import FEATURES
+from tests.faults.ledger import Intent
+
+Row = dict[str, Any]
+
+ORDERS, PRODUCTS = "orders_order", "products_product"
+RESERVATIONS, SALES = "products_reservation", "products_productsales"
+OUTBOX_PENDING = "SELECT id FROM outbox_event WHERE published_at IS NULL"
+
+
+def read(url: str, statement: str) -> list[Row]:
+    """Return the rows; none where the table does not exist."""
+    if url.startswith("sqlite:///"):
+        database = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
+        database.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in database.execute(statement)]
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+        finally:
+            database.close()
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row, connect_timeout=10) as connection:
+        try:
+            return connection.execute(statement).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []
+
+
+@dataclass(frozen=True)
+class State:
+    """What is to be held together."""
+
+    intents: Mapping[str, Intent]
+    orders: list[Row]
+    initial_stock: Mapping[int, int] = field(default_factory=dict)
+    products: list[Row] = field(default_factory=list)
+    reservations: list[Row] = field(default_factory=list)
+    sales: list[Row] = field(default_factory=list)
+    outbox: list[Row] = field(default_factory=list)
+
+    def with_status(self, status: str) -> list[Row]:
+        return [row for row in self.orders if row["status"] == status]
+
+
+def read_state(
+    *, orders_url: str, products_url: str, intents: Mapping[str, Intent], initial_stock: Mapping[int, int]
+) -> State:
+    return State(
+        intents,
+        read(orders_url, f"SELECT * FROM {ORDERS}"),
+        initial_stock,
+        read(products_url, f"SELECT * FROM {PRODUCTS}"),
+        read(products_url, f"SELECT * FROM {RESERVATIONS}"),
+        read(products_url, f"SELECT * FROM {SALES}"),
+        read(orders_url, OUTBOX_PENDING) if FEATURES["events"] else [],
+    )
+
+
+def acknowledged_is_stored_once(state: State) -> list[str]:
+    """Every 201 that a client received names an order that is stored as acknowledged, and no two intents share one."""
+    stored = {row["id"]: row for row in state.orders}
+    owners: Counter[int] = Counter()
+    found = []
+    for intent in state.intents.values():
+        owners.update(intent.acknowledged)
+        for number in intent.acknowledged:
+            row = stored.get(number)
+            if row is None:
+                found.append(f"order {number} was acknowledged and is not stored")
+            elif (row["product_id"], row["quantity"], row["status"]) != (
+                intent.product_id,
+                intent.quantity,
+                "confirmed",
+            ):
+                found.append(f"order {number} is stored otherwise than acknowledged")
+    return found + [f"order {number} was acknowledged to {count} keys" for number, count in owners.items() if count > 1]
+
+
+def nothing_is_stored_unasked(state: State) -> list[str]:
+    """There are no more orders than wishes: an attempt that ended without an answer stored one or none."""
+    if not FEATURES["keys"]:
+        asked = sum(intent.sent for intent in state.intents.values())
+        return [f"{len(state.orders)} orders of {asked} requests"] if len(state.orders) > asked else []
+    return [
+        f"order {row['id']} has a key that nobody sent"
+        for row in state.orders
+        if row["idempotency_key"] not in state.intents
+    ]
+
+
+def same_key_is_same_order(state: State) -> list[str]:
+    """All answers to one key name one order, and one row has the key."""
+    found = [
+        f"key {intent.key} was answered by orders {sorted(intent.acknowledged)}"
+        for intent in state.intents.values()
+        if len(intent.acknowledged) > 1
+    ]
+    rows = Counter(row["idempotency_key"] for row in state.orders if row["idempotency_key"])
+    return found + [f"key {key} has {count} orders" for key, count in rows.items() if count > 1]
+
+
+def every_client_was_answered(state: State) -> list[str]:
+    """Whoever tried again with the same key had a final answer in the end."""
+    return [f"key {intent.key} was never settled" for intent in state.intents.values() if not intent.is_settled]
+
+
+def no_order_is_pending(state: State) -> list[str]:
+    """No order is pending for ever: after settlement, none is."""
+    return [f"order {row['id']} is still pending" for row in state.with_status("pending")]
+
+
+def stock_is_conserved(state: State) -> list[str]:
+    """What is left and what is held for orders, sold or about to be, is what there was; and never less than nothing."""
+    found = []
+    left = {row["id"]: row["stock"] for row in state.products}
+    held: Counter[int] = Counter()
+    for row in state.reservations:
+        if row["status"] == "held" and row["takes_stock"]:
+            held[row["product_id"]] += row["quantity"]
+    for product, initial in state.initial_stock.items():
+        if left[product] < 0:
+            found.append(f"product {product} has stock {left[product]}")
+        if left[product] + held[product] != initial:
+            found.append(f"product {product}: {left[product]} left and {held[product]} held of {initial}")
+    return found
+
+
+def held_is_sold(state: State) -> list[str]:
+    """After settlement each confirmed order of tracked stock holds its reservation, and nothing else holds any."""
+    wanted = {
+        str(row["reservation_id"]): (row["product_id"], row["quantity"])
+        for row in state.with_status("confirmed")
+        if row["reservation_id"] and row["product_id"] in state.initial_stock
+    }
+    held = {
+        _hex(row["id"]): (row["product_id"], row["quantity"])
+        for row in state.reservations
+        if row["status"] == "held" and row["takes_stock"]
+    }
+    wanted = {_hex(key): value for key, value in wanted.items()}
+    return [
+        f"reservation {key}: the order says {wanted.get(key)}, products says {held.get(key)}"
+        for key in sorted(wanted.keys() | held.keys())
+        if wanted.get(key) != held.get(key)
+    ]
+
+
+def _hex(identifier: object) -> str:
+    """Return a UUID as SQLite stores it, whichever database it comes from."""
+    return str(identifier).replace("-", "")
+
+
+def sales_equal_confirmed_orders(state: State) -> list[str]:
+    """Each confirmed order's event took effect exactly once."""
+    ordered: Counter[int] = Counter()
+    for row in state.with_status("confirmed"):
+        ordered[row["product_id"]] += row["quantity"]
+    sold = Counter({row["product_id"]: row["units_sold"] for row in state.sales})
+    return [
+        f"product {product}: {sold[product]} units sold of {ordered[product]} ordered"
+        for product in sorted(ordered.keys() | sold.keys())
+        if sold[product] != ordered[product]
+    ]
+
+
+def outbox_is_drained(state: State) -> list[str]:
+    """Every event was sent."""
+    return [f"{len(state.outbox)} events are still in the outbox"] if state.outbox else []
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A promise, what has to be built before it can be kept, and how it is checked."""
+
+    promise: str
+    check: Callable[[State], list[str]]
+    needs: str = ""
+
+    @property
+    def applies(self) -> bool:
+        return FEATURES[self.needs]
+
+
+INVARIANTS = (
+    Invariant("acknowledged = stored, once", acknowledged_is_stored_once),
+    Invariant("nothing stored that nobody asked for", nothing_is_stored_unasked),
+    Invariant("same key = same order", same_key_is_same_order, "keys"),
+    Invariant("every retried key had a final answer", every_client_was_answered, "keys"),
+    Invariant("no order pending for ever", no_order_is_pending),
+    Invariant("stock + held and sold = initial stock", stock_is_conserved, "reservations"),
+    Invariant("held = quantities of confirmed orders", held_is_sold, "reservations"),
+    Invariant("units sold = quantities of confirmed orders", sales_equal_confirmed_orders, "events"),
+    Invariant("outbox drained", outbox_is_drained, "events"),
+)
+
+
+def violations(state: State) -> dict[str, list[str]]:
+    """Return what each promise that applies found broken, by promise; empty lists where all is well."""
+    return {invariant.promise: invariant.check(state) for invariant in INVARIANTS if invariant.applies}

@@ -1,0 +1,148 @@
+"""Every link with every fault: what the client gets, in what time, and that all is well as soon as the link is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from tests.faults import results
+from tests.faults.network import FAULTS, Ended, Network, running_network
+from tests.faults.postgresql import Cluster
+
+PATIENCE = 5.0  # seconds until a client gives up by itself
+UNANSWERED = "no answer"
+UNAVAILABLE = "500 products_unavailable"
+BROKEN = "500 internal_error"
+HEALED_WITHIN = 60.0  # seconds; a bound on hanging, like those below
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one fault on one link is promised to mean."""
+
+    link: str
+    fault: str
+    promised: str
+    within: float = 60.0  # seconds, ten times what a deadline allows or what was seen
+
+    def __str__(self) -> str:
+        return f"{self.link}-{self.fault}"
+
+
+def cells(link: str, promised: dict[str, str]) -> list[Cell]:
+    assert promised.keys() == FAULTS.keys()
+    return [Cell(link, fault, outcome) for fault, outcome in promised.items()]
+
+
+SLOW_IS_WELL = {"latency": "201", "jitter": "201", "bandwidth": "201"}
+CELLS = [
+    *cells(
+        "client->orders",
+        SLOW_IS_WELL
+        | {
+            "reset": UNANSWERED,
+            "half_close": "201",
+            "black_hole": UNANSWERED,
+            "truncated": UNANSWERED,
+            "cut_after_request": UNANSWERED,
+        },
+    ),
+    *cells(
+        "orders->products",
+        SLOW_IS_WELL
+        | {
+            "reset": UNAVAILABLE,
+            "half_close": "201",
+            "black_hole": UNAVAILABLE,
+            "truncated": UNAVAILABLE,
+            "cut_after_request": UNAVAILABLE,
+        },
+    ),
+    *cells(
+        "orders->database",
+        SLOW_IS_WELL
+        | {
+            "reset": BROKEN,
+            "half_close": BROKEN,  # PostgreSQL ends a session whose client has said the last word
+            "black_hole": BROKEN,
+            "truncated": BROKEN,
+            "cut_after_request": BROKEN,
+        },
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def network(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    with running_network(tmp_path_factory.mktemp("network"), cluster) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[list[tuple[Cell, str]]]:
+    """Gather what each cell gave, for the table of results."""
+    found: list[tuple[Cell, str]] = []
+    yield found
+    results.record(
+        "network_faults",
+        tried=f"{len(found)} cells: {len({cell.link for cell, _ in found})} links, each with "
+        + ", ".join(sorted({cell.fault for cell, _ in found})).replace("_", " "),
+        promises=len(found),
+        violations=[f"{cell}: {outcome}" for cell, outcome in found if outcome != cell.promised],
+    )
+
+
+def outcome_of(ended: Ended) -> str:
+    return f"{ended.status} {ended.code}".strip() if ended.status else UNANSWERED
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_a_damaged_link_means_what_is_promised_and_heals(
+    network: Network, kept: list[tuple[Cell, str]], cell: Cell
+) -> None:
+    network.links[cell.link].fault = FAULTS[cell.fault]
+    try:
+        ended = network.order(timeout=PATIENCE if cell.promised == UNANSWERED else cell.within)
+    finally:
+        healed = network.heal(within=HEALED_WITHIN)
+
+    kept.append((cell, outcome_of(ended)))
+    assert outcome_of(ended) == cell.promised, ended
+    assert ended.seconds < cell.within
+    assert healed < HEALED_WITHIN
+    if ended.status >= 400:
+        assert ended.content_type == "application/problem+json"
+
+
+def test_one_clients_black_hole_keeps_nobody_else_waiting(network: Network) -> None:
+    network.links["client->orders"].fault = FAULTS["black_hole"]
+    lost = [threading.Thread(target=network.order, kwargs={"timeout": PATIENCE}) for _ in range(8)]
+    try:
+        for thread in lost:
+            thread.start()
+        answer = requests.post(f"{network.orders.url}/orders", json={"productId": 1, "quantity": 1}, timeout=30)
+    finally:
+        network.heal()
+        for thread in lost:
+            thread.join()
+
+    assert answer.status_code == 201
+
+
+def test_a_database_behind_a_black_hole_makes_orders_unready_and_not_dead(network: Network) -> None:
+    network.links["orders->database"].fault = FAULTS["black_hole"]
+    deadline = time.monotonic() + 60
+    try:
+        while requests.get(f"{network.orders.url}/readyz", timeout=30).status_code == 200:  # a verdict is kept a second
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        healthy = requests.get(f"{network.orders.url}/healthz", timeout=30).status_code
+    finally:
+        network.heal()
+
+    assert healthy == 200

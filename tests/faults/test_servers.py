@@ -1,0 +1,34 @@
+"""The servers that the other tests crash come back with what they acknowledged."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.faults import rabbitmq
+from tests.faults.postgresql import Cluster
+
+
+def test_postgresql_keeps_over_a_crash_what_it_committed(cluster: Cluster) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (id int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+
+    cluster.kill()
+    assert not cluster.answers()
+    cluster.start()
+
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        assert connection.execute("SELECT id FROM kept").fetchall() == [(7,)]
+        connection.execute("DROP TABLE kept")
+
+
+@pytest.mark.skipif(not rabbitmq.server(), reason="RabbitMQ is not installed")
+def test_rabbitmq_comes_back_on_its_port() -> None:
+    with rabbitmq.running_node() as node:
+        node.kill()
+        assert not node.answers()
+
+        node.start()
+
+        assert node.answers()

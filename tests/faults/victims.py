@@ -1,0 +1,106 @@
+"""What can be killed and started again, each by the same three words: start, kill, is_running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tests.faults.features import has_command
+from tests.processes import ROOT, Service, clean_environment
+
+# name, project, command: which of them exist is asked of the code.
+WORKERS = (
+    ("recovery", "orders_project", ("recover_orders",)),
+    ("relay", "orders_project", ("relay_events",)),
+    ("consumer", "products_project", ("consume_events",)),
+)
+
+
+class Victim(Protocol):
+    """A process, or a group of them."""
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self, *, ready_within: float = 0.0) -> None: ...
+
+    def wait_until_ready(self, within: float) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def is_running(self) -> bool: ...
+
+
+@dataclass
+class WebVictim:
+    """A service: gunicorn's master and its workers."""
+
+    name: str
+    service: Service
+
+    def start(self, *, ready_within: float = 0.0) -> None:
+        self.service.start(ready_within=ready_within)
+
+    def wait_until_ready(self, within: float) -> None:
+        self.service.wait_until_ready(within)
+
+    def kill(self) -> None:
+        self.service.kill()
+
+    def is_running(self) -> bool:
+        return self.service.process is not None and self.service.process.poll() is None
+
+
+@dataclass
+class Worker:
+    """A command that runs for ever."""
+
+    name: str
+    project: str
+    arguments: tuple[str, ...]
+    env: Mapping[str, str]
+    directory: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def log_path(self) -> Path:
+        return self.directory / f"{self.name}.log"
+
+    def start(self, *, ready_within: float = 0.0) -> None:
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / self.project / "manage.py"), *self.arguments],
+                env=clean_environment(self.env),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, within: float) -> None:
+        """Wait for nothing: a worker that runs is at work, and settlement shows it."""
+
+    def kill(self) -> None:
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+def workers(envs: Mapping[str, Mapping[str, str]], directory: Path) -> list[Worker]:
+    """Return the workers that exist; `envs` holds the environment of each project."""
+    consumes = envs["orders_project"].get("EVENTS_URL", "").startswith("amqp")
+    return [
+        Worker(name, project, arguments, envs[project], directory)
+        for name, project, arguments in WORKERS
+        if has_command(arguments[0]) and (name != "consumer" or consumes)
+    ]
