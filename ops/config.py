@@ -17,6 +17,7 @@ from ops.environment import EnvironmentSource, Origin
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
+DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - which is its whole point
 PLACEHOLDERS = (
     "changeme",
     "change-me",
@@ -96,6 +97,11 @@ class ServiceConfig(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(DEVELOPMENT_KEY),
         description="signs sessions and CSRF tokens; at least 32 characters in production",
+        json_schema_extra={"default": "for development only"},
+    )
+    service_token: SecretStr = Field(
+        SecretStr(DEVELOPMENT_TOKEN),
+        description="what services show each other, the same for all of them; at least 32 characters in production",
         json_schema_extra={"default": "for development only"},
     )
     port: int = Field(ge=1, le=65535, description="the port that the web process binds, also `runserver`'s")
@@ -195,12 +201,12 @@ class ServiceConfig(BaseSettings):
     def is_production(self) -> bool:
         return self.django_env == "production"
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "service_token")
     @classmethod
     def _refuse_a_weak_key(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
         secret = key.get_secret_value()
         if info.data.get("django_env") == "production":
-            if secret == DEVELOPMENT_KEY:
+            if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
                 raise ValueError("must be set in production")
             if _is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -33,11 +33,16 @@ RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 
 
 class DomainError(Exception):
-    """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header."""
+    """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header.
+
+    `members` go into the problem document beside those that every one has, `headers` go with it.
+    """
 
     code: ClassVar[str]
     status: ClassVar[int]
     detail: ClassVar[str]
+    members: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
     retry_after: timedelta | None = None
 
     def __init__(self, detail: str | None = None, *, retry_after: timedelta | None = None) -> None:
@@ -108,9 +113,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.PermissionDenied()
 
     if isinstance(error, DomainError):
+        headers.update(error.headers)
         if error.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(error.retry_after.total_seconds())))
         body = problem(error.status, error.code, str(error))
+        body.update(error.members)
     elif isinstance(error, exceptions.ValidationError):
         errors = [
             {"field": field, "code": detail.code or "invalid", "detail": str(detail)}
