@@ -130,7 +130,7 @@ class Host:
         return self.run(name, command).returncode == 0
 
     def wait_until_healthy(self, name: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not self.is_healthy(name):
             assert time.monotonic() < deadline, (self.logs / name).read_text()
             assert self.processes[name].poll() is None, (self.logs / name).read_text()

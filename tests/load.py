@@ -37,7 +37,7 @@ class Load:
     def ended(self, outcome: Outcome) -> list[Request]:
         return [request for request in list(self.requests) if request.outcome == outcome]
 
-    def wait_for(self, count: int, within: float = 30.0) -> None:
+    def wait_for(self, count: int, within: float = 90.0) -> None:
         """Wait until so many requests were answered."""
         deadline = time.monotonic() + within
         while len(self.ended("answered")) < count:

@@ -58,7 +58,7 @@ class OtlpReceiver:
     def spans(self) -> list[ReceivedSpan]:
         return [span for body in list(self.bodies) for span in _parse(body)]
 
-    def wait_for(self, trace_id: str, *names: str, within: float = 20.0) -> list[ReceivedSpan]:
+    def wait_for(self, trace_id: str, *names: str, within: float = 60.0) -> list[ReceivedSpan]:
         """Return the spans of a trace once those named are among them; a span arrives after its children."""
         deadline = time.monotonic() + within
         while True:

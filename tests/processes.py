@@ -107,7 +107,7 @@ class Service:
     def log_path(self) -> Path:
         return self.directory / f"{self.project}-{self.port}.log"
 
-    def start(self, *, ready_within: float = 15.0) -> Service:
+    def start(self, *, ready_within: float = 60.0) -> Service:
         """Start gunicorn and wait until it is ready."""
         env = self.env | {"DJANGO_SETTINGS_MODULE": f"{self.project}.settings", "PORT": str(self.port)}
         with self.log_path.open("ab") as log:
@@ -126,7 +126,7 @@ class Service:
     def wait_until_ready(self, within: float) -> None:
         self._wait_until("/readyz", within)
 
-    def wait_until_healthy(self, within: float = 15.0) -> None:
+    def wait_until_healthy(self, within: float = 60.0) -> None:
         self._wait_until("/healthz", within)
 
     def _wait_until(self, path: str, within: float) -> None:
@@ -143,7 +143,7 @@ class Service:
         log = self.log_path.read_text()[-5000:]
         raise AssertionError(f"{self.project} did not answer {path} with 200 within {within} s:\n{log}")
 
-    def stop(self, with_signal: int = signal.SIGTERM, *, within: float = 20.0) -> int:
+    def stop(self, with_signal: int = signal.SIGTERM, *, within: float = 60.0) -> int:
         """Send the signal to the master process and return its exit code."""
         assert self.process is not None
         if self.process.poll() is None:
@@ -165,7 +165,7 @@ class Service:
         """Return the value of one series from /metrics; 0 where there is none yet."""
         from prometheus_client.parser import text_string_to_metric_families
 
-        text = requests.get(f"{self.url}/metrics", timeout=5).text
+        text = requests.get(f"{self.url}/metrics", timeout=30).text
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == name and all(sample.labels.get(key) == value for key, value in labels.items()):
@@ -217,7 +217,7 @@ def running_stack(directory: Path, **env: str) -> Iterator[Stack]:
             for service in services:
                 service.start(ready_within=0)
             for service in services:
-                service.wait_until_ready(20)
+                service.wait_until_ready(60)
             yield Stack(products, orders)
         finally:
             stop_all(*services)

@@ -24,9 +24,9 @@ def staff_session(service: Service) -> requests.Session:
     )
     assert done.returncode == 0, done.stderr
     session = requests.Session()
-    session.get(f"{service.url}/admin/login/", timeout=10)
+    session.get(f"{service.url}/admin/login/", timeout=30)
     form = {"username": "staff", "password": PASSWORD, "csrfmiddlewaretoken": session.cookies[csrf_cookie(service)]}
-    answer = session.post(f"{service.url}/admin/login/", data=form, timeout=10, allow_redirects=False)
+    answer = session.post(f"{service.url}/admin/login/", data=form, timeout=30, allow_redirects=False)
     assert answer.status_code == 302, answer.text
     session.headers["X-CSRFToken"] = session.cookies[csrf_cookie(service)]
     return session

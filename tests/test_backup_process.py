@@ -50,7 +50,7 @@ def backup(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Run the statements in one transaction; return the rows of the last."""
     if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as lite, lite:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)) as lite, lite:
             return [lite.execute(statement).fetchall() for statement in statements][-1]
     with psycopg.connect(url) as postgres:
         cursors = [postgres.execute(statement.encode()) for statement in statements]
@@ -61,7 +61,7 @@ def names(url: str) -> int:
     return int(execute(url, "SELECT count(*) FROM products_product")[0][0])
 
 
-def wait_for(is_so: Callable[[], object], within: float = 30.0) -> None:
+def wait_for(is_so: Callable[[], object], within: float = 90.0) -> None:
     deadline = time.monotonic() + within
     while not is_so():
         assert time.monotonic() < deadline

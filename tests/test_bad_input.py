@@ -29,7 +29,7 @@ def _the_processes_survive(stack: Stack) -> Iterator[None]:
     yield
     assert [worker_pids(service) for service in (stack.products, stack.orders)] == before
     for service in (stack.products, stack.orders):
-        assert requests.get(f"{service.url}/healthz", timeout=20).text == "OK"
+        assert requests.get(f"{service.url}/healthz", timeout=30).text == "OK"
 
 
 def worker_pids(service: Service) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_client_of_a_usual_library_can_read_the_refusal_of_10_mb(stack: Stack)
     with requests.Session() as session:
         session.headers["Content-Type"] = "application/json"
         for _ in range(3):
-            answer = session.post(f"{stack.orders.url}/orders", data=b" " * 10_000_000, timeout=20)
+            answer = session.post(f"{stack.orders.url}/orders", data=b" " * 10_000_000, timeout=30)
 
             assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
 

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 import requests
 
+from ops.tests.slack import slack
 from tests.otlp_receiver import Mode, OtlpReceiver, otlp_receiver
 from tests.processes import Service, database, manage
 
@@ -45,7 +46,7 @@ def medians(services: dict[Mode, tuple[Service, OtlpReceiver]]) -> dict[Mode, fl
         for _ in range(REQUESTS):
             for mode, (service, _collector) in services.items():
                 started = time.perf_counter()
-                assert session.get(f"{service.url}/products/1", timeout=10).status_code == 200
+                assert session.get(f"{service.url}/products/1", timeout=30).status_code == 200
                 seconds[mode].append(time.perf_counter() - started)
     return {mode: statistics.median(values) for mode, values in seconds.items()}
 
@@ -65,8 +66,8 @@ def test_no_request_no_shutdown_and_no_log_suffers_from_its_collector(
     for mode in BROKEN:
         service, collector = services[mode]
         assert mode == "refusing" or collector.calls > 0
-        assert times[mode] < 2 * times["ok"] + 0.005, mode
-        assert stops[mode] < 3, mode
+        assert times[mode] < 2 * times["ok"] + slack(0.005), mode
+        assert stops[mode] < slack(3), mode
         lines = [line for line in service.log_lines() if line["event"] != "request.finished"]
         failures = [line for line in lines if "export" in line.get("message", "")]
         assert len(failures) == 1, failures

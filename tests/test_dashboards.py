@@ -29,7 +29,7 @@ def dashboard(service: str) -> dict[str, Any]:
 
 def exported_by(service: Service) -> Exported:
     found: Exported = {}
-    for family in text_string_to_metric_families(requests.get(f"{service.url}/metrics", timeout=10).text):
+    for family in text_string_to_metric_families(requests.get(f"{service.url}/metrics", timeout=30).text):
         # A counter of something that never happened yet has no series, yet is there.
         found.setdefault(f"{family.name}_total" if family.type == "counter" else family.name, set())
         for sample in family.samples:

@@ -45,7 +45,7 @@ def trees() -> Iterator[ast.Module]:
 
 def test_every_metric_is_documented_and_every_documented_one_is_exported(tmp_path: Path) -> None:
     with running_stack(tmp_path) as stack:
-        exported = "".join(requests.get(f"{service.url}/metrics", timeout=5).text for service in vars(stack).values())
+        exported = "".join(requests.get(f"{service.url}/metrics", timeout=30).text for service in vars(stack).values())
 
     assert first_column(OPERATIONS, "Metrics") == set(re.findall(r"^# TYPE (\S+)", exported, flags=re.MULTILINE))
 

@@ -27,7 +27,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def series(service: Service) -> set[tuple[str, frozenset[tuple[str, str]]]]:
-    text = requests.get(f"{service.url}/metrics", timeout=5).text
+    text = requests.get(f"{service.url}/metrics", timeout=30).text
     return {(sample.name, frozenset(sample.labels.items())) for family in parse_text(text) for sample in family.samples}
 
 
@@ -35,8 +35,8 @@ def test_both_formats_are_valid_and_tell_the_same(stack: Stack) -> None:
     assert stack.place_order().status_code == 201
 
     for service in (stack.orders, stack.products):
-        text = requests.get(f"{service.url}/metrics", timeout=5)
-        openmetrics = requests.get(f"{service.url}/metrics", headers={"Accept": OPENMETRICS}, timeout=5)
+        text = requests.get(f"{service.url}/metrics", timeout=30)
+        openmetrics = requests.get(f"{service.url}/metrics", headers={"Accept": OPENMETRICS}, timeout=30)
         assert text.headers["Content-Type"].startswith("text/plain; version=")
         assert openmetrics.headers["Content-Type"].startswith("application/openmetrics-text; version=1")
         assert openmetrics.text.endswith("# EOF\n")
@@ -51,7 +51,7 @@ def test_both_formats_are_valid_and_tell_the_same(stack: Stack) -> None:
 
 def test_clients_make_no_series(stack: Stack) -> None:
     words = random.Random(2)
-    requests.get(f"{stack.products.url}/products/1", timeout=5)
+    requests.get(f"{stack.products.url}/products/1", timeout=30)
     before = series(stack.products)
 
     with requests.Session() as session:
@@ -62,7 +62,7 @@ def test_clients_make_no_series(stack: Stack) -> None:
             )
             host = words.choice(["localhost", f"{word}.example"])
             method = words.choice([word, "GET"])
-            session.request(method, f"{stack.products.url}{path}", headers={"Host": host}, timeout=5)
+            session.request(method, f"{stack.products.url}{path}", headers={"Host": host}, timeout=30)
 
     new = series(stack.products) - before
     requests_of = [dict(labels) for name, labels in new if name == "http_requests_total"]
@@ -75,7 +75,7 @@ def test_clients_make_no_series(stack: Stack) -> None:
 def test_an_exemplar_of_one_process_names_the_orders_trace(stack: Stack) -> None:
     trace_id = stack.place_order(product_id=999_999).json()["traceId"]
 
-    answer = requests.get(f"{stack.orders.url}/metrics", headers={"Accept": OPENMETRICS}, timeout=5)
+    answer = requests.get(f"{stack.orders.url}/metrics", headers={"Accept": OPENMETRICS}, timeout=30)
 
     exemplars = [
         sample.exemplar.labels

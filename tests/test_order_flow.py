@@ -28,5 +28,5 @@ def test_an_order_of_a_product_that_exists_is_stored_and_acknowledged(tmp_path: 
 
 def test_both_services_share_nothing_but_http(tmp_path: Path) -> None:
     with running_stack(tmp_path) as stack:
-        assert requests.get(f"{stack.products.url}/orders", timeout=5).status_code == 404
-        assert requests.get(f"{stack.orders.url}/products", timeout=5).status_code == 404
+        assert requests.get(f"{stack.products.url}/orders", timeout=30).status_code == 404
+        assert requests.get(f"{stack.orders.url}/products", timeout=30).status_code == 404

@@ -48,7 +48,7 @@ def purging(stack: Stack, url: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while old_orders(url) == 1000:
         assert process.poll() is None
         assert time.monotonic() < deadline

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from ops.tests.slack import slack
 from tests.processes import Stack, running_stack
 
-WITHIN = 2.7  # seconds: the deadline of 2.5 s and 200 ms
+WITHIN = slack(2.7)  # seconds: the deadline of 2.5 s and 200 ms
 OPEN_FOR = 2.0
 
 
@@ -41,7 +42,7 @@ def recover(stack: Stack) -> float:
         stack.products.start()
     started = time.monotonic()
     while stack.place_order().status_code != 201:
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 90
         time.sleep(0.05)
     return time.monotonic() - started
 
@@ -105,7 +106,7 @@ def test_a_killed_products_is_told_from_one_log_line_and_the_metrics(stack: Stac
     assert tries(stack, "connection_error") - before == line["peer_tries"]
     assert stack.orders.metric("orders_rejected_total", reason="products_unavailable") == rejected + 1
     assert stack.orders.metric("orders_created_total") == created
-    assert requests.get(f"{stack.orders.url}/readyz", timeout=5).status_code == 200  # orders itself can serve
+    assert requests.get(f"{stack.orders.url}/readyz", timeout=30).status_code == 200  # orders itself can serve
 
 
 @pytest.mark.usefixtures("products_up")

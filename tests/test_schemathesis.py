@@ -94,13 +94,13 @@ def test_staff_get_only_what_is_documented(stack: Stack, name: str, tmp_path: Pa
 def test_the_page_of_the_document_needs_nothing_from_elsewhere(stack: Stack, name: str) -> None:
     service: Service = getattr(stack, name)
 
-    page = requests.get(f"{service.url}/docs", timeout=10)
+    page = requests.get(f"{service.url}/docs", timeout=30)
 
     assert page.status_code == 200
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert len(assets) >= 4
     for asset in assets:
         assert asset.startswith("/"), asset
-        answer = requests.get(service.url + asset, timeout=10)
+        answer = requests.get(service.url + asset, timeout=30)
         assert answer.status_code == 200, asset
         assert answer.content, asset

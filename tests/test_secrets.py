@@ -51,13 +51,13 @@ def provoke(service: Service) -> list[requests.Response]:
                 for content_type in ("application/json", "text/plain"):
                     headers = {"Content-Type": content_type}
                     url = f"{service.url}{path}"
-                    answers.append(session.post(url, params=query, data=body, headers=headers, timeout=10))
+                    answers.append(session.post(url, params=query, data=body, headers=headers, timeout=30))
         for path in ("/orders", "/orders/1", "/products", "/products/1", "/products/2", "/admin/", "/nothing"):
-            answers.append(session.get(f"{service.url}{path}", params=query, timeout=10, allow_redirects=False))
-        answers.append(session.put(f"{service.url}/products/1", params=query, data=BODIES[0], timeout=10))
-        answers.append(session.get(f"{service.url}/orders", headers={"Host": CANARY["Host"]}, timeout=10))
+            answers.append(session.get(f"{service.url}{path}", params=query, timeout=30, allow_redirects=False))
+        answers.append(session.put(f"{service.url}/products/1", params=query, data=BODIES[0], timeout=30))
+        answers.append(session.get(f"{service.url}/orders", headers={"Host": CANARY["Host"]}, timeout=30))
         for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
-            answers.append(session.get(f"{service.url}{path}", params=query, timeout=10))
+            answers.append(session.get(f"{service.url}{path}", params=query, timeout=30))
     return answers
 
 
@@ -136,11 +136,11 @@ def test_no_password_shows_while_the_database_cannot_be_reached(tmp_path: Path) 
             for service in (orders, products):
                 service.wait_until_healthy()
             answers = [
-                requests.get(f"{products.url}/products/1", timeout=10),
-                requests.get(f"{products.url}/readyz", timeout=10),
-                requests.get(f"{orders.url}/readyz", timeout=10),
-                requests.get(f"{orders.url}/metrics", timeout=10),
-                requests.get(f"{orders.url}/orders", headers=HEADERS, timeout=10),
+                requests.get(f"{products.url}/products/1", timeout=30),
+                requests.get(f"{products.url}/readyz", timeout=30),
+                requests.get(f"{orders.url}/readyz", timeout=30),
+                requests.get(f"{orders.url}/metrics", timeout=30),
+                requests.get(f"{orders.url}/orders", headers=HEADERS, timeout=30),
             ]
             failed = manage("orders_project", "migrate", env=env)
             assert [answer.status_code for answer in answers[:3]] == [500, 503, 503]

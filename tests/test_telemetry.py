@@ -47,7 +47,7 @@ def observed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def counters(service: Service) -> dict[Series, float]:
     """Return the counts of requests, calls and business events."""
-    text = requests.get(f"{service.url}/metrics", timeout=5).text
+    text = requests.get(f"{service.url}/metrics", timeout=30).text
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -213,7 +213,7 @@ def test_probes_and_metrics_are_neither_traced_nor_counted_nor_logged(observed: 
 
     for service in (orders, products):
         for path in ("/healthz", "/readyz", "/metrics"):
-            assert requests.get(f"{service.url}{path}", timeout=5).status_code == 200
+            assert requests.get(f"{service.url}{path}", timeout=30).status_code == 200
 
     assert len(orders.log_lines()) + len(products.log_lines()) == lines
     assert (counters(orders), counters(products)) == counted

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from ops.config import ROOT
 
@@ -26,9 +30,27 @@ Command().run_from_argv(["manage.py", "specimen", *sys.argv[1:]])
 """
 
 
+@cache
+def own_database(url: str) -> str:
+    """Return the URL of a database for this test process alone: beside others, it would wait for their locks."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if not url or not worker:
+        return url
+    name = f"argos_commands_{worker}_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    atexit.register(_drop, url, name)
+    return f"{url.rsplit('/', 1)[0]}/{name}"
+
+
+def _drop(url: str, name: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment whose database all processes of a test share: a file, or what DATABASE_URL names."""
-    url = os.environ.get("DATABASE_URL") or f"sqlite:///{directory}/shared.sqlite3"
+    url = own_database(os.environ.get("DATABASE_URL", "")) or f"sqlite:///{directory}/shared.sqlite3"
     own = {"DJANGO_SETTINGS_MODULE": "ops.tests.settings", "DATABASE_URL": url, "LOG_FORMAT": "json", "TERM": "xterm"}
     return dict(os.environ) | own | dict(extra or {})
 

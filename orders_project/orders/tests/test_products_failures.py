@@ -15,12 +15,13 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from ops import metrics
+from ops.tests.slack import slack
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import products_client
 from orders_project.orders.tests import scripted_products as peers
 from orders_project.orders.tests.scripted_products import Nobody, ScriptedProducts, body, orders_asking, status
 
-SLACK = 0.2  # seconds that orders itself may add to the deadline
+SLACK = slack(0.2)  # seconds that orders itself may add to the deadline
 IMPATIENT = {"products_connect_timeout": 0.1, "products_try_timeout": 0.2, "products_deadline": 0.8}
 
 
