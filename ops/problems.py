@@ -35,19 +35,21 @@ RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 class DomainError(Exception):
     """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header.
 
-    `members` go into the problem document beside those that every one has, `headers` go with it.
+    `members` stand in the problem document beside the usual ones (RFC 9457, section 3.2), `headers` in its answer.
     """
 
     code: ClassVar[str]
     status: ClassVar[int]
     detail: ClassVar[str]
-    members: Mapping[str, Any] = {}
     headers: Mapping[str, str] = {}
     retry_after: timedelta | None = None
 
-    def __init__(self, detail: str | None = None, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, detail: str | None = None, *, retry_after: timedelta | None = None, members: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(detail or self.detail)
         self.retry_after = retry_after
+        self.members = members or {}
 
 
 class RequestTooLarge(DomainError):

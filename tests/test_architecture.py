@@ -28,6 +28,8 @@ FORBIDDEN = {
     "errors": {"services", "selectors", "views", "serializers", "models"},
     "selectors": {"services", "views", "serializers"},
     "services": {"views", "serializers"},
+    "reservations": {"services", "selectors", "views", "serializers"},
+    "stock": {"services", "selectors", "views", "serializers"},
     "serializers": {"services", "selectors", "views"},
     "products_client": {"services", "selectors", "views", "serializers", "models"},
 }

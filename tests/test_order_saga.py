@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
 
 import requests
 
-from orders_project.orders.tests.scripted_products import ScriptedProducts, Wire
-from orders_project.orders.tests.stocked_products import TOKEN, Stock
 from tests.orders_database import execute
 from tests.processes import (
     ROOT,
@@ -28,17 +27,20 @@ from tests.processes import (
     stop_all,
 )
 
+# By name, as mypy reads this file under the settings of either service.
+peer: Any = import_module("orders_project.orders.tests.stocked_products")
+
 THREADS, KEYS = 16, 8
 
 
 @contextmanager
-def orders_of(stock: Stock, directory: Path, **env: str) -> Iterator[Service]:
+def orders_of(stock: Any, directory: Path, **env: str) -> Iterator[Service]:
     """Yield an orders service that asks a products service with this stock."""
     with (
-        ScriptedProducts(stock) as peer,
+        peer.ScriptedProducts(stock) as products,
         database(directory, "orders", like=prepared_database("orders_project")) as url,
     ):
-        known = {"DATABASE_URL": url, "PRODUCTS_SERVICE_URL": peer.url, "SERVICE_TOKEN": TOKEN}
+        known = {"DATABASE_URL": url, "PRODUCTS_SERVICE_URL": products.url, "SERVICE_TOKEN": peer.TOKEN}
         service = Service("orders_project", directory, known | env)
         try:
             yield service.start()
@@ -77,7 +79,7 @@ def at_once(attempt: Any) -> list[requests.Response]:
 
 
 def test_the_same_keys_at_once_place_each_order_once_and_the_last_pieces_are_sold_once_each(tmp_path: Path) -> None:
-    stock = Stock({1: KEYS // 2})  # product 2 is not tracked
+    stock = peer.Stock({1: KEYS // 2})  # product 2 is not tracked
     with orders_of(stock, tmp_path) as orders:
         answers = at_once(lambda key: place(orders.url, key, product_id=2))
 
@@ -101,9 +103,9 @@ def test_the_same_keys_at_once_place_each_order_once_and_the_last_pieces_are_sol
 
 
 def test_an_order_whose_process_is_killed_is_settled_by_recovery(tmp_path: Path) -> None:
-    stock, reached = Stock(), Event()
+    stock, reached = peer.Stock(), Event()
 
-    def reserve_and_say_nothing(wire: Wire, act: Any) -> None:
+    def reserve_and_say_nothing(wire: Any, act: Any) -> None:
         act()
         reached.set()
         wire.stall()

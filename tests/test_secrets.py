@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import requests
@@ -18,9 +19,11 @@ from tests.processes import Service, Stack, free_port, manage, prepared_database
 # One word for each place, so that a failure says which one leaked.
 PLACES = (
     *("Authorization", "Cookie", "X-Api-Key", "Referer", "User-Agent", "X-Forwarded-For", "X-Request-ID", "Host"),
-    *("query", "body", "fragment", "SECRET_KEY", "password"),
+    *("query", "body", "fragment", "SECRET_KEY", "password", "SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"),
 )
-CANARY = {place: f"canary{number:02}{place.lower().replace('-', '')}" for number, place in enumerate(PLACES)}
+CANARY = {
+    place: f"canary{number:02}{place.lower().replace('-', '').replace('_', '')}" for number, place in enumerate(PLACES)
+}
 HEADERS = {
     "Authorization": f"Bearer {CANARY['Authorization']}",
     "Cookie": f"sessionid={CANARY['Cookie']}; csrftoken={CANARY['Cookie']}",
@@ -54,6 +57,11 @@ def provoke(service: Service) -> list[requests.Response]:
                     answers.append(session.post(url, params=query, data=body, headers=headers, timeout=30))
         for path in ("/orders", "/orders/1", "/products", "/products/1", "/products/2", "/admin/", "/nothing"):
             answers.append(session.get(f"{service.url}{path}", params=query, timeout=30, allow_redirects=False))
+        for token in (CANARY["Authorization"], CANARY["SERVICE_TOKEN"], CANARY["SERVICE_TOKEN_PREVIOUS"]):
+            for body in BODIES:  # known tokens and an unknown one
+                headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+                url = f"{service.url}/reservations/{uuid4()}"
+                answers.append(session.put(url, params=query, data=body, headers=headers, timeout=30))
         answers.append(session.put(f"{service.url}/products/1", params=query, data=BODIES[0], timeout=30))
         answers.append(session.get(f"{service.url}/orders", headers={"Host": CANARY["Host"]}, timeout=30))
         for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
@@ -103,6 +111,7 @@ def password_of_postgres() -> Iterator[None]:
 
 def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
     env = {"SECRET_KEY": CANARY["SECRET_KEY"] * 3, "LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    env |= {name: CANARY[name] for name in ("SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS")}
     with (
         password_of_postgres(),
         otlp_receiver() as collector,
@@ -117,7 +126,7 @@ def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
         for service in (stack.orders, stack.products):
             service.stop()
 
-        assert {answer.status_code for answer in answers} >= {200, 201, 302, 400, 403, 404, 415, 500}
+        assert {answer.status_code for answer in answers} >= {200, 201, 302, 400, 401, 403, 404, 415, 500}
         assert "internal_error" in {answer.json()["code"] for answer in answers if answer.status_code == 500}
         assert "Traceback" in stack.orders.log_path.read_text()
         assert collector.spans

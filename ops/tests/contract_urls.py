@@ -33,6 +33,7 @@ class OutOfStock(DomainError):
 RAISED: dict[str, Exception] = {
     "domain": OutOfStock(),
     "domain-in-detail": OutOfStock("Two are left of it.", retry_after=timedelta(milliseconds=1200)),
+    "domain-with-members": OutOfStock(members={"available": 2}),
     "domain-at-once": OutOfStock(retry_after=timedelta(0)),
     "http404": Http404("secret-table has no row"),
     "denied": PermissionDenied("secret rule"),

@@ -9,16 +9,20 @@ from ops.problems import reason_phrase
 
 CONTENT_TYPE = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "code", "traceId", "requestId"}
-OF_SOME = {"out_of_stock": {"available"}}  # which a problem of this code may carry
 LEAKS = ("traceback", 'file "', "select ", "insert ", "sqlite", "psycopg", "django", "gunicorn", "site-packages")
 
 
-def check_problem(body: bytes, content_type: str | None, status: int, code: str) -> dict[str, Any]:
-    """Assert that the body is a problem of this status and code and says nothing of our insides; return it."""
+def check_problem(
+    body: bytes, content_type: str | None, status: int, code: str, *, members: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Assert that the body is a problem of this status and code and says nothing of our insides; return it.
+
+    `members` are those that this problem has beside the usual ones.
+    """
     assert content_type == CONTENT_TYPE
     document: dict[str, Any] = json.loads(body)
     assert (document["status"], document["code"]) == (status, code)
-    assert set(document) - OF_SOME.get(code, set()) == MEMBERS | ({"errors"} if code == "validation_error" else set())
+    assert set(document) == MEMBERS | ({"errors"} if code == "validation_error" else set()) | set(members)
     assert document["type"] == "about:blank"
     assert document["title"] == reason_phrase(status)
     assert document["detail"]
@@ -30,10 +34,12 @@ def check_problem(body: bytes, content_type: str | None, status: int, code: str)
     return document
 
 
-def assert_problem(response: Any, status: int, code: str, *, fields: list[str] | None = None) -> dict[str, Any]:
+def assert_problem(
+    response: Any, status: int, code: str, *, fields: list[str] | None = None, members: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Assert that a test client's response is this problem, with errors for exactly these fields; return it."""
     assert response.status_code == status, response.content
-    document = check_problem(response.content, response.headers.get("Content-Type"), status, code)
+    document = check_problem(response.content, response.headers.get("Content-Type"), status, code, members=members)
     assert document["requestId"] == response.headers["X-Request-ID"]
     if fields is not None:
         assert sorted(error["field"] for error in document["errors"]) == sorted(fields)

@@ -37,6 +37,12 @@ def test_what_a_view_raises_becomes_a_problem(
     assert assert_problem(answer, status, code)["detail"] == detail
 
 
+def test_a_problem_has_the_members_that_its_error_gives_it(client: APIClient) -> None:
+    answer = client.get("/raise/domain-with-members")
+
+    assert assert_problem(answer, 409, "out_of_stock", members=("available",))["available"] == 2
+
+
 @pytest.mark.parametrize(
     ("status", "title"),
     [

@@ -41,8 +41,7 @@ class OutOfStock(DomainError):
     detail = "Less is left of the product than was ordered; available says how much."
 
     def __init__(self, available: int) -> None:
-        super().__init__()
-        self.members = {"available": available}
+        super().__init__(members={"available": available})
 
 
 class OrderExpired(DomainError):

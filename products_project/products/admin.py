@@ -1,14 +1,16 @@
-"""Products in the admin, editable by staff."""
+"""Products in the admin, editable by staff, and reservations, to look at."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from products_project.products.models import Product
+from products_project.products.models import MAX_STOCK, Product, Reservation
+from products_project.products.stock import locked_stock
 
 
 class SaleFilter(admin.SimpleListFilter):
@@ -26,12 +28,57 @@ class SaleFilter(admin.SimpleListFilter):
         return queryset.filter(retired_at__isnull=self.value() == "on")
 
 
+class ProductForm(forms.ModelForm):
+    """Take a new stock only for the one that was shown: others hold some of it while the page is open."""
+
+    stock = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_STOCK,
+        show_hidden_initial=True,  # what `has_changed` then compares with
+        help_text=Product._meta.get_field("stock").help_text,  # noqa: SLF001 - Django's documented API
+    )
+
+    def clean_stock(self) -> int | None:
+        wanted: int | None = self.cleaned_data["stock"]
+        if self.instance.pk is None or "stock" not in self.changed_data:
+            return wanted
+        now = locked_stock(self.instance.pk)  # within the admin's transaction
+        if str(now if now is not None else "") != self.data.get(self["stock"].html_initial_name, ""):
+            count = "not tracked" if now is None else now
+            raise forms.ValidationError(f"It has changed since this page was loaded: it is {count}. Load it again.")
+        return wanted
+
+
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
-    list_display = ("id", "name", "retired_at")
+    form = ProductForm
+    list_display = ("id", "name", "stock", "retired_at")
     list_display_links = ("id", "name")
     list_filter = (SaleFilter,)
     search_fields = ("name",)
     readonly_fields = ("retired_at",)  # retire_product writes it
     ordering = ("id",)
     show_full_result_count = False  # counting a large table twice a page is slow
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        """Write what was changed, and leave the stock alone that others move meanwhile."""
+        obj.save(update_fields=form.changed_data if change else None)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(admin.ModelAdmin):
+    list_display = ("id", "product_id", "quantity", "status", "takes_stock", "created_at", "cancelled_at")
+    list_filter = ("status",)
+    search_fields = ("=id", "=product_id")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
+        return False

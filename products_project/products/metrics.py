@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
+from products_project.products import errors
+
 products_lookups_total = Counter("products_lookups_total", "Lookups of one product.", ["outcome"])
 for outcome in ("found", "not_found"):
     products_lookups_total.labels(outcome)  # from 0 on, so that rate() sees the first
+
+HELD, RELEASED, BURIED, REPEATED = "held", "released", "buried", "repeated"
+
+reservations_total = Counter("reservations_total", "Requests to hold or to release, by how they ended.", ["outcome"])
+for outcome in (HELD, RELEASED, BURIED, REPEATED):
+    reservations_total.labels(outcome)
+for error in (
+    errors.ProductNotFound,
+    errors.OutOfStock,
+    errors.ReservationCancelled,
+    errors.ReservationReused,
+    errors.Busy,
+):
+    reservations_total.labels(error.code)

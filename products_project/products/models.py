@@ -1,8 +1,16 @@
-"""The product and its constraints."""
+"""The product, the reservation of its stock, and their constraints."""
 
 from __future__ import annotations
 
+import uuid
+
+from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models.functions import Now
+
+MAX_ID = 9_223_372_036_854_775_807  # a signed 64-bit integer
+MAX_QUANTITY = 1_000_000
+MAX_STOCK = 1_000_000_000
 
 
 class Product(models.Model):
@@ -12,9 +20,60 @@ class Product(models.Model):
 
     name = models.CharField(max_length=NAME_LENGTH)
     retired_at = models.DateTimeField("retired", null=True, blank=True)  # since when it is off sale
+    # What is left to be reserved; null where nobody counts. The field itself brings CHECK (stock >= 0), with which
+    # SQLite adds the column without copying the table.
+    stock = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MAX_STOCK)],
+        help_text="what is left to be reserved; empty: not tracked",
+    )
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~models.Q(name=""), name="product_name_not_empty")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Reservation(models.Model):
+    """Some of a product, held for an order under an id that the caller chose; never deleted by the API.
+
+    A cancelled one is a tombstone, so that a late request to hold under its id is refused; without product and
+    quantity if nothing was ever held. There is no foreign key: a product may be deleted, its reservations stay.
+    """
+
+    class Status(models.TextChoices):
+        HELD = "held"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    product_id = models.BigIntegerField(null=True)
+    quantity = models.IntegerField(null=True)
+    status = models.CharField(max_length=20, choices=Status, db_default=Status.HELD)
+    takes_stock = models.BooleanField(db_default=False)  # whether stock went down for it, and comes back with its end
+    created_at = models.DateTimeField(db_default=Now())
+    cancelled_at = models.DateTimeField("cancelled", null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(product_id__gte=1), name="reservation_product_id_positive"),
+            models.CheckConstraint(
+                condition=models.Q(quantity__gte=1, quantity__lte=MAX_QUANTITY), name="reservation_quantity_in_range"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status="held", product_id__isnull=False, quantity__isnull=False, cancelled_at__isnull=True
+                )
+                | models.Q(status="cancelled", cancelled_at__isnull=False),
+                name="reservation_status_consistent",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(takes_stock=False) | models.Q(product_id__isnull=False, quantity__isnull=False),
+                name="reservation_of_stock_whole",
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="reservation_created_at")]
+
+    def __str__(self) -> str:
+        return f"reservation {self.pk}: {self.status}"

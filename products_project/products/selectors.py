@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import BigIntegerField, QuerySet
 
 from ops import keyset
 from products_project.products import metrics
-from products_project.products.models import Product
+from products_project.products.models import Product, Reservation
 
 
 def list_products() -> QuerySet[Product]:
@@ -18,11 +19,16 @@ def list_products() -> QuerySet[Product]:
 
 
 # The query that products answers most, and nothing but the query: to have the ORM build it takes twice its time.
-READ_PRODUCT = f"SELECT id, name FROM {Product._meta.db_table} WHERE id = %s AND retired_at IS NULL"  # noqa: S608, SLF001 - the model's own table
+READ_PRODUCT = f"""
+    SELECT id, name, stock IS NOT NULL FROM {Product._meta.db_table} WHERE id = %s AND retired_at IS NULL
+"""  # noqa: S608, SLF001 - the model's own table
 
 
-def read_product(product_id: int) -> dict[str, int | str]:
-    """Return the columns of one product on sale; raise Product.DoesNotExist. Counts the lookup."""
+def read_product(product_id: int) -> tuple[dict[str, int | str], bool]:
+    """Return what is shown of one product on sale, and whether its stock is tracked; raise Product.DoesNotExist.
+
+    Counts the lookup.
+    """
     row = None
     if product_id <= BigIntegerField.MAX_BIGINT:
         with connection.cursor() as cursor:
@@ -31,7 +37,7 @@ def read_product(product_id: int) -> dict[str, int | str]:
     metrics.products_lookups_total.labels("found" if row else "not_found").inc()
     if row is None:
         raise Product.DoesNotExist
-    return {"id": row[0], "name": row[1]}
+    return {"id": row[0], "name": row[1]}, bool(row[2])
 
 
 def count_products(*, retired: bool) -> int:
@@ -52,3 +58,8 @@ def exported_pages(*, retired: bool) -> Iterator[list[tuple[int, str]]]:
 def is_on_sale(product_id: int) -> bool:
     """Tell whether a product is on sale; raise Product.DoesNotExist."""
     return Product.objects.values_list("retired_at", flat=True).get(pk=product_id) is None
+
+
+def read_reservation(reservation_id: UUID) -> Reservation:
+    """Return a reservation; raise Reservation.DoesNotExist."""
+    return Reservation.objects.only("id", "product_id", "quantity", "status").get(pk=reservation_id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from ops.fields import StrictCharField
-from products_project.products.models import Product
+from ops.fields import StrictCharField, StrictIntegerField
+from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Reservation
 
 
 @extend_schema_serializer(
@@ -23,3 +25,34 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
     class Meta:
         model = Product
         fields = ("id", "name")
+
+
+@extend_schema_serializer(
+    component_name="Reservation",  # shown as ReservationRequest
+    examples=[OpenApiExample("two of product 1", value={"productId": 1, "quantity": 2})],
+)
+class ReservationRequestSerializer(serializers.Serializer[Any]):
+    """What is to be held."""
+
+    productId = StrictIntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name
+    quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "a reservation",
+            value={"id": "0198c1de-6c1b-7c3e-9d3e-2f1f3a4b5c6d", "productId": 1, "quantity": 2, "status": "held"},
+        )
+    ]
+)
+class ReservationSerializer(serializers.ModelSerializer[Reservation]):
+    """A reservation; product and quantity are null where its id was cancelled before anything was held."""
+
+    id = serializers.UUIDField()
+    productId = serializers.IntegerField(source="product_id", min_value=1, max_value=MAX_ID, allow_null=True)  # noqa: N815 - wire name
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY, allow_null=True)
+
+    class Meta:
+        model = Reservation
+        fields = ("id", "productId", "quantity", "status")

@@ -20,6 +20,8 @@ from products_project.products import selectors
 from products_project.products.models import Product
 from products_project.products.serializers import ProductSerializer
 
+TRACKED = "tracked"
+
 
 class PublicReads:
     """Let anyone read, and staff write."""
@@ -57,7 +59,19 @@ class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
 
 
 @extend_schema_view(
-    get=extend_schema(summary="Read a product"),
+    get=extend_schema(
+        summary="Read a product",
+        parameters=[
+            OpenApiParameter(
+                "Argos-Stock",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="there if its stock is counted: it is sold through reservations",
+                enum=[TRACKED],
+                response=[200],
+            )
+        ],
+    ),
     put=extend_schema(summary="Replace a product", description="Staff only."),
     patch=extend_schema(summary="Change a product", description="Staff only."),
     delete=extend_schema(summary="Delete a product", description="Staff only."),
@@ -76,6 +90,7 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
     def get(self, request: Request, *args: Any, product_id: int, **kwargs: Any) -> Response:
         """Read without a serializer, whose two fields would take a quarter of the whole request."""
         try:
-            return Response(selectors.read_product(product_id))
+            product, is_tracked = selectors.read_product(product_id)
         except Product.DoesNotExist:
             raise Http404 from None
+        return Response(product, headers={"Argos-Stock": TRACKED} if is_tracked else None)

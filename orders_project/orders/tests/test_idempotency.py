@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from ops.tests.clients import anonymous
 from ops.tests.problem_shape import assert_problem
-from orders_project.orders import metrics, services
+from orders_project.orders import metrics, selectors, settling
 from orders_project.orders.models import Order
 from orders_project.orders.tests.products_peer import orders_asks, products_peer
 
@@ -32,11 +32,11 @@ def place(key: str | None = KEY, product_id: Any = 1, quantity: Any = 2, body: s
     return anonymous().post("/orders", {"productId": product_id, "quantity": quantity}, headers=headers)
 
 
-def replayed() -> float:
+def replayed():
     return metrics.orders_replayed_total._value.get()
 
 
-def created() -> float:
+def created():
     return metrics.orders_created_total._value.get()
 
 
@@ -82,7 +82,7 @@ def test_what_counts_is_the_payload_not_how_it_is_written() -> None:
 
 @pytest.mark.usefixtures("_products")
 @pytest.mark.parametrize("other", [{"product_id": 2}, {"quantity": 3}])
-def test_another_order_under_the_same_key_is_refused(other: dict[str, int]) -> None:
+def test_another_order_under_the_same_key_is_refused(other: dict[str, Any]) -> None:
     place()
 
     assert_problem(place(**other), 422, "idempotency_key_reused")
@@ -160,13 +160,13 @@ def test_the_slower_of_two_at_once_answers_what_the_faster_one_stored(monkeypatc
     """Both have found no order of the key; the table's constraint decides."""
     first = place()
     looked: list[str] = []
-    look = services.selectors.order_of_key
+    look = selectors.order_of_key
 
     def look_too_early(key: str) -> Order | None:
         looked.append(key)
         return None if len(looked) == 1 else look(key)
 
-    monkeypatch.setattr(services.selectors, "order_of_key", look_too_early)
+    monkeypatch.setattr(selectors, "order_of_key", look_too_early)
 
     again = place()
 
@@ -180,7 +180,7 @@ def test_what_else_the_table_refuses_is_no_replay(monkeypatch: pytest.MonkeyPatc
     def refuse(order: Order) -> None:
         raise IntegrityError("another constraint")
 
-    monkeypatch.setattr(services.settling, "store_confirmed", refuse)
+    monkeypatch.setattr(settling, "store_confirmed", refuse)
 
     assert_problem(place(), 500, "internal_error")
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ops.tests.run_command import run
-from orders_project.orders import purging
+from orders_project.orders import purging, selectors
 from orders_project.orders.management.commands import purge_orders
 from orders_project.orders.management.commands.purge_idempotency_keys import Command
 from orders_project.orders.models import Order
@@ -114,7 +114,7 @@ def test_a_signal_ends_it_after_the_batch_in_hand() -> None:
 
 def test_no_order_is_purged_while_its_key_is_young_whatever_the_cutoff() -> None:
     young, old = store("young", hours=23), store("old", hours=25)
-    assert purge_orders.purgeable_orders(timezone.now()).get() == old
+    assert selectors.purgeable_orders(timezone.now()).get() == old
 
     assert sum(batch.deleted for batch in purging.purge_orders(before=timezone.now())) == 1
     assert list(Order.objects.all()) == [young]
@@ -138,7 +138,7 @@ def test_the_keys_are_found_in_their_index() -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET enable_seqscan = off")
-        statement = str(purging.selectors.orders_with_old_keys(timezone.now()).order_by("created_at").explain())
+        statement = str(selectors.orders_with_old_keys(timezone.now()).order_by("created_at").explain())
         if connection.vendor == "postgresql":
             cursor.execute("RESET enable_seqscan")
 

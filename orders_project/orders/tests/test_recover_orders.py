@@ -6,16 +6,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from ops.tests.run_command import run
-from orders_project.orders import metrics, recovery, selectors
+from orders_project.orders import metrics, selectors
 from orders_project.orders.management.commands import recover_orders
 from orders_project.orders.management.commands.recover_orders import Command
 from orders_project.orders.models import Order
+from orders_project.orders.products_client import products_client
 from orders_project.orders.recovery import due_orders, recover
 from orders_project.orders.tests import stocked_products as peer
 from orders_project.orders.tests.stocked_products import Stock, stocked_products
@@ -124,7 +126,9 @@ def test_the_pauses_double_up_to_a_limit(age: int, shortest: float, longest: flo
 
         assert [recover(order) for order in due_orders()] == ["postponed"]
 
-    pause = (the_order().settle_after - before).total_seconds()
+    settle_after = the_order().settle_after
+    assert settle_after
+    pause = (settle_after - before).total_seconds()
     assert shortest <= pause <= longest + (timezone.now() - before).total_seconds()
 
 
@@ -153,7 +157,7 @@ def test_what_was_settled_while_it_asked_stays_so(mishap: peer.Mishap, state: st
         order = the_order()
         if state == "cancelled":
             stock.reservations[str(order.reservation_id)].status = state
-        products = recovery.products_client()
+        products: Any = products_client()
         find = products.find_reservation
 
         def find_slowly(*args, **kwargs):
@@ -199,7 +203,7 @@ def test_a_signal_ends_it_after_the_order_in_hand() -> None:
     with stocked_products() as stock:
         leave_pending(stock, peer.done_and_cut, peer.done_and_cut)
 
-        def stop(wire: peer.Wire, act) -> None:
+        def stop(wire, act) -> None:
             command.stopping = True
             peer.answer(wire, act())
 

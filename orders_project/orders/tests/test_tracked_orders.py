@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -21,14 +22,14 @@ from orders_project.orders.tests.stocked_products import IMPATIENT, PATIENT, Sto
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOST = {  # the reservation is made, and orders does not hear of it
+LOST: dict[str, peer.Mishap] = {  # the reservation is made, and orders does not hear of it
     "cut": peer.done_and_cut,
     "silent": peer.done_and_silent,
     "garbage": peer.done_and_garbage,
     "500": peer.done_and_500,
     "truncated": peer.done_and_truncated,
 }
-NOT_MADE = {  # no reservation is made, and orders cannot know
+NOT_MADE: dict[str, peer.Mishap] = {  # no reservation is made, and orders cannot know
     "cut before": peer.cut,
     "silent before": peer.silent,
     "401": peer.says(401, b'{"code": "not_authenticated"}'),
@@ -49,7 +50,7 @@ NOT_MADE = {  # no reservation is made, and orders cannot know
 }
 
 
-def patience(mishap: str) -> dict[str, float]:
+def patience(mishap: str) -> dict[str, Any]:
     return IMPATIENT if "silent" in mishap else PATIENT
 
 
@@ -72,7 +73,7 @@ def the_order() -> Order:
     return Order.objects.get()
 
 
-def created() -> float:
+def created():
     return metrics.orders_created_total._value.get()
 
 
@@ -113,7 +114,7 @@ def test_where_less_is_left_the_order_is_rejected_for_good() -> None:
         again = place("k", quantity=4)
 
     for answer in (first, again):
-        assert assert_problem(answer, 409, "out_of_stock")["available"] == 3
+        assert assert_problem(answer, 409, "out_of_stock", members=("available",))["available"] == 3
     assert "Idempotency-Replayed" not in first
     assert again["Idempotency-Replayed"] == "true"
     assert the_order().status == "rejected"
@@ -189,6 +190,7 @@ def test_what_was_not_reserved_expires_and_is_refused_from_then_on(mishap: str, 
         assert recover_all() == ["rejected"]
 
         order = the_order()
+        assert order.reservation_id
         late = products_client().reserve(order.reservation_id, product_id=1, quantity=2)
         assert late.state == "cancelled"
         if key:
@@ -211,7 +213,7 @@ def test_while_one_request_works_at_it_another_one_is_told_to_wait() -> None:
 
     with stocked_products() as stock:
 
-        def meanwhile(wire: peer.Wire, act) -> None:
+        def meanwhile(wire, act) -> None:
             answers.append(place("k"))
             answers.append(place("k", quantity=1))
             peer.answer(wire, act())
@@ -225,12 +227,12 @@ def test_while_one_request_works_at_it_another_one_is_told_to_wait() -> None:
     assert_nothing_is_left_over(stock)
 
 
-def _in_this_database(mishap):
+def _in_this_database(mishap: peer.Mishap) -> peer.Mishap:
     """Let a mishap, which runs in the peer's thread, use this thread's connection, which waits for the answer."""
     database = connections["default"]
     database.inc_thread_sharing()
 
-    def run(wire: peer.Wire, act) -> None:
+    def run(wire: Any, act: Any) -> None:
         before = connections["default"]
         connections["default"] = database
         try:
@@ -244,7 +246,7 @@ def _in_this_database(mishap):
 def test_a_lease_that_ran_out_is_taken_over_and_the_first_request_finds_what_was_settled() -> None:
     with stocked_products() as stock:
 
-        def meanwhile(wire: peer.Wire, act) -> None:
+        def meanwhile(wire, act) -> None:
             assert recover_all() == ["rejected"]
             peer.answer(wire, act())  # the tombstone refuses it
 
@@ -260,9 +262,14 @@ def test_a_reservation_that_is_made_while_its_order_is_given_up_is_given_back() 
     """recover_orders has heard of none; before it releases, the late request is applied."""
     with stocked_products() as stock:
 
-        def meanwhile(wire: peer.Wire, act) -> None:
+        def meanwhile(wire, act) -> None:
             said = []
-            stock.have("DELETE", lambda late, release: (said.append(act()), peer.answer(late, release()))[-1])
+
+            def reserve_late(wire, release) -> None:
+                said.append(act())
+                peer.answer(wire, release())
+
+            stock.have("DELETE", reserve_late)
             assert recover_all() == ["rejected"]
             peer.answer(wire, said[0])  # 201, held
 
@@ -277,21 +284,21 @@ def test_out_of_stock_after_a_lost_request_gives_back_what_that_one_may_reserve_
     with stocked_products(Stock({1: 1})) as stock:
         stock.have("PUT", peer.cut)
         assert_problem(place("k"), 500, "products_unavailable")
-        assert_problem(place("k"), 409, "out_of_stock")
+        assert_problem(place("k"), 409, "out_of_stock", members=("available",))
         order = the_order()
         stock.stock[1] = 10
         stock.reserve(str(order.reservation_id), {"productId": 1, "quantity": 2}, None)  # the first one arrives
 
         assert recover_all() == ["released"]
 
-        assert_problem(place("k"), 409, "out_of_stock")
+        assert_problem(place("k"), 409, "out_of_stock", members=("available",))
     assert_nothing_is_left_over(stock)
 
 
 def test_out_of_stock_at_the_second_try_gives_back_what_the_first_may_reserve_yet() -> None:
     with stocked_products(Stock({1: 1}), products_max_tries=2) as stock:
         stock.have("PUT", peer.cut)
-        assert_problem(place(), 409, "out_of_stock")
+        assert_problem(place(), 409, "out_of_stock", members=("available",))
 
         assert recover_all() == ["released"]
 
@@ -301,14 +308,14 @@ def test_out_of_stock_at_the_second_try_gives_back_what_the_first_may_reserve_ye
 def test_out_of_stock_after_the_lease_was_taken_over_is_no_certainty() -> None:
     with stocked_products(Stock({1: 1})) as stock:
 
-        def meanwhile(wire: peer.Wire, act) -> None:
+        def meanwhile(wire, act) -> None:
             let_time_pass()
             stock.have("PUT", peer.cut)
             assert_problem(place("k"), 500, "products_unavailable")
             peer.answer(wire, act())
 
         stock.have("PUT", _in_this_database(meanwhile))
-        assert_problem(place("k"), 409, "out_of_stock")
+        assert_problem(place("k"), 409, "out_of_stock", members=("available",))
 
         assert recover_all() == ["released"]
 
@@ -344,7 +351,12 @@ def test_no_transaction_is_open_while_stock_is_reserved() -> None:
     database = connections["default"]
     with stocked_products() as stock:
         seen = []
-        stock.have("PUT", lambda wire, act: (seen.append(database.in_atomic_block), peer.answer(wire, act()))[-1])
+
+        def look(wire, act) -> None:
+            seen.append(database.in_atomic_block)
+            peer.answer(wire, act())
+
+        stock.have("PUT", look)
 
         assert place().status_code == 201
 

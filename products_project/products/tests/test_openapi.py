@@ -19,7 +19,7 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
-    one = "/products/{product_id}"
+    one, reservation = "/products/{product_id}", "/reservations/{reservation_id}"
     assert found == {
         ("get", "/products"): ("products_list", ["products"], {"200", "400", "406", "500"}),
         ("post", "/products"): ("products_create", ["products"], {"201", "403"} | BODY),
@@ -27,6 +27,21 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         ("put", one): ("products_update", ["products"], {"200", "403", "404"} | BODY),
         ("patch", one): ("products_partial_update", ["products"], {"200", "403", "404"} | BODY),
         ("delete", one): ("products_destroy", ["products"], {"204", "400", "403", "404", "406", "500"}),
+        ("get", reservation): (
+            "reservations_retrieve",
+            ["reservations"],
+            {"200", "400", "401", "404", "406", "500"},
+        ),
+        ("put", reservation): (
+            "reservations_update",
+            ["reservations"],
+            {"200", "201", "401", "404", "409", "422", "503"} | BODY,
+        ),
+        ("delete", reservation): (
+            "reservations_destroy",
+            ["reservations"],
+            {"204", "400", "401", "404", "406", "500", "503"},
+        ),
     }
 
 
@@ -48,3 +63,19 @@ def test_writes_are_documented_as_for_staff(method: str) -> None:
     operation = document["paths"]["/products" if method == "post" else "/products/{product_id}"][method]
     assert operation["security"] == [{"cookieAuth": []}]
     assert operation["description"] == "Staff only."
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_reservations_are_documented_as_for_services(method: str) -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    operation = document["paths"]["/reservations/{reservation_id}"][method]
+    assert operation["security"] == [{"serviceToken": []}]
+    assert operation["description"].startswith("For services: needs the service token.")
+
+
+def test_the_header_of_tracked_stock_is_documented() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    headers = document["paths"]["/products/{product_id}"]["get"]["responses"]["200"]["headers"]
+    assert headers["Argos-Stock"]["schema"] == {"type": "string", "enum": ["tracked"]}

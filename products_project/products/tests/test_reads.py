@@ -34,6 +34,23 @@ def test_it_costs_one_query() -> None:
     assert len(queries) == 1
 
 
+@pytest.mark.parametrize("stock", [0, 5])
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_tracked_stock_shows_in_a_header_and_costs_no_query(stock: int, method: str) -> None:
+    Product.objects.filter(pk=1).update(stock=stock)
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = getattr(anonymous(), method)("/products/1")
+
+    assert answer.headers["Argos-Stock"] == "tracked"
+    assert answer.content == (b'{"id":1,"name":"Quantum Laptop"}' if method == "get" else b"")
+    assert len(queries) == 1
+
+
+def test_without_tracked_stock_there_is_no_such_header() -> None:
+    assert "Argos-Stock" not in anonymous().get("/products/1").headers
+
+
 @pytest.mark.parametrize("product_id", ["3", "0", str(2**63 - 1), str(2**63), "9" * 20, "9" * 400])
 def test_a_product_that_does_not_exist_is_not_found(product_id: str) -> None:
     assert_problem(anonymous().get(f"/products/{product_id}"), 404, "not_found")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ops.tests.clients import BROWSER, anonymous, customer, staff
 from ops.tests.problem_shape import assert_problem
@@ -78,6 +80,17 @@ def test_staff_change_a_product(method: str) -> None:
 
     assert (answer.status_code, answer.json()) == (200, {"id": 1, "name": "Chair"})
     assert names() == BUILT_IN | {1: "Chair"}
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_change_of_the_name_never_writes_the_stock(method: str) -> None:
+    client = staff()
+    with CaptureQueriesContext(connection) as queries:
+        getattr(client, method)("/products/1", {"name": "Chair", "stock": 5})
+
+    writes = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    assert len(writes) == 1
+    assert "stock" not in writes[0]
 
 
 def test_staff_may_patch_nothing() -> None:

@@ -1,0 +1,62 @@
+"""What stops a reservation.
+
+DomainError
+├── ProductNotFound           404 not_found
+├── OutOfStock                409 out_of_stock, with what is `available`
+├── ReservationCancelled      409 reservation_cancelled
+├── ReservationReused         422 reservation_reused
+└── Busy                      503 busy, with Retry-After
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ops.problems import DomainError
+
+
+class ProductNotFound(DomainError):
+    """No such product is on sale."""
+
+    code = "not_found"
+    status = 404
+    detail = "There is no such product."
+
+
+class OutOfStock(DomainError):
+    """Less is left than was asked for."""
+
+    code = "out_of_stock"
+    status = 409
+    detail = "Less of the product is left than that."
+
+    def __init__(self, available: int) -> None:
+        super().__init__(members={"available": available})
+        self.available = available
+
+
+class ReservationCancelled(DomainError):
+    """The id was cancelled, perhaps before anything was held under it."""
+
+    code = "reservation_cancelled"
+    status = 409
+    detail = "The reservation was cancelled; hold under another id."
+
+
+class ReservationReused(DomainError):
+    """The id stands for another product or quantity."""
+
+    code = "reservation_reused"
+    status = 422
+    detail = "This id holds another product or quantity."
+
+
+class Busy(DomainError):
+    """The database did not come to it, as others held its locks; nothing was changed."""
+
+    code = "busy"
+    status = 503
+    detail = "Others are at the same stock; nothing was changed, try again."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=timedelta(seconds=1))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from ops.arguments import whole_number
+from ops.commands import USAGE, OpsCommand, Result
+from products_project.products import stock
+from products_project.products.models import MAX_STOCK, Product
+
+
+class Command(OpsCommand):
+    help = (
+        "Say how much of a product is left to be reserved, or that nobody counts it.\n"
+        "What is held already is not part of it. While orders come in, use --add for a delivery or a loss: a number\n"
+        "that was read and added to by hand would forget what was sold in between. Each is safe beside reservations."
+    )
+    examples = (
+        "  manage.py set_stock 2 100              100 are left, whatever was before\n"
+        "  manage.py set_stock 2 --add 50         a delivery\n"
+        "  manage.py set_stock 2 --add=-3         a loss; refused if less is left\n"
+        "  manage.py set_stock 2 --untracked      sold without counting, as from the beginning\n\n"
+        "A product that does not exist, and a stock that would fall below 0, end with 1."
+    )
+
+    changes = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("product_id", type=int, metavar="ID", help="the product's id")
+        parser.add_argument("count", type=whole_number(0, MAX_STOCK), metavar="N", nargs="?", help="how much is left")
+        parser.add_argument("--untracked", action="store_true", help="do not count it any longer")
+        parser.add_argument("--add", type=_signed, metavar="N", help="add to what is left; take away with --add=-N")
+
+    def perform(
+        self, *, product_id: int, count: int | None, untracked: bool, add: int | None, dry_run: bool, **options: Any
+    ) -> Result:
+        if [count is not None, untracked, add is not None].count(True) != 1:
+            raise CommandError("Give one of N, --untracked and --add N.", returncode=USAGE)
+        try:
+            if add is not None:
+                change = stock.add_stock(product_id=product_id, quantity=add, dry_run=dry_run)
+            else:
+                change = stock.set_stock(product_id=product_id, stock=count, dry_run=dry_run)
+        except (Product.DoesNotExist, OverflowError):
+            raise CommandError(f"Product {product_id} does not exist.") from None
+        except stock.StockOutOfRange as refusal:
+            raise CommandError(_refusal(product_id, refusal.before)) from None
+        counts = {"changed": int(change.is_change), "unchanged": int(not change.is_change)}
+        details = {"dryRun": dry_run, "before": change.before, "after": change.after}
+        return Result(_sentence(product_id, change, dry_run), counts, details=details)
+
+
+def _signed(text: str) -> int:
+    amount = whole_number(0, MAX_STOCK)(text.removeprefix("-").removeprefix("+"))
+    return -amount if text.startswith("-") else amount
+
+
+def _state(count: int | None) -> str:
+    return "not tracked" if count is None else str(count)
+
+
+def _sentence(product_id: int, change: stock.StockChange, dry_run: bool) -> str:
+    if not change.is_change:
+        return f"The stock of product {product_id} is {_state(change.after)} already; nothing to change."
+    if dry_run:
+        return (
+            f"Would change the stock of product {product_id} from {_state(change.before)} to {_state(change.after)}. "
+            "Nothing was changed."
+        )
+    return f"The stock of product {product_id} is {_state(change.after)}; it was {_state(change.before)}."
+
+
+def _refusal(product_id: int, before: int | None) -> str:
+    if before is None:
+        return f"The stock of product {product_id} is not tracked: there is nothing to add to. Nothing was changed."
+    return f"The stock of product {product_id} is {before}; it must stay from 0 to {MAX_STOCK}. Nothing was changed."

@@ -1,0 +1,59 @@
+"""Use cases that say how much of a product there is, safe beside those that hold some of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from django.db import transaction
+
+from products_project.products.models import MAX_STOCK, Product
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class StockChange:
+    """What was in stock before, and is now; None where it is not tracked."""
+
+    before: int | None
+    after: int | None
+
+    @property
+    def is_change(self) -> bool:
+        return self.before != self.after
+
+
+class StockOutOfRange(Exception):
+    """The stock would become less than none or more than can be, or there is none to add to; nothing was changed."""
+
+    def __init__(self, before: int | None) -> None:
+        super().__init__(f"stock is {before}")
+        self.before = before
+
+
+def locked_stock(product_id: int) -> int | None:
+    """Return what is in stock, unchanged by others until the transaction ends; raise Product.DoesNotExist."""
+    return Product.objects.select_for_update().values_list("stock", flat=True).get(pk=product_id)
+
+
+@transaction.atomic
+def set_stock(*, product_id: int, stock: int | None, dry_run: bool = False) -> StockChange:
+    """Say how much is left to be reserved, None to track it no longer; raise Product.DoesNotExist."""
+    return _store(product_id, StockChange(locked_stock(product_id), stock), dry_run)
+
+
+@transaction.atomic
+def add_stock(*, product_id: int, quantity: int, dry_run: bool = False) -> StockChange:
+    """Add to tracked stock, or take from it; raise StockOutOfRange or Product.DoesNotExist."""
+    before = locked_stock(product_id)
+    if before is None or not 0 <= before + quantity <= MAX_STOCK:
+        raise StockOutOfRange(before)
+    return _store(product_id, StockChange(before, before + quantity), dry_run)
+
+
+def _store(product_id: int, change: StockChange, dry_run: bool) -> StockChange:
+    if change.is_change and not dry_run:
+        Product.objects.filter(pk=product_id).update(stock=change.after)
+        log.info("stock.changed", product_id=product_id, before=change.before, after=change.after)
+    return change
