@@ -32,11 +32,11 @@ def place(key: str | None = KEY, product_id: Any = 1, quantity: Any = 2, body: s
     return anonymous().post("/orders", {"productId": product_id, "quantity": quantity}, headers=headers)
 
 
-def replayed():
+def replayed() -> Any:
     return metrics.orders_replayed_total._value.get()
 
 
-def created():
+def created() -> Any:
     return metrics.orders_created_total._value.get()
 
 

@@ -73,7 +73,7 @@ def the_order() -> Order:
     return Order.objects.get()
 
 
-def created():
+def created() -> Any:
     return metrics.orders_created_total._value.get()
 
 
