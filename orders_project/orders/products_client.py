@@ -155,11 +155,13 @@ def _parse_reservation(answer: Answer, wanted: dict[str, Any]) -> Reservation:
         raise InvalidAnswer(f"answered {answer.status} without an object")
     if answer.status not in (200, 201):
         return _parse_refusal(answer, document)
+    if document.get("id") == wanted["id"] and document.get("status") == "cancelled":
+        return Reservation("cancelled", tries=answer.tries)  # which may never have held anything
     shown = {name: document.get(name) for name in wanted}
     are_alike = all(type(shown[name]) is type(value) for name, value in wanted.items())
-    if not are_alike or shown["id"] != wanted["id"] or document.get("status") not in ("held", "cancelled"):
+    if not are_alike or shown["id"] != wanted["id"] or document.get("status") != "held":
         raise InvalidAnswer("answered something that is not this reservation")
-    return Reservation(document["status"] if shown == wanted else "foreign", tries=answer.tries)
+    return Reservation("held" if shown == wanted else "foreign", tries=answer.tries)
 
 
 def _parse_refusal(answer: Answer, problem: dict[str, Any]) -> Reservation:
