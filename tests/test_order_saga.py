@@ -23,7 +23,9 @@ from tests.processes import (
     Service,
     clean_environment,
     database,
+    manage,
     prepared_database,
+    running_stack,
     stop_all,
 )
 
@@ -100,6 +102,29 @@ def test_the_same_keys_at_once_place_each_order_once_and_the_last_pieces_are_sol
             "SELECT status, count(*) FROM orders_order WHERE product_id = 1 GROUP BY status",
         )
         assert dict(rows) == {"confirmed": KEYS // 2, "rejected": KEYS - KEYS // 2}
+
+
+def test_both_services_sell_a_stock_to_its_last_piece(tmp_path: Path) -> None:
+    with running_stack(tmp_path) as stack:
+        assert manage("products_project", "set_stock", "1", "3", env=stack.products.env).returncode == 0
+        url = stack.orders.url
+
+        sold, same = place(url, "a", quantity=2), place(url, "a", quantity=2)
+        refused, refused_again = place(url, "b", quantity=2), place(url, "b", quantity=2)
+        last = place(url, "c")
+
+        assert [answer.status_code for answer in (sold, same, refused, refused_again, last)] == [
+            201,
+            201,
+            409,
+            409,
+            201,
+        ]
+        assert same.content == sold.content
+        assert (refused.json()["code"], refused.json()["available"]) == ("out_of_stock", 1)
+        assert refused_again.json()["available"] == 1
+        with_settled = manage("orders_project", "recover_orders", "--once", env=stack.orders.env)
+        assert (with_settled.returncode, with_settled.stdout[:12]) == (0, "0 confirmed,")
 
 
 def test_an_order_whose_process_is_killed_is_settled_by_recovery(tmp_path: Path) -> None:
