@@ -105,6 +105,7 @@ def test_production_serves_with_secrets_from_files_and_stops_cleanly(collector: 
         here.give_secrets(
             "products-migrate",
             SECRET_KEY="0123456789abcdefghijklmnopqrstuvwxyz",
+            SERVICE_TOKEN="zyxwvutsrqponmlkjihgfedcba9876543210",
             DATABASE_URL=here.databases["products"],
         )
         environment = here.services["products-migrate"]["environment"]
@@ -135,4 +136,5 @@ def test_production_does_not_start_without_its_secrets(
 
     assert done.returncode != 0
     assert "SECRET_KEY_FILE=/run/secrets/orders_secret_key cannot be read" in done.stderr
+    assert "SERVICE_TOKEN_FILE=/run/secrets/service_token cannot be read" in done.stderr
     assert "DATABASE_URL_FILE=/run/secrets/orders_database_url cannot be read" in done.stderr

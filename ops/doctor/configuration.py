@@ -55,8 +55,8 @@ def secrets(config: ServiceConfig) -> Iterator[Finding]:
             yield warning(
                 f"{name} has no more than {bits} bits", f"Make one of {least} bits or more: openssl rand -hex 32"
             )
-    for name, secret in (("SECRET_KEY", config.secret_key), ("SERVICE_TOKEN", config.service_token)):
-        if password and password == secret.get_secret_value():
+    for name, key in (("SECRET_KEY", config.secret_key), ("SERVICE_TOKEN", config.service_token)):
+        if password and password == key.get_secret_value():
             weak = True
             yield failure(f"{name} is also the database's password", "Make one of each: openssl rand -hex 32")
     if config.secret_key == config.service_token:

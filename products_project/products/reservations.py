@@ -103,7 +103,8 @@ def _take(reservation_id: UUID, product_id: int, quantity: int) -> None:
     enough = on_sale.filter(stock__gte=quantity)
     if enough.update(stock=F("stock") - quantity):
         return
-    # Locked, so that what is said of it is still true when it is said.
+    # Locked, so that what is said of it is still true when it is said. The UPDATE has locked the table as much as the
+    # next one needs: to ask for more of it while this row is locked could end in a deadlock with seed_products.
     product = on_sale.select_for_update().only("id", "stock").first()
     if product is None:
         raise ProductNotFound

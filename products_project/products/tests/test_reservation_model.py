@@ -100,7 +100,7 @@ class ReservationMachine(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_reservations_agree_with_their_model() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         ReservationMachine,
         settings=settings(
             max_examples=40,

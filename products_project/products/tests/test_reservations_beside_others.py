@@ -11,17 +11,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from psycopg import errors as postgresql
 
 from ops.tests.problem_shape import assert_problem
 from products_project.products.contention import busy_if_locked, is_contention
 from products_project.products.errors import Busy
 from products_project.products.models import Product, Reservation
+from products_project.products.stock import locked_stock
 from products_project.products.tests.reserving import hold, release, set_stock, stock
 
 HOLD = "INSERT INTO products_reservation (id, product_id, quantity) VALUES (%s, 1, 1)"
 BURY = "INSERT INTO products_reservation (id, status, cancelled_at) VALUES (%s, 'cancelled', now())"
+TABLE_LOCKS = "SELECT mode FROM pg_locks WHERE pid = %s AND relation = 'products_product'::regclass AND granted"
 LOCK = "SELECT stock FROM products_product WHERE id = 1 FOR UPDATE"
 
 
@@ -139,6 +141,37 @@ def test_what_came_back_while_one_waited_counts(more: int, status: int, left: in
 
     assert answers == [status]
     assert stock() == left
+
+
+@pytest.mark.usefixtures("_product")
+@pytest.mark.parametrize("left", [5, 0, None])
+def test_who_locks_a_product_has_locked_the_table_for_writing_before(left: int | None) -> None:
+    """Or seed_products, which locks out all writers, could come in between and wait for the row for ever."""
+    if not on_postgresql():
+        return
+    set_stock(left)
+    modes: list[set[str]] = []
+
+    def look(execute: Any, sql: str, *rest: Any) -> Any:
+        if "FOR UPDATE" in sql:
+            modes.append(table_locks())
+        return execute(sql, *rest)
+
+    with transaction.atomic():
+        locked_stock(1)
+        assert "RowExclusiveLock" in table_locks()
+    with connection.execute_wrapper(look):
+        hold(7)
+
+    assert len(modes) == (0 if left else 1)
+    assert all("RowExclusiveLock" in held for held in modes)
+
+
+def table_locks() -> set[str]:
+    """Return the modes in which this connection has locked the table of products."""
+    with another(TABLE_LOCKS, connection.connection.info.backend_pid) as other, other.cursor() as cursor:
+        cursor.execute(TABLE_LOCKS, [connection.connection.info.backend_pid])
+        return {mode for (mode,) in cursor.fetchall()}
 
 
 def test_a_locked_file_of_sqlite_is_contention(tmp_path: Path) -> None:
