@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ops.tests.clients import anonymous
 from ops.tests.problem_shape import assert_problem
+from orders_project.config import OrdersConfig
 from orders_project.orders import metrics, settling
 from orders_project.orders.errors import OutOfStock
 from orders_project.orders.models import Order
@@ -361,3 +362,9 @@ def test_no_transaction_is_open_while_stock_is_reserved() -> None:
         assert place().status_code == 201
 
     assert seen == [False]
+
+
+def test_a_lease_outlasts_the_call_that_it_is_for() -> None:
+    found = OrdersConfig.read({"PRODUCTS_DEADLINE": "5", "ORDER_LEASE": "5"})
+
+    assert found.faults == {"ORDER_LEASE": "must be longer than PRODUCTS_DEADLINE"}
