@@ -7,11 +7,12 @@ from django.conf import settings
 
 
 class OpsConfig(AppConfig):
-    """Register the system checks and say in the metrics what runs."""
+    """Register the system checks, measure the queries, and say in the metrics what runs."""
 
     name = "ops"
 
     def ready(self) -> None:
-        from ops import checks, metrics  # noqa: F401, PLC0415 - only once the settings are loaded
+        from ops import checks, measured_cursors, metrics  # noqa: F401, PLC0415 - only once the settings are loaded
 
+        measured_cursors.install()
         metrics.describe_build(settings.CONFIG)

@@ -9,7 +9,7 @@ import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span
 
@@ -24,16 +24,6 @@ tracer = trace.get_tracer("argos")
 
 class BoundedBatchSpanProcessor(BatchSpanProcessor):
     """Send spans in batches; give up after SHUTDOWN_TIMEOUT, where the library waits up to 30 s."""
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Leave out the statements that no request or command asked for: the probes' and the connection pool's own.
-
-        The pool sets up its connections in threads of its own, and tries one with an empty statement before each use.
-        """
-        attributes = span.attributes or {}
-        if "db.system.name" in attributes and (span.parent is None or not attributes.get("db.query.text")):
-            return
-        super().on_end(span)
 
     def shutdown(self) -> None:
         self._batch_processor.shutdown(timeout_millis=int(SHUTDOWN_TIMEOUT * 1000))
@@ -77,6 +67,7 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
     from opentelemetry.instrumentation.requests import RequestsInstrumentor  # noqa: PLC0415
     from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor  # noqa: PLC0415
 
+    from ops import database_span, span_encoding  # noqa: PLC0415 - likewise
     from ops.server_span import ServerSpanInstrumentor  # noqa: PLC0415 - likewise
 
     resource = Resource.create(
@@ -86,7 +77,7 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
             "deployment.environment.name": config.django_env,
         }
     )
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=span_encoding.ProcessResource(resource))
     provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
     # Behind ops.middleware.RequestMiddleware, which answers the probes and /metrics, so these are never traced; and
@@ -95,6 +86,8 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
     RequestsInstrumentor().instrument()
     PsycopgInstrumentor().instrument()
     SQLite3Instrumentor().instrument()
+    database_span.install()
+    span_encoding.install()
 
 
 def bind_trace(span: Span) -> None:

@@ -1,0 +1,142 @@
+"""What each kind of telemetry costs a `GET /products/1`: `python -m bench.feature_cost`.
+
+One process a variant, which calls the WSGI application as gunicorn does, without sockets; the variants alternate, and
+the CPU time of the whole process counts, so the threads that encode and send spans are in it. Each figure is the
+smallest of the rounds' lower quartiles: whatever else the machine does can only add to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+from bench.run import Sink
+from tests.processes import SECRET_KEY, clean_environment, database, manage
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIANTS = ("full", "no_log", "no_metrics", "no_database_metrics", "no_database_span", "no_tracing", "nothing")
+LABELS = {
+    "no_log": "the log line",
+    "no_metrics": "counter and histogram of the request, with exemplar",
+    "no_database_metrics": "django-prometheus' metrics of the query",
+    "no_database_span": "the database span",
+    "no_tracing": "all tracing (server span and database span, encoding and sending included)",
+    "nothing": "all telemetry",
+}
+
+# Runs in a process of its own; prints microseconds of CPU a request.
+PROGRAM = """
+import io, os, sys, time
+BLOCK = 512  # twice as many spans, which are two batches of the exporter, so that none goes uncounted
+variant, requests = sys.argv[1], int(sys.argv[2])
+off = lambda *names: variant in (*names, "nothing")
+from unittest import mock
+import django.conf
+if off("no_database_metrics"):
+    url = os.environ["DATABASE_URL"]
+    engine = "postgresql" if url.startswith("postgres") else "sqlite3"
+    django.conf.settings.DATABASES["default"]["ENGINE"] = f"django.db.backends.{engine}"
+if off("no_database_span"):
+    for module, name in (("psycopg", "PsycopgInstrumentor"), ("sqlite3", "SQLite3Instrumentor")):
+        mock.patch(f"opentelemetry.instrumentation.{module}.{name}.instrument").start()
+from products_project.wsgi import application
+from ops import metrics, middleware
+if off("no_metrics"):
+    metrics.observe_request = lambda *a, **k: None
+    from products_project.products import metrics as business
+    class Uncounted:
+        def labels(self, *a): return self
+        def inc(self): pass
+    business.products_lookups_total = Uncounted()
+if off("no_log"):
+    middleware.log = type("Silent", (), {"log": lambda *a, **k: None, "error": lambda *a, **k: None})()
+environ = {
+    "REQUEST_METHOD": "GET", "PATH_INFO": "/products/1", "SCRIPT_NAME": "", "QUERY_STRING": "",
+    "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "3001", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
+    "HTTP_HOST": "localhost:3001", "HTTP_ACCEPT": "application/json", "HTTP_USER_AGENT": "bench",
+    "HTTP_TRACEPARENT": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
+    "wsgi.url_scheme": "http", "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": False,
+    "wsgi.run_once": False, "wsgi.errors": sys.stderr,
+}
+def answer():
+    status = []
+    body = b"".join(application({**environ, "wsgi.input": io.BytesIO()}, lambda s, h, e=None: status.append(s)))
+    assert status == ["200 OK"] and body == b'{"id":1,"name":"Quantum Laptop"}', (status, body)
+for _ in range(300):
+    answer()
+found = []
+for _ in range(requests // BLOCK):
+    started = time.process_time()
+    for _ in range(BLOCK):
+        answer()
+    found.append((time.process_time() - started) / BLOCK * 1e6)
+sys.stderr.write(f"{sorted(found)[len(found) // 4]:.1f}\\n")
+os._exit(0)
+"""
+
+
+@contextmanager
+def sink() -> Iterator[str]:
+    """Yield the URL of a receiver that forgets what it gets; in this process, so that its time does not count."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
+    finally:
+        server.shutdown()
+
+
+def measure(variant: str, url: str, endpoint: str, requests: int) -> float:
+    """Return the microseconds of CPU that one request takes."""
+    env = {"DJANGO_SETTINGS_MODULE": "products_project.settings", "DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
+    if variant not in ("no_tracing", "nothing"):
+        env["JAEGER_ENDPOINT"] = endpoint
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, variant, str(requests)],
+        cwd=ROOT,
+        env=clean_environment(env),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(done.stderr.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="of all variants in turn (default: %(default)s)")
+    parser.add_argument(
+        "--requests", type=int, default=10_240, help="of each variant in a round (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    found: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    with tempfile.TemporaryDirectory() as directory, database(Path(directory), "products") as url, sink() as endpoint:
+        for command in (["migrate", "-v0"], ["seed_products"]):
+            manage("products_project", *command, env={"DATABASE_URL": url}).check_returncode()
+        for _ in range(options.rounds):
+            for variant in VARIANTS:
+                found[variant].append(measure(variant, url, endpoint, options.requests))
+    smallest = {variant: min(values) for variant, values in found.items()}
+    if options.json:
+        print(json.dumps(smallest))
+        return
+    full = smallest["full"]
+    print(f"| GET /products/1, all telemetry on | {full:.0f} µs | |\n|---|---|---|")
+    for variant, label in LABELS.items():
+        print(f"| {label} | {full - smallest[variant]:.0f} µs | {1 - smallest[variant] / full:.0%} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""django-prometheus' metrics of each query, from one cursor class a database instead of one a query.
+
+The library makes a class for each cursor and looks its series up for each query, half of what a short query takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django_prometheus.db import common, errors_total, execute_many_total, execute_total, query_duration_seconds
+
+
+@cache
+def measured(cursor_class: type[Any], alias: str, vendor: str) -> type[Any]:
+    """Return a cursor class that counts and times what it executes, in the library's metrics."""
+    executed, executed_many = execute_total.labels(alias, vendor), execute_many_total.labels(alias, vendor)
+    duration = query_duration_seconds.labels(alias, vendor)
+
+    class MeasuredCursor(cursor_class):  # type: ignore[misc] # whatever the database's own is
+        def execute(self, *args: Any, **kwargs: Any) -> Any:
+            executed.inc()
+            started = time.perf_counter()
+            try:
+                return super().execute(*args, **kwargs)
+            except Exception as error:
+                errors_total.labels(alias, vendor, type(error).__name__).inc()
+                raise
+            finally:
+                duration.observe(time.perf_counter() - started)
+
+        def executemany(self, query: Any, parameters: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+            executed.inc(len(parameters))
+            executed_many.inc(len(parameters))
+            started = time.perf_counter()
+            try:
+                return super().executemany(query, parameters, *args, **kwargs)
+            except Exception as error:
+                errors_total.labels(alias, vendor, type(error).__name__).inc()
+                raise
+            finally:
+                duration.observe(time.perf_counter() - started)
+
+    return MeasuredCursor
+
+
+def install() -> None:
+    """Have the library's database engines, which are not imported yet, use these cursors."""
+    common.ExportingCursorWrapper = measured
