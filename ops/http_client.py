@@ -1,15 +1,16 @@
-"""GET from a peer with timeouts, a deadline, retries within a budget, and a breaker."""
+"""Idempotent requests to a peer, with timeouts, a deadline, retries within a budget, and a breaker."""
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import requests
 import structlog
@@ -36,6 +37,15 @@ class Policy:
     max_tries: int
     max_backoff: timedelta = timedelta(milliseconds=250)
     max_bytes: int = 65_536
+
+
+class Answer(NamedTuple):
+    """What a peer said; `tries` is how many requests were sent until it did."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    tries: int = 1
 
 
 class PeerUnavailable(Exception):
@@ -65,16 +75,25 @@ class HttpClient:
         self._local = threading.local()
 
     def get(self, url: str, read: Callable[[int, bytes], T]) -> T:
-        """Return `read(status, body)` of the peer's answer below 500; raise PeerUnavailable.
+        """Return `read(status, body)` of the peer's answer below 500 to a GET; see `request`."""
+        return self.request("GET", url, lambda answer: read(answer.status, answer.body))
 
-        `read` raises InvalidAnswer for what breaks the contract, which counts as a failure of the peer and is not
-        retried; whatever else it raises passes through and counts as a success.
+    def request(
+        self, method: str, url: str, read: Callable[[Answer], T], *, document: Any = None, token: str | None = None
+    ) -> T:
+        """Return `read(answer)` of the peer's answer below 500; raise PeerUnavailable.
+
+        The method must be idempotent, such as GET, PUT and DELETE, as any request may be sent again. `document` is sent
+        as JSON, `token` as the bearer's. `read` raises InvalidAnswer for what breaks the contract, which counts as a
+        failure of the peer and is not retried; whatever else it raises passes through and counts as a success.
         """
+        content = None if document is None else json.dumps(document).encode()
+        request = _request(method, url, content, token)
         deadline = time.monotonic() + self._policy.deadline.total_seconds()
         self._budget.earn()
         for attempt in range(1, self._policy.max_tries + 1):
             try:
-                return self._try(url, read, deadline)
+                return self._try(request, read, deadline, attempt)
             except PeerUnavailable as failure:
                 pause = random.uniform(0, self._policy.max_backoff.total_seconds())  # noqa: S311 - jitter, not a secret
                 is_last = attempt == self._policy.max_tries or time.monotonic() + pause >= deadline
@@ -87,7 +106,7 @@ class HttpClient:
                 time.sleep(pause)
         raise AssertionError("a policy allows at least one try")
 
-    def _try(self, url: str, read: Callable[[int, bytes], T], deadline: float) -> T:
+    def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T], deadline: float, attempt: int) -> T:
         started = time.monotonic()
         try:
             permit = self._breaker.acquire()
@@ -96,9 +115,9 @@ class HttpClient:
             raise PeerUnavailable("breaker_open", str(opened), retry_after=opened.retry_after) from None
         outcome = "error"  # what is left if something unforeseen escapes
         try:
-            status, body = self._exchange(url, min(deadline, started + self._policy.try_timeout.total_seconds()))
+            answer = self._exchange(request, min(deadline, started + self._policy.try_timeout.total_seconds()))
             outcome = "success"
-            return read(status, body)
+            return read(answer._replace(tries=attempt) if attempt > 1 else answer)
         except PeerUnavailable as failure:
             outcome = failure.outcome
             raise
@@ -111,12 +130,12 @@ class HttpClient:
             metrics.http_client_requests_total.labels(self.peer, outcome).inc()
             metrics.http_client_request_duration_seconds.labels(self.peer).observe(time.monotonic() - started)
 
-    def _exchange(self, url: str, deadline: float) -> tuple[int, bytes]:
+    def _exchange(self, request: requests.PreparedRequest, deadline: float) -> Answer:
         """Send one request and read its answer whole, by the deadline; raise PeerUnavailable."""
         limit_exchange(deadline, self._policy.max_bytes + HEAD_BYTES)
         connect_timeout = self._policy.connect_timeout.total_seconds()
         try:
-            with self._session().send(_request(url), timeout=connect_timeout, stream=True, proxies={}) as response:
+            with self._session().send(request, timeout=connect_timeout, stream=True, proxies={}) as response:
                 body = self._read_body(response)
         # requests' own errors are OSErrors; AttributeError is what urllib3 raises of a connection reset while it sends.
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
@@ -127,7 +146,7 @@ class HttpClient:
             raise PeerUnavailable("server_error", f"answered {response.status_code}", retriable=True)
         if len(body) > self._policy.max_bytes:
             raise InvalidAnswer(f"answered more than {self._policy.max_bytes} bytes")
-        return response.status_code, body
+        return Answer(response.status_code, body, response.headers)
 
     def _read_body(self, response: requests.Response) -> bytes:
         """Return the body as it was sent, or one byte more than allowed; an end before Content-Length is an error."""
@@ -161,12 +180,18 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _request(url: str) -> requests.PreparedRequest:
+def _request(method: str, url: str, content: bytes | None, token: str | None) -> requests.PreparedRequest:
     """Return the request as it is sent; to have the session merge and encode it takes a quarter of the whole call."""
     request = requests.PreparedRequest()
-    request.method = "GET"
+    request.method = method
     request.url = url
     request.headers = CaseInsensitiveDict(HEADERS)
+    if content is not None:
+        request.body = content
+        request.headers["Content-Type"] = "application/json"
+        request.headers["Content-Length"] = str(len(content))
+    if token is not None:
+        request.headers["Authorization"] = f"Bearer {token}"
     if request_id := structlog.contextvars.get_contextvars().get("request_id"):
         request.headers["X-Request-ID"] = request_id
     return request

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -35,12 +35,13 @@ RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 class DomainError(Exception):
     """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header.
 
-    `members` stand in the problem document beside the usual ones (RFC 9457, section 3.2).
+    `members` stand in the problem document beside the usual ones (RFC 9457, section 3.2), `headers` in its answer.
     """
 
     code: ClassVar[str]
     status: ClassVar[int]
     detail: ClassVar[str]
+    headers: Mapping[str, str] = {}
     retry_after: timedelta | None = None
 
     def __init__(
@@ -114,6 +115,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.PermissionDenied()
 
     if isinstance(error, DomainError):
+        headers.update(error.headers)
         if error.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(error.retry_after.total_seconds())))
         body = problem(error.status, error.code, str(error))

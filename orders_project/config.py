@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from ops.config import ROOT, HttpUrl, Seconds, ServiceConfig
 
@@ -38,3 +38,20 @@ class OrdersConfig(ServiceConfig):
     )
     products_breaker_window: Seconds = Field(10.0, description="seconds that the breaker looks back")
     products_breaker_open_for: Seconds = Field(5.0, description="seconds until an open breaker lets one trial through")
+    order_lease: Seconds = Field(
+        10.0,
+        description="seconds that a request has to settle its order of a product with stock, before another one or "
+        "`recover_orders` takes it over; longer than `PRODUCTS_DEADLINE`",
+    )
+    order_patience: Seconds = Field(
+        60.0,
+        description="seconds that an order in doubt waits for its client to come back with the same `Idempotency-Key`, "
+        "before `recover_orders` settles it",
+    )
+
+    @field_validator("order_lease")
+    @classmethod
+    def _refuse_a_lease_that_ends_too_soon(cls, lease: float, info: ValidationInfo) -> float:
+        if lease <= info.data.get("products_deadline", 0):
+            raise ValueError("must be longer than PRODUCTS_DEADLINE")
+        return lease

@@ -106,7 +106,7 @@ class Host:
             self.bring_up(other)
             if wanted["condition"] == "service_healthy" and other in self.processes:
                 self.wait_until_healthy(other)
-        if "command" not in service:
+        if "command" not in service or "restart" in service:
             self.start(name)
             return
         done = self.run(name)
@@ -116,7 +116,7 @@ class Host:
         service = service_of(name)
         with (self.logs / name).open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                Dockerfile(PROJECTS[service]).command(),
+                self.services[name].get("command") or Dockerfile(PROJECTS[service]).command(),
                 cwd=self.apps[service],
                 env=self.environment(name),
                 stdout=log,

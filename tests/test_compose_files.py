@@ -20,6 +20,7 @@ PRODUCTION_FILE = compose("docker-compose.yml", "docker-compose.prod.yml")
 PRODUCTION = PRODUCTION_FILE["services"]
 WEB = {"products-service": "products_project", "orders-service": "orders_project"}
 ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke"}
+LOOPS = {"orders-recovery"}
 DATABASES = {"products-db", "orders-db"}
 GRACEFUL_TIMEOUT = 10  # seconds, ops.gunicorn's
 LAST_SPANS = 2  # seconds
@@ -30,7 +31,7 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *DATABASES, "jaeger", "prometheus", "grafana"}
+    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *DATABASES, "jaeger", "prometheus", "grafana"}
 
 
 def test_the_access_points_are_published_and_nothing_else() -> None:
@@ -89,6 +90,13 @@ def test_migrations_and_seeds_finish_before_a_service_starts() -> None:
         "orders-migrate": done,
         "products-service": healthy,
     }
+
+
+@pytest.mark.parametrize("name", sorted(LOOPS))
+def test_what_loops_is_started_again_and_has_time_to_finish_what_it_has_in_hand(name: str) -> None:
+    assert BASE[name]["restart"] == "unless-stopped"
+    assert int(BASE[name]["stop_grace_period"].removesuffix("s")) >= 30
+    assert BASE[name]["depends_on"]["orders-migrate"] == {"condition": "service_completed_successfully"}
 
 
 @pytest.mark.parametrize("service", ["products", "orders"])

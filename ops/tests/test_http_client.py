@@ -13,10 +13,11 @@ import pytest
 import structlog
 
 from ops.circuit_breaker import CircuitBreaker, RetryBudget
-from ops.http_client import HttpClient, PeerUnavailable, Policy
+from ops.http_client import Answer, HttpClient, PeerUnavailable, Policy
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
 from ops.tests.slack import slack
 
+DOCUMENT = b'{"number": 1}'
 SLACK = slack(0.3)
 
 
@@ -216,3 +217,38 @@ def test_over_tls_a_handshake_that_stalls_ends_by_the_deadline() -> None:
     client = make_client(try_timeout=0.3, deadline=0.9)
     with raw_peer(stall) as peer:
         assert seconds_to_fail(client, peer.url("https"), "timeout") < 0.9 + SLACK
+
+
+def test_a_document_and_a_token_are_sent_and_a_failed_request_is_sent_again() -> None:
+    def answer_the_second(peer: RawPeer, sock: socket.socket) -> None:
+        request = b""
+        while not request.endswith(b"\r\n\r\n" + DOCUMENT):
+            request += sock.recv(65_536)
+        peer.requests.append(request)
+        if peer.connections > 1:
+            sock.sendall(b"HTTP/1.1 201 Created\r\nArgos-Stock: tracked\r\nContent-Length: 2\r\n\r\nOK")
+
+    with raw_peer(answer_the_second) as peer:
+        answer = make_client().request("PUT", peer.url(), Answer._make, document={"number": 1}, token="canary")
+
+    for head in peer.requests:
+        assert head.startswith(b"PUT / HTTP/1.1\r\n")
+        assert b"\r\nContent-Type: application/json\r\n" in head
+        assert b"\r\nAuthorization: Bearer canary\r\n" in head
+    assert (answer.status, answer.body, answer.tries) == (201, b"OK", 2)
+    assert answer.headers["argos-stock"] == "tracked"
+
+
+def test_an_answer_without_a_body_is_one() -> None:
+    def answer(peer: RawPeer, sock: socket.socket) -> None:
+        peer.read_request(sock)
+        sock.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        peer.answer_forever(sock)
+
+    with raw_peer(answer) as peer:
+        client = make_client()
+
+        assert client.request("DELETE", peer.url(), lambda answer: answer[:2]) == (204, b"")
+        assert client.get(peer.url(), read) == (200, b"OK")
+    assert b"Authorization" not in peer.requests[0]
+    assert (peer.connections, len(peer.requests)) == (1, 2)

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
-from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
+from orders_project.orders import selectors
+from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
 
-orders_created_total = Counter("orders_created_total", "Orders stored and acknowledged.")
-orders_rejected_total = Counter("orders_rejected_total", "Orders that were well-formed and not stored.", ["reason"])
-for reason in (ProductDoesNotExist.code, ProductsUnavailable.code):
+orders_created_total = Counter("orders_created_total", "Orders confirmed, each of them once.")
+orders_replayed_total = Counter("orders_replayed_total", "Answers given again to a known Idempotency-Key.")
+orders_rejected_total = Counter("orders_rejected_total", "Orders that were well-formed and not confirmed.", ["reason"])
+for reason in (ProductDoesNotExist.code, ProductsUnavailable.code, OutOfStock.code, OrderExpired.code):
     orders_rejected_total.labels(reason)  # from 0 on, so that rate() sees the first
+
+BACKLOG = (
+    ("orders_pending", "Orders that are neither confirmed nor rejected yet.", selectors.orders_pending),
+    (
+        "orders_oldest_pending_age_seconds",
+        "Age of the oldest order that is neither confirmed nor rejected yet.",
+        selectors.oldest_pending_age_seconds,
+    ),
+)

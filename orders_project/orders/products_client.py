@@ -1,20 +1,30 @@
-"""The only module that talks to products: every outcome is a Product, ProductDoesNotExist or ProductsUnavailable."""
+"""The only module that talks to products.
+
+Every outcome is a Product or a Reservation, ProductDoesNotExist or ProductsUnavailable.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from typing import Any, Literal, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 
 from ops.circuit_breaker import CircuitBreaker, RetryBudget
-from ops.http_client import HttpClient, InvalidAnswer, PeerUnavailable, Policy
+from ops.http_client import Answer, HttpClient, InvalidAnswer, PeerUnavailable, Policy
 from orders_project.config import OrdersConfig
 from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
 
+T = TypeVar("T")
+
 PEER = "products"
+STOCK_HEADER = "Argos-Stock"
+MAX_STOCK = 2**63  # of what a number of pieces may be
 
 
 @dataclass(frozen=True)
@@ -23,14 +33,29 @@ class Product:
 
     id: int
     name: str
+    is_tracked: bool = False  # its stock is sold through reservations
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What products says of a reservation; `tries` is how many requests it took to hear it.
+
+    `unknown` is the reservation to whom asks for it, the product to whom wants it. `foreign` is one of this id that
+    holds something else.
+    """
+
+    state: Literal["held", "cancelled", "out_of_stock", "unknown", "foreign"]
+    available: int | None = None  # what is left where it is out of stock
+    tries: int = 1
 
 
 class ProductsClient:
     """Ask one products service."""
 
-    def __init__(self, base_url: str, client: HttpClient) -> None:
+    def __init__(self, base_url: str, client: HttpClient, token: str) -> None:
         self._base_url = base_url
         self._client = client
+        self._token = token
 
     @classmethod
     def from_config(cls, config: OrdersConfig) -> ProductsClient:
@@ -53,28 +78,63 @@ class ProductsClient:
             open_for=seconds(config.products_breaker_open_for),
         )
         budget = RetryBudget(config.products_retry_budget)
-        return cls(config.products_service_url, HttpClient(PEER, policy, breaker, budget))
+        token = config.service_token.get_secret_value()
+        return cls(config.products_service_url, HttpClient(PEER, policy, breaker, budget), token)
 
     def fetch_product(self, product_id: int) -> Product:
         """Return the product; raise ProductDoesNotExist or ProductsUnavailable."""
 
-        def read(status: int, body: bytes) -> Product:
-            if status == 404:
+        def read(answer: Answer) -> Product:
+            if answer.status == 404:
                 raise ProductDoesNotExist
-            if status != 200:
-                raise InvalidAnswer(f"answered {status}")
-            return _parse_product(body, product_id)
+            if answer.status != 200:
+                raise InvalidAnswer(f"answered {answer.status}")
+            return _parse_product(answer, product_id)
 
         try:
-            return self._client.get(f"{self._base_url}/products/{product_id}", read)
+            return self._client.request("GET", f"{self._base_url}/products/{product_id}", read)
+        except PeerUnavailable as failure:
+            raise ProductsUnavailable(retry_after=failure.retry_after) from failure
+
+    def reserve(self, reservation_id: UUID, *, product_id: int, quantity: int) -> Reservation:
+        """Hold stock under this id; to say it again holds no more. Raise ProductsUnavailable: then it is unknown."""
+        wanted = {"productId": product_id, "quantity": quantity}
+        return self._ask_about("PUT", reservation_id, wanted, document=wanted)
+
+    def find_reservation(self, reservation_id: UUID, *, product_id: int, quantity: int) -> Reservation:
+        """Return what is held under this id; raise ProductsUnavailable."""
+        return self._ask_about("GET", reservation_id, {"productId": product_id, "quantity": quantity})
+
+    def release(self, reservation_id: UUID) -> None:
+        """Give back what is held under this id, and let nothing be held under it later; raise ProductsUnavailable."""
+
+        def read(answer: Answer) -> None:
+            if answer.status != 204:
+                raise InvalidAnswer(f"answered {answer.status}")
+
+        self._send("DELETE", reservation_id, read)
+
+    def _ask_about(
+        self, method: str, reservation_id: UUID, wanted: dict[str, int], document: Any = None
+    ) -> Reservation:
+        def read(answer: Answer) -> Reservation:
+            return _parse_reservation(answer, {"id": str(reservation_id), **wanted})
+
+        return self._send(method, reservation_id, read, document)
+
+    def _send(self, method: str, reservation_id: UUID, read: Callable[[Answer], T], document: Any = None) -> T:
+        url = f"{self._base_url}/reservations/{reservation_id}"
+        try:
+            return self._client.request(method, url, read, document=document, token=self._token)
         except PeerUnavailable as failure:
             raise ProductsUnavailable(retry_after=failure.retry_after) from failure
 
 
-def _parse_product(body: bytes, product_id: int) -> Product:
+def _parse_product(answer: Answer, product_id: int) -> Product:
+    is_tracked = answer.headers.get(STOCK_HEADER) == "tracked"
     try:
-        document = json.loads(body)
-        product = Product(id=document["id"], name=document["name"])
+        document = json.loads(answer.body)
+        product = Product(id=document["id"], name=document["name"], is_tracked=is_tracked)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise InvalidAnswer("answered something that is no product") from None
     if type(product.id) is not int or type(product.name) is not str:
@@ -84,6 +144,40 @@ def _parse_product(body: bytes, product_id: int) -> Product:
     if product.id != product_id:
         raise InvalidAnswer("answered another product")
     return product
+
+
+def _parse_reservation(answer: Answer, wanted: dict[str, Any]) -> Reservation:
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise InvalidAnswer(f"answered {answer.status} without an object")
+    if answer.status not in (200, 201):
+        return _parse_refusal(answer, document)
+    if document.get("id") == wanted["id"] and document.get("status") == "cancelled":
+        return Reservation("cancelled", tries=answer.tries)  # which may never have held anything
+    shown = {name: document.get(name) for name in wanted}
+    are_alike = all(type(shown[name]) is type(value) for name, value in wanted.items())
+    if not are_alike or shown["id"] != wanted["id"] or document.get("status") != "held":
+        raise InvalidAnswer("answered something that is not this reservation")
+    return Reservation("held" if shown == wanted else "foreign", tries=answer.tries)
+
+
+def _parse_refusal(answer: Answer, problem: dict[str, Any]) -> Reservation:
+    match answer.status, problem.get("code"):
+        case 404, "not_found":
+            return Reservation("unknown", tries=answer.tries)
+        case 409, "reservation_cancelled":
+            return Reservation("cancelled", tries=answer.tries)
+        case 409, "out_of_stock":
+            available = problem.get("available")
+            if type(available) is not int or not 0 <= available < MAX_STOCK:
+                raise InvalidAnswer("answered out_of_stock without what is left")
+            return Reservation("out_of_stock", available, tries=answer.tries)
+        case 422, "reservation_reused":
+            return Reservation("foreign", tries=answer.tries)
+    raise InvalidAnswer(f"answered {answer.status}")
 
 
 def _is_encodable(name: str) -> bool:

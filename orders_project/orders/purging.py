@@ -1,4 +1,4 @@
-"""Delete old orders in batches so short that nobody who writes meanwhile notices."""
+"""Delete old orders, or their keys, in batches so short that nobody who writes meanwhile notices."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 from psycopg.errors import QueryCanceled
 
 from orders_project.orders import selectors
@@ -23,15 +24,16 @@ DELETIONS_A_SECOND = 20_000  # less than was measured on two busy cores, for an 
 
 TABLE = Order._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
+DELETE = f"DELETE FROM {TABLE}"  # noqa: S608 - the name of the model's own table, as below
+FORGET_THE_KEY = f"UPDATE {TABLE} SET idempotency_key = NULL, payload_hash = NULL"  # noqa: S608
+
 # One statement outside of a transaction: its locks end with it, even if this process is stopped or killed, and the
 # server itself ends it should it take too long. Orders that others have locked are left to the next run. A deletion
 # that a crash of the server undoes is done by the next run as well, so the locks need not wait for the disk.
-DELETE_ON_POSTGRESQL = f"""
-    DELETE FROM {TABLE} WHERE id = ANY(ARRAY(SELECT id FROM {TABLE} WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED))
-"""  # noqa: S608 - the name of the model's own table
+WHICH_ON_POSTGRESQL = f"id = ANY(ARRAY(SELECT id FROM {TABLE} WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED))"  # noqa: S608
+WHICH_ON_SQLITE = "id IN (SELECT value FROM json_each(%s))"
 BOUNDS_ON_POSTGRESQL = "SET statement_timeout = 80; SET synchronous_commit = off"  # milliseconds
 NO_BOUNDS_ON_POSTGRESQL = "RESET statement_timeout; RESET synchronous_commit"
-DELETE_ON_SQLITE = f"DELETE FROM {TABLE} WHERE id IN (SELECT value FROM json_each(%s))"  # noqa: S608 - likewise
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,22 @@ def estimate(orders: int, *, largest: int, pause: timedelta) -> timedelta:
 def purge_orders(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:
     """Delete the orders placed before that moment, the oldest first; yield after each batch, while no lock is held.
 
-    Orders that another transaction has locked are left.
+    Orders that another transaction has locked are left, and so is what somebody needs yet: purgeable_orders.
     """
+    return _in_batches(DELETE, selectors.purgeable_orders(before), largest)
+
+
+def purge_keys(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:
+    """Forget the keys of the orders placed before that moment, in the same way; the orders stay."""
+    return _in_batches(FORGET_THE_KEY, selectors.orders_with_old_keys(before), largest)
+
+
+def _in_batches(statement: str, orders: QuerySet[Order], largest: int) -> Iterator[Batch]:
     size, since = min(FIRST_BATCH, largest), None
     # From where the last batch ended: before that, the index holds what is deleted and not yet vacuumed.
-    while oldest := list(selectors.oldest_orders(before=before, since=since)[:size]):
+    while oldest := _oldest(orders, since, size):
         try:
-            batch = _delete([order_id for order_id, _ in oldest])
+            batch = _run(statement, [order_id for order_id, _ in oldest])
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled) or size == 1:
                 raise
@@ -72,12 +83,18 @@ def purge_orders(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[
         since = oldest[-1][1]
 
 
-def _delete(ids: list[int]) -> Batch:
+def _oldest(orders: QuerySet[Order], since: datetime | None, size: int) -> list[tuple[int, datetime]]:
+    """Return id and time of the oldest orders, from `since` on."""
+    orders = orders if since is None else orders.filter(created_at__gte=since)
+    return list(orders.order_by("created_at").values_list("pk", "created_at")[:size])
+
+
+def _run(statement: str, ids: list[int]) -> Batch:
     is_postgresql = connection.vendor == "postgresql"
-    statement, parameter = (DELETE_ON_POSTGRESQL, ids) if is_postgresql else (DELETE_ON_SQLITE, json.dumps(ids))
+    which, parameter = (WHICH_ON_POSTGRESQL, ids) if is_postgresql else (WHICH_ON_SQLITE, json.dumps(ids))
     with connection.cursor() as cursor, _bounds(cursor) if is_postgresql else nullcontext():
         started = time.monotonic()
-        cursor.execute(statement, [parameter])
+        cursor.execute(f"{statement} WHERE {which}", [parameter])
         return Batch(cursor.rowcount, time.monotonic() - started)
 
 

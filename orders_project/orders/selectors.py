@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, DateField, F, Func, Min, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, DateField, F, Func, Min, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from orders_project.orders.models import Order
+from orders_project.orders.models import KEY_LIFETIME, Order
 
 EXPORTED = ("id", "productId", "quantity", "status", "createdAt")  # as the API names them
 MOST_DAYS = 3_660  # of one report
@@ -24,20 +25,59 @@ def list_orders() -> QuerySet[Order]:
     return Order.objects.all()
 
 
+def order_of_key(key: str) -> Order | None:
+    """Return the order that was placed with this Idempotency-Key."""
+    return Order.objects.filter(idempotency_key=key).first()
+
+
+def orders_to_settle(now: datetime) -> QuerySet[Order]:
+    """Return the orders that recover_orders has something to do for, the longest due first."""
+    return Order.objects.filter(settle_after__lte=now).order_by("settle_after")
+
+
+def _pending_orders() -> QuerySet[Order]:
+    # Only of orders that are to be settled is there an index; these are few.
+    return Order.objects.filter(settle_after__isnull=False, status=Order.Status.PENDING)
+
+
+def orders_pending() -> float:
+    """Return how many orders are pending."""
+    return float(_pending_orders().count())
+
+
+def oldest_pending_age_seconds() -> float:
+    """Return the age of the oldest pending order; 0 where there is none."""
+    oldest: datetime | None = _pending_orders().aggregate(oldest=Min("created_at"))["oldest"]
+    return max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
+
+
 def orders_before(moment: datetime) -> QuerySet[Order]:
     """Return the orders placed before that moment."""
     return Order.objects.filter(created_at__lt=moment)
 
 
-def oldest_orders(*, before: datetime, since: datetime | None) -> QuerySet[Order, tuple[int, datetime]]:
-    """Return id and time of the orders placed before a moment, the oldest first, from `since` on."""
-    orders = orders_before(before) if since is None else orders_before(before).filter(created_at__gte=since)
-    return orders.order_by("created_at").values_list("pk", "created_at")
+def purgeable_orders(before: datetime) -> QuerySet[Order]:
+    """Return the orders placed before a moment that nothing speaks for any more.
+
+    Something is to be done yet for a pending order, and for a rejected one whose reservation is to be given back. A
+    young key must answer as it did first.
+    """
+    is_young = Q(idempotency_key__isnull=False, created_at__gt=timezone.now() - KEY_LIFETIME)
+    return orders_before(before).filter(settle_after__isnull=True).exclude(is_young)
 
 
-def orders_between(since: datetime | None, until: datetime | None) -> QuerySet[Order]:
-    """Return the orders placed from `since` on and before `until`."""
-    orders = list_orders()
+def orders_with_old_keys(before: datetime) -> QuerySet[Order]:
+    """Return the settled orders placed before a moment that still have their key, which may be forgotten.
+
+    That of a pending order may not: its client could place it a second time.
+    """
+    limit = min(before, timezone.now() - KEY_LIFETIME)
+    return orders_before(limit).filter(idempotency_key__isnull=False).exclude(status=Order.Status.PENDING)
+
+
+def confirmed_between(since: datetime | None, until: datetime | None) -> QuerySet[Order]:
+    """Return the confirmed orders placed from `since` on and before `until`."""
+    orders = Order.objects.filter(status=Order.Status.CONFIRMED)
     if since:
         orders = orders.filter(created_at__gte=since)
     if until:
@@ -77,7 +117,7 @@ class Total:
 def totals_by_day(*, since: datetime | None, until: datetime | None) -> list[Total]:
     """Return the totals of each day of UTC, from the first with an order to the last; raise TooManyDays."""
     day = Func("created_at", function="DATE", output_field=DateField())  # the connection's time zone is UTC
-    groups = orders_between(since, until).values(key=day).annotate(orders=Count("pk"), pieces=Sum("quantity"))
+    groups = confirmed_between(since, until).values(key=day).annotate(orders=Count("pk"), pieces=Sum("quantity"))
     found = {row["key"]: Total(row["key"], row["orders"], row["pieces"]) for row in groups.iterator()}
     if not found:
         return []
@@ -90,7 +130,7 @@ def totals_by_day(*, since: datetime | None, until: datetime | None) -> list[Tot
 
 def totals_by_product(*, since: datetime | None, until: datetime | None, top: int) -> list[Total]:
     """Return the totals of the `top` products with the most orders, and of the others together, most orders first."""
-    orders = orders_between(since, until)
+    orders = confirmed_between(since, until)
     ranked = orders.values("product_id").annotate(orders=Count("pk")).order_by("-orders", "product_id")
     key = Case(When(product_id__in=Subquery(ranked.values("product_id")[:top]), then=F("product_id")))
     totals = (
@@ -104,8 +144,8 @@ def totals_by_product(*, since: datetime | None, until: datetime | None, top: in
 
 
 def orders_since(moment: datetime | None) -> QuerySet[Order]:
-    """Return the orders placed from that moment on; all, where it is None."""
-    return list_orders() if moment is None else Order.objects.filter(created_at__gte=moment)
+    """Return the confirmed orders placed from that moment on; all of them, where it is None."""
+    return confirmed_between(moment, None)
 
 
 def next_product_id(*, after: int, since: datetime | None) -> int | None:

@@ -2,34 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
+from django.db import IntegrityError
 
 from ops.fault_points import fault_point
-from orders_project.orders import metrics
-from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
+from orders_project.orders import metrics, selectors, settling
+from orders_project.orders.errors import (
+    IdempotencyKeyReused,
+    ProductDoesNotExist,
+    ProductsUnavailable,
+    RequestInProgress,
+)
 from orders_project.orders.fault_points import Point
+from orders_project.orders.idempotency import REPLAYED, payload_hash
 from orders_project.orders.models import Order
-from orders_project.orders.products_client import ProductsClient, products_client
+from orders_project.orders.products_client import Product, ProductsClient, products_client
 
 log = structlog.get_logger(__name__)
 
 
-def place_order(*, product_id: int, quantity: int, products: ProductsClient | None = None) -> Order:
-    """Store an order of a product that exists; raise ProductDoesNotExist or ProductsUnavailable.
+@dataclass(frozen=True)
+class Placement:
+    """A confirmed order, and whether an earlier request with the same key placed it."""
 
-    The transaction begins after products has answered, so none is ever open across an HTTP call.
+    order: Order
+    is_replayed: bool = False
+
+
+def place_order(
+    *, product_id: int, quantity: int, key: str | None = None, products: ProductsClient | None = None
+) -> Placement:
+    """Place an order of a product that exists; raise an error of errors.py.
+
+    With the same key and payload the answer is what it was first, once something has been decided. A transaction begins
+    after products has answered, so none is ever open across an HTTP call.
     """
+    if key is not None and (known := selectors.order_of_key(key)) is not None:
+        return _place_again(known, product_id=product_id, quantity=quantity, products=products)
+    products = products or products_client()
     try:
         with fault_point(Point.FETCH_PRODUCT):
-            product = (products or products_client()).fetch_product(product_id)
+            product = products.fetch_product(product_id)
     except (ProductDoesNotExist, ProductsUnavailable) as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         raise
-    with fault_point(Point.STORE_ORDER):
-        order = Order.objects.create(  # one statement, and so one transaction without a BEGIN and a COMMIT of ours
-            product_id=product_id, product_name=product.name, quantity=quantity, status=Order.Status.CONFIRMED
-        )
-    metrics.orders_created_total.inc()
+    try:
+        with fault_point(Point.STORE_ORDER):
+            order = _store(product, quantity=quantity, key=key)
+    except IntegrityError:  # a request with the same key was faster
+        if key is None or (known := selectors.order_of_key(key)) is None:
+            raise
+        return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     structlog.contextvars.bind_contextvars(order_id=order.pk)  # into the request's one log line
+    if product.is_tracked:
+        settling.settle(order, products)
     log.debug("order.placed", product_id=product_id, quantity=quantity)
+    return Placement(order)
+
+
+def _store(product: Product, *, quantity: int, key: str | None) -> Order:
+    """Store the order: confirmed, or pending where stock must be reserved for it first."""
+    order = Order(product_id=product.id, product_name=product.name, quantity=quantity)
+    if key is not None:
+        order.idempotency_key, order.payload_hash = key, payload_hash(product_id=product.id, quantity=quantity)
+    if product.is_tracked:
+        settling.begin(order)
+    else:
+        settling.store_confirmed(order)
     return order
+
+
+def _place_again(order: Order, *, product_id: int, quantity: int, products: ProductsClient | None) -> Placement:
+    """Answer as it was answered first; go on with an order that is pending and that nobody works at."""
+    structlog.contextvars.bind_contextvars(order_id=order.pk)
+    if order.payload_hash != payload_hash(product_id=product_id, quantity=quantity):
+        raise IdempotencyKeyReused
+    if order.status == Order.Status.PENDING:
+        if settling.claim(order, for_retry=True):
+            settling.settle(order, products or products_client(), is_first=False)
+            log.debug("order.placed", product_id=product_id, quantity=quantity)
+            return Placement(order)
+        order.refresh_from_db()
+        if order.status == Order.Status.PENDING:
+            raise RequestInProgress
+    metrics.orders_replayed_total.inc()
+    log.debug("order.replayed", status=order.status)
+    if order.status == Order.Status.REJECTED:
+        error = settling.rejection_of(order)
+        error.headers = {REPLAYED: "true"}
+        raise error
+    return Placement(order, is_replayed=True)

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from ops.permissions import IsStaff
-from orders_project.orders import selectors, services
+from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.models import Order
 from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement
 
@@ -27,7 +27,11 @@ class OrderList(generics.ListAPIView[Order]):
     queryset = Order.objects.none()  # names the model for the schema; get_queryset answers
     problems = {
         "POST": {
-            400: "`product_does_not_exist`, `validation_error`, naming each field, `parse_error` or `bad_request`",
+            400: "`product_does_not_exist`, `validation_error`, naming each field, `idempotency_key_invalid`, "
+            "`parse_error` or `bad_request`",
+            409: "`out_of_stock`, with what is left as `available`, `order_expired`, or `request_in_progress`, with "
+            "Retry-After",
+            422: "`idempotency_key_reused`",
             500: "`products_unavailable`, with Retry-After, or `internal_error`",
         }
     }
@@ -45,15 +49,35 @@ class OrderList(generics.ListAPIView[Order]):
         summary="Place an order",
         request=OrderRequestSerializer,
         responses={201: OrderSerializer},
-        parameters=[OpenApiParameter("Location", OpenApiTypes.URI, OpenApiParameter.HEADER, response=[201])],
+        parameters=[
+            OpenApiParameter(
+                idempotency.HEADER,
+                {"type": "string", "pattern": idempotency.PATTERN},
+                OpenApiParameter.HEADER,
+                description="names this order for at least 24 hours, bare or as a quoted string: sent again with the "
+                "same payload, it is answered as it was first",
+            ),
+            OpenApiParameter("Location", OpenApiTypes.URI, OpenApiParameter.HEADER, response=[201]),
+            OpenApiParameter(
+                idempotency.REPLAYED,
+                {"type": "string", "enum": ["true"]},
+                OpenApiParameter.HEADER,
+                response=[201],
+                description="an earlier request with this key placed the order",
+            ),
+        ],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Place an order of a product that exists."""
+        """Place an order of a product that exists, once for each key."""
+        key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        order = services.place_order(**wanted.validated_data)
-        location = request.build_absolute_uri(reverse("order-detail", args=[order.pk]))
-        return Response(acknowledgement(order), status=201, headers={"Location": location})
+        placed = services.place_order(**wanted.validated_data, key=key)
+        order = placed.order
+        headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[order.pk]))}
+        if placed.is_replayed:
+            headers[idempotency.REPLAYED] = "true"
+        return Response(acknowledgement(order), status=201, headers=headers)
 
 
 @extend_schema_view(get=extend_schema(summary="Read an order"))

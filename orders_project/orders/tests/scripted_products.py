@@ -34,10 +34,11 @@ class Wire:
     requests: int = 0
     product_id: int = 0
     headers: bytes = b""
+    body: bytes = b""
     _received: bytes = field(default=b"", repr=False)
 
     def read_request(self) -> bool:
-        """Read the head of one request; false once the connection is over."""
+        """Read one request; false once the connection is over."""
         with suppress(OSError):
             while b"\r\n\r\n" not in self._received:
                 chunk = self.sock.recv(65_536)
@@ -45,6 +46,14 @@ class Wire:
                     return False
                 self._received += chunk
             self.headers, _, self._received = self._received.partition(b"\r\n\r\n")
+            length = re.search(rb"\r\nContent-Length: (\d+)", self.headers)
+            while length and len(self._received) < int(length[1]):
+                chunk = self.sock.recv(65_536)
+                if not chunk:
+                    return False
+                self._received += chunk
+            end = int(length[1]) if length else 0
+            self.body, self._received = self._received[:end], self._received[end:]
             asked = re.match(rb"GET /products/(\d+) HTTP/1.1\r\n", self.headers)
             self.product_id = int(asked[1]) if asked else 0
             self.requests += 1

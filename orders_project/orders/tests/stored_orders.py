@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -23,4 +24,13 @@ def store_orders(
             created_at=youngest - timedelta(seconds=number),
         )
         for number in range(count)
+    )
+
+
+def store_unsettled(**fields: object) -> tuple[Order, Order]:
+    """Store a pending order and a rejected one."""
+    known = {"product_id": 1, "product_name": "Quantum Laptop", "quantity": 1, "reservation_id": uuid4(), **fields}
+    return (
+        Order.objects.create(status="pending", settle_after=timezone.now(), **known),
+        Order.objects.create(status="rejected", rejection="out_of_stock", available=0, **known),
     )

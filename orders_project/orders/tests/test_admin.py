@@ -6,6 +6,7 @@ import pytest
 
 from ops.tests.clients import anonymous, customer, staff
 from orders_project.orders.models import Order
+from orders_project.orders.tests.stored_orders import store_unsettled
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,9 @@ def test_orders_are_filtered_by_status_and_day(orders: list[Order]) -> None:
     assert len(shown("?status__exact=confirmed")) == 2
     assert len(shown(f"?created_at__year={day.year}&created_at__month={day.month}&created_at__day={day.day}")) == 2
     assert shown("?created_at__year=1999") == []
+    pending, rejected = store_unsettled()
+    assert shown("?status__exact=pending") == [pending.pk]
+    assert shown("?status__exact=rejected") == [rejected.pk]
 
 
 def test_the_name_that_the_product_had_is_listed() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection
 
 from orders_project.orders.models import MAX_QUANTITY, Order
+from orders_project.orders.tests.made_orders import START
 
 pytestmark = pytest.mark.django_db
 
@@ -23,11 +25,25 @@ SOUND = {"product_id": 1, "quantity": 1, "status": "confirmed"}
         ({"quantity": MAX_QUANTITY + 1}, "order_quantity_in_range"),
         ({"status": "paid"}, "order_status_known"),
         ({"status": ""}, "order_status_known"),
+        ({"status": "pending"}, "order_pending_is_settled"),
+        ({"status": "pending", "reservation_id": UUID(int=1)}, "order_pending_is_settled"),
+        ({"status": "pending", "settle_after": START}, "order_pending_is_settled"),
+        ({"status": "rejected"}, "order_rejected_for_a_reason"),
+        ({"rejection": "out_of_stock"}, "order_rejected_for_a_reason"),
+        ({"idempotency_key": "k"}, "order_key_has_a_payload"),
+        ({"payload_hash": "0"}, "order_key_has_a_payload"),
     ],
 )
 def test_what_bypasses_the_serializer_is_refused(wrong: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         Order.objects.create(**SOUND | wrong)
+
+
+def test_a_key_is_of_one_order() -> None:
+    Order.objects.create(**SOUND, idempotency_key="k", payload_hash="0")
+
+    with pytest.raises(IntegrityError, match=r"order_key_unique|orders_order.idempotency_key"):
+        Order.objects.create(**SOUND, idempotency_key="k", payload_hash="1")
 
 
 def test_an_update_is_held_to_them_too() -> None:

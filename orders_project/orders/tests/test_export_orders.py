@@ -22,6 +22,7 @@ from ops.tests.run_command import run
 from orders_project.orders.management.commands.export_orders import Command
 from orders_project.orders.models import Order
 from orders_project.orders.tests.made_orders import make_orders
+from orders_project.orders.tests.stored_orders import store_unsettled
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -217,3 +218,14 @@ def test_another_run_that_writes_the_file_is_left_alone(tmp_path: Path) -> None:
     assert second[0][0] == 3
     assert f"Another run is writing {path}.partial" in second[0][2]
     assert path.read_bytes().count(b"\n") == keyset.PAGE + 2
+
+
+def test_orders_of_every_status_are_written_and_chosen_by_it() -> None:
+    make_orders(1)
+    pending, rejected = store_unsettled()
+
+    rows = run_for_rows(Command(), "--format", "jsonl")[1].splitlines()
+
+    assert [json.loads(row)["status"] for row in rows] == ["confirmed", "pending", "rejected"]
+    for order in (pending, rejected):
+        assert ids(run_for_rows(Command(), "--format", "jsonl", "--status", order.status)[1]) == [order.pk]

@@ -19,4 +19,8 @@ def test_every_migration_can_be_undone() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_every_migration_lets_the_release_before_go_on() -> None:
-    migrations.assert_every_migration_lets_the_release_before_go_on("orders")
+    # Of what it makes unique or copies (SQLite), the release before knows the old columns only, and they stay as they
+    # were: test_constraints.py lets it insert.
+    migrations.assert_every_migration_lets_the_release_before_go_on(
+        "orders", harmless={"0003_idempotency_and_saga": ("ADD_UNIQUE", "NOT_NULL")}
+    )

@@ -22,7 +22,7 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         ("post", "/orders"): (
             "orders_create",
             ["orders"],
-            {"201", "400", "403", "406", "408", "413", "415", "500"},
+            {"201", "400", "403", "406", "408", "409", "413", "415", "422", "500"},
         ),
         ("get", "/orders/{order_id}"): ("orders_retrieve", ["orders"], {"200", "400", "403", "404", "406", "500"}),
     }
@@ -46,7 +46,13 @@ def test_the_answers_to_an_order_are_exact_and_exemplified() -> None:
     assert {} in operation["security"]
     assert "product_does_not_exist" in operation["responses"]["400"]["description"]
     assert "products_unavailable" in operation["responses"]["500"]["description"]
-    assert "Location" in operation["responses"]["201"]["headers"]
+    assert {"Location", "Idempotency-Replayed"} == set(operation["responses"]["201"]["headers"])
+    for status, codes in {
+        "400": ("idempotency_key_invalid",),
+        "409": ("out_of_stock", "order_expired", "request_in_progress"),
+        "422": ("idempotency_key_reused",),
+    }.items():
+        assert all(code in operation["responses"][status]["description"] for code in codes)
     order = document["components"]["schemas"]["Order"]
     assert set(order["properties"]) == set(order["required"]) == {"id", "productId", "quantity", "status", "createdAt"}
     (asked,) = operation["requestBody"]["content"]["application/json"]["examples"].values()

@@ -15,6 +15,7 @@ from ops.tests.run_command import run
 from orders_project.orders.management.commands.order_report import Command
 from orders_project.orders.models import Order
 from orders_project.orders.tests.made_orders import START, make_orders
+from orders_project.orders.tests.stored_orders import store_unsettled
 
 pytestmark = pytest.mark.django_db
 
@@ -156,3 +157,13 @@ def test_options_that_do_not_fit_are_wrong_usage(options: list[str], said: str) 
 def test_bad_options_are_named(options: list[str]) -> None:
     with pytest.raises(CommandError, match=f"argument {options[0]}"):
         run(Command(), *options)
+
+
+@pytest.mark.usefixtures("_three_days")
+@pytest.mark.parametrize("by", ["day", "product"])
+def test_what_is_not_confirmed_does_not_count(by: str) -> None:
+    before = run(Command(), "--by", by)
+
+    store_unsettled()
+
+    assert run(Command(), "--by", by) == before

@@ -14,6 +14,7 @@ from ops.tests.run_command import run
 from orders_project.orders.management.commands.place_order import Command
 from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
 from orders_project.orders.tests.products_peer import orders_asks, products_peer
+from orders_project.orders.tests.stocked_products import Stock, stocked_products
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,3 +110,14 @@ def test_without_a_table_it_says_what_to_run() -> None:
     assert code == 1
     assert errors.startswith("The database refused: ")
     assert "Has `manage.py migrate` run?" in errors
+
+
+def test_stock_is_reserved_as_for_any_order() -> None:
+    with stocked_products(Stock({1: 3})) as stock:
+        placed = place("1", "2")
+        refused = place("1", "2")
+
+    assert placed[0] == 0
+    assert refused[0] == 1
+    assert refused[2].startswith("out_of_stock: Less is left")
+    assert stock.stock[1] == 1

@@ -66,7 +66,7 @@ def test_json_says_what_was_done() -> None:
     _, foreseen, _ = purge("--older-than", "90d", "--dry-run", "--json")
     _, done, _ = purge("--older-than", "90d", "--yes", "--json", "--batch", "100")
 
-    assert json.loads(foreseen)["counts"] == {"orders": 450, "estimated_seconds": 0}
+    assert json.loads(foreseen)["counts"] == {"orders": 450, "kept": 0, "estimated_seconds": 0}
     assert json.loads(foreseen)["dryRun"] is True
     counts = json.loads(done)["counts"]
     assert (counts["purged"], counts["left"]) == (450, 0)

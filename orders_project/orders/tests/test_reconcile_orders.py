@@ -19,7 +19,7 @@ from orders_project.orders.management.commands.reconcile_orders import Command
 from orders_project.orders.reconciliation import LISTED
 from orders_project.orders.tests import scripted_products as peers
 from orders_project.orders.tests.scripted_products import ScriptedProducts, Wire, orders_asking
-from orders_project.orders.tests.stored_orders import store_orders
+from orders_project.orders.tests.stored_orders import store_orders, store_unsettled
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -216,3 +216,10 @@ def test_what_makes_no_sense_is_refused_by_name(options: list[str], complaint: s
         run(Command(), *options)
 
     assert complaint in str(refused.value)
+
+
+def test_only_confirmed_orders_count(asked: list[int]) -> None:
+    store_unsettled(product_id=LAST_PRODUCT + 1, product_name="gone")
+
+    assert reconcile()[0] == 0
+    assert asked == []

@@ -17,9 +17,9 @@ KEYS = {"day": "day", "product": "productId"}
 
 class Command(OpsCommand):
     help = (
-        "Count orders and add up their quantities, by day of UTC or by product: as a table, CSV or JSON, or a plot.\n"
-        "Days without an order are shown between the first and the last. Of the products, those with the most orders\n"
-        "are shown, and the rest together as others (productId null in JSON)."
+        "Count confirmed orders and add up their quantities, by day of UTC or by product: as a table, CSV or JSON,\n"
+        "or a plot. Days without an order are shown between the first and the last. Of the products, those with the\n"
+        "most orders are shown, and the rest together as others (productId null in JSON)."
     )
     examples = (
         "  manage.py order_report\n"

@@ -37,7 +37,7 @@ class Command(OpsCommand):
         try:
             if dry_run:
                 return _foreseen(**wanted.validated_data)
-            order = services.place_order(**wanted.validated_data)
+            order = services.place_order(**wanted.validated_data).order
         except DomainError as error:
             problem = f"{error.code}: {error}"
             return Result(problem, {"placed": 0}, [problem], {"code": error.code}, code=FAILED)

@@ -1,30 +1,24 @@
 from __future__ import annotations
 
-import time
-from argparse import ArgumentTypeError
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 from django.utils import timezone
 
-from ops.arguments import whole_number
-from ops.commands import OpsCommand, Result
-from ops.durations import duration, roughly
-from ops.pacing import pause_until
-from orders_project.orders.purging import DELETIONS_A_SECOND, LARGEST_BATCH, estimate, purge_orders
-from orders_project.orders.selectors import orders_before
-
-YOUNGEST = timedelta(days=1)  # a slip of the pen, such as 1h, must not cost the day's orders
-LONGEST_PAUSE = 60_000  # milliseconds
+from ops.commands import Result
+from ops.durations import roughly
+from orders_project.orders.management.purge_command import PurgeCommand
+from orders_project.orders.purging import DELETIONS_A_SECOND, estimate, purge_orders
+from orders_project.orders.selectors import orders_before, purgeable_orders
 
 
-class Command(OpsCommand):
+class Command(PurgeCommand):
     help = (
         "Delete orders older than a duration, the oldest first, for good.\n"
         "It works in small batches with pauses, so that orders are placed meanwhile as before: a batch that took long\n"
-        "makes the next one smaller. A signal ends it after the batch in hand; another run goes on from there."
+        "makes the next one smaller. A signal ends it after the batch in hand; another run goes on from there.\n"
+        "It keeps, and counts, orders that recover_orders has something to do for, and those whose Idempotency-Key is\n"
+        "younger than 24 hours."
     )
     examples = (
         "  manage.py purge_orders --older-than 90d --dry-run     how many, and how long it would take\n"
@@ -33,84 +27,33 @@ class Command(OpsCommand):
         "  manage.py purge_orders --older-than 90d --yes --batch 200 --pause 500     slower, still more careful\n\n"
         "Where others held on to an order for the whole run, it is left, and the run ends with 1."
     )
-    changes = True
     destroys = True
-    exclusive = True
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--older-than",
-            type=_old_enough,
-            required=True,
-            metavar="DURATION",
-            help="such as 90d, 36h or 52w; at least 1d",
-        )
-        parser.add_argument(
-            "--batch",
-            type=whole_number(1, LARGEST_BATCH),
-            default=1_000,
-            metavar="N",
-            help=f"orders that one transaction deletes at most, up to {LARGEST_BATCH} (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--pause",
-            type=whole_number(0, LONGEST_PAUSE),
-            default=100,
-            metavar="MS",
-            help="milliseconds between two batches (default: %(default)s)",
-        )
 
     def perform(
         self, *, older_than: timedelta, batch: int, pause: int, dry_run: bool, yes: bool, **options: Any
     ) -> Result:
         cutoff = timezone.now() - older_than
         what = f"placed before {cutoff:%Y-%m-%dT%H:%M:%SZ}"
-        total = orders_before(cutoff).count()
+        total = purgeable_orders(cutoff).count()
+        kept = orders_before(cutoff).count() - total
+        keeps = f" {self.count(kept)} would stay: not settled yet, or with a young key." if kept else ""
         if dry_run:
             takes = estimate(total, largest=batch, pause=timedelta(milliseconds=pause))
             return Result(
-                f"Would purge {_orders(total)} {what}, in about {roughly(takes)}, going by {DELETIONS_A_SECOND} "
-                f"deletions a second as measured once and {pause} ms after each {batch}. Nothing was changed.",
-                {"orders": total, "estimated_seconds": round(takes.total_seconds())},
+                f"Would purge {self.count(total)} {what}, in about {roughly(takes)}, going by {DELETIONS_A_SECOND} "
+                f"deletions a second as measured once and {pause} ms after each {batch}.{keeps} Nothing was changed.",
+                {"orders": total, "kept": kept, "estimated_seconds": round(takes.total_seconds())},
                 details={"dryRun": True},
             )
-        self.confirm(f"This deletes {_orders(total)} {what} for good.", yes=yes)
+        self.confirm(f"This deletes {self.count(total)} {what} for good.", yes=yes)
 
-        counts = self._purge(cutoff, batch, pause / 1000, total)
-        counts["left"] = orders_before(cutoff).count()
-        sentence = f"Purged {_orders(counts['purged'])} {what}."
+        counts = self.purge(purge_orders(before=cutoff, largest=batch), pause, total)
+        counts["left"] = purgeable_orders(cutoff).count()
+        counts["kept"] = orders_before(cutoff).count() - counts["left"]
+        sentence = f"Purged {self.count(counts['purged'])} {what}."
+        if counts["kept"]:
+            sentence += f" Kept {self.count(counts['kept'])}: not settled yet, or with a young key."
         if not counts["left"]:
             return Result(sentence, counts)
-        why = "stopped by a signal" if self.stopping else "locked by other transactions"
+        why = self.why_left()
         return Result(f"{sentence} {counts['left']} are left: {why}. Run it again to go on.", counts, [why])
-
-    def _purge(self, cutoff: datetime, batch: int, pause: float, total: int) -> dict[str, int]:
-        """Purge until nothing is left or a signal came; return what was done."""
-        counts = {"purged": 0, "batches": 0, "longest_batch_ms": 0}
-        try:
-            with self.progress("purging", total) as show:
-                for done in purge_orders(before=cutoff, largest=batch):
-                    counts["purged"] += done.deleted
-                    counts["batches"] += 1
-                    counts["longest_batch_ms"] = max(counts["longest_batch_ms"], round(done.seconds * 1000))
-                    show(counts["purged"])
-                    pause_until(time.monotonic() + pause, lambda: self.stopping)
-                    if self.stopping:
-                        break
-        except DatabaseError as error:
-            raise CommandError(
-                f"The database refused after {_orders(counts['purged'])} had been purged: "
-                f"{' '.join(str(error).split())}. Run it again to go on."
-            ) from error
-        return counts
-
-
-def _orders(count: int) -> str:
-    return f"{count} order" if count == 1 else f"{count} orders"
-
-
-def _old_enough(text: str) -> timedelta:
-    value = duration(text)
-    if value < YOUNGEST:
-        raise ArgumentTypeError(f"{text!r} is less than 1d")
-    return value

@@ -20,7 +20,7 @@ class Command(OpsCommand):
         "Ask products about every product that orders name, and report orders of products that no longer exist or\n"
         "have another name than when the order was placed. It changes nothing.\n"
         "It asks about each product once, politely, through the client that orders are placed with. Orders from\n"
-        "before names were kept are not reported as renamed."
+        "before names were kept are not reported as renamed; only confirmed ones count."
     )
     examples = (
         "  manage.py reconcile_orders\n"

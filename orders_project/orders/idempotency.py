@@ -1,0 +1,38 @@
+"""What makes two requests the same: the header Idempotency-Key and the payload.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ wants a quoted string as structured fields
+have them (RFC 8941, section 3.3.3); Stripe's clients, and so most others, send the bare key. Both name the same key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from orders_project.orders.errors import IdempotencyKeyInvalid
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+LONGEST_KEY = 255
+BARE = r"[!#-~](?:[ -~]{0,253}[!-~])?"
+QUOTED = r'"(?:[ !#-\[\]-~]|\\["\\]){1,255}"'
+PATTERN = f"^(?:{BARE}|{QUOTED})$"  # shown in the OpenAPI document
+
+_WELL_FORMED = re.compile(f"{BARE}|{QUOTED}")
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+def read_key(header: str | None) -> str | None:
+    """Return the key that the header's value names, None where there is no header; raise IdempotencyKeyInvalid."""
+    if header is None:
+        return None
+    if not _WELL_FORMED.fullmatch(header):
+        raise IdempotencyKeyInvalid
+    return _ESCAPED.sub(r"\1", header[1:-1]) if header[0] == '"' else header
+
+
+def payload_hash(*, product_id: int, quantity: int) -> str:
+    """Return the fingerprint of a valid payload: the same for every way to write the same JSON."""
+    canonical = json.dumps({"productId": product_id, "quantity": quantity}, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
