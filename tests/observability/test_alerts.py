@@ -66,7 +66,8 @@ def test_the_database_of_products_is_slow_and_everything_above_it(watched: Watch
         ):
             watched.sink.wait_for("firing", since=since, alertname=alert, service=service)
         for slo in ("products-latency", "orders-latency"):
-            watched.sink.wait_for("firing", since=since, alertname="LatencyBudgetBurn", slo=slo, **BURNING)
+            # In either pair of windows: the longer ones hold good times of the tests before.
+            watched.sink.wait_for("firing", since=since, alertname="LatencyBudgetBurn", slo=slo, severity="critical")
     finally:
         watched.wires["products"].delay = 0
 
