@@ -27,7 +27,7 @@ class Readiness(Collector):
     def collect(self) -> Iterable[Metric]:
         (family,) = self.describe()
         for probe in health.PROBES:
-            family.add_sample("service_ready", {"probe": probe.name}, float(probe.verdict() == health.OK))
+            family.add_sample("service_ready", {"probe": probe.name}, float(probe.verdict(announce=False) == health.OK))
         return [family]
 
 
@@ -35,7 +35,7 @@ class DatabaseConnections(Collector):
     """Show how many of the server's connections are used; nothing on SQLite, or while the server does not answer."""
 
     def __init__(self) -> None:
-        self._probe = health.Probe("connections", self._read, cached_for=CONNECTIONS_CACHED_FOR, logged=False)
+        self._probe = health.Probe("connections", self._read, cached_for=CONNECTIONS_CACHED_FOR)
         self._used, self._limit = 0, 0
 
     def _read(self) -> None:
@@ -55,8 +55,8 @@ class DatabaseConnections(Collector):
         database = next((probe for probe in health.PROBES if probe.name == "database"), None)
         if (
             connections["default"].vendor == "postgresql"
-            and (database is None or database.verdict() == health.OK)
-            and self._probe.verdict() == health.OK
+            and (database is None or database.verdict(announce=False) == health.OK)
+            and self._probe.verdict(announce=False) == health.OK
         ):
             used.add_sample(used.name, {}, self._used)
             limit.add_sample(limit.name, {}, self._limit)

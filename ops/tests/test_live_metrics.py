@@ -65,7 +65,7 @@ def test_the_connections_of_postgresql_are_counted(monkeypatch: pytest.MonkeyPat
 def test_a_database_that_does_not_answer_costs_the_series_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PROBES", (Probe("database", refuse),))
     collector = DatabaseConnections()
-    monkeypatch.setattr(collector, "_probe", Probe("connections", refuse, logged=False))
+    monkeypatch.setattr(collector, "_probe", Probe("connections", refuse))
 
     assert [metric.samples for metric in collector.collect()] == [[], []]
 
