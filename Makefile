@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test faults check bench lock
+.PHONY: help run test observability faults check bench lock
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
 
@@ -15,6 +15,9 @@ test: $(BIN)/installed  ## every test; also on PostgreSQL where TEST_DATABASE_UR
 
 faults: $(BIN)/installed  ## kill and damage what runs; no promise may break (needs PostgreSQL's programs)
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/faults
+
+observability: $(BIN)/installed  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/observability
 
 check: $(BIN)/installed  ## formatting, lint, types, migrations, documents, containers
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/check

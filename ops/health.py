@@ -85,16 +85,18 @@ class Probe:
         self._finished.set()
         self._found = OK
         self._verdict = OK
+        self._announced = OK
         self._expires = 0.0
 
-    def verdict(self) -> str:
-        """Return `ok`, or why not, after the deadline at the latest."""
+    def verdict(self, *, announce: bool = True) -> str:
+        """Return `ok`, or why not, after the deadline at the latest; log a change unless told not to."""
         with self._lock:
             if time.monotonic() >= self._expires:
-                before, self._verdict = self._verdict, self._check()
+                self._verdict = self._check()
                 self._expires = time.monotonic() + self._cached_for
-                if before != self._verdict:
-                    log.warning("health.probe_changed", probe=self.name, verdict=self._verdict)
+            if announce and self._announced != self._verdict:
+                self._announced = self._verdict
+                log.warning("health.probe_changed", probe=self.name, verdict=self._verdict)
             return self._verdict
 
     def _check(self) -> str:

@@ -51,6 +51,9 @@ http_client_request_duration_seconds = Histogram(
     ["peer"],
     buckets=DURATION_BUCKETS,
 )
+http_client_retries_refused_total = Counter(
+    "http_client_retries_refused_total", "Retries that were due and not made, as the retry budget was spent.", ["peer"]
+)
 circuit_breaker_state = Gauge(
     "circuit_breaker_state",
     "0 closed, 1 half open, 2 open; with several processes, the worst of them.",
@@ -60,6 +63,17 @@ circuit_breaker_state = Gauge(
 argos_build_info = Gauge(
     "argos_build_info", "Always 1; its labels say what runs.", ["service", "version"], multiprocess_mode="livemax"
 )
+telemetry_spans_dropped_total = Counter(
+    "telemetry_spans_dropped_total", "Spans that never reached the collector: it failed, or the queue was full."
+)
+
+_collectors: list[Collector] = []
+
+
+def register_collector(collector: Collector) -> None:
+    """Have /metrics ask the collector each time, in the process that answers."""
+    _collectors.append(collector)
+    REGISTRY.register(collector)
 
 
 def describe_build(config: ServiceConfig) -> None:
@@ -115,6 +129,8 @@ def current_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no types here
     registry.register(WorkerProcesses())
+    for collector in _collectors:
+        registry.register(collector)
     return registry
 
 

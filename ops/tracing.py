@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 
 from ops.config import ServiceConfig
@@ -22,8 +23,31 @@ REDACTED = "[redacted]"
 tracer = trace.get_tracer("argos")
 
 
+class CountingExporter(OTLPSpanExporter):
+    """Count the spans that the collector did not take."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = super().export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            count_dropped(len(spans))
+        return result
+
+
+def count_dropped(spans: int) -> None:
+    """Count spans that are lost."""
+    from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+
+    metrics.telemetry_spans_dropped_total.inc(spans)
+
+
 class BoundedBatchSpanProcessor(BatchSpanProcessor):
     """Send spans in batches; give up after SHUTDOWN_TIMEOUT, where the library waits up to 30 s."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue the span, and count the oldest one where a full queue loses it."""
+        if len(self._batch_processor._queue) == self._batch_processor._max_queue_size:  # noqa: SLF001 - no public name
+            count_dropped(1)
+        super().on_end(span)
 
     def shutdown(self) -> None:
         self._batch_processor.shutdown(timeout_millis=int(SHUTDOWN_TIMEOUT * 1000))
@@ -53,7 +77,7 @@ def start_tracing(config: ServiceConfig) -> None:
         return
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     timeouts = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
-    exporter = OTLPSpanExporter(
+    exporter = CountingExporter(
         endpoint=config.jaeger_endpoint,
         timeout=None if any(os.environ.get(name) for name in timeouts) else EXPORT_TIMEOUT,
     )

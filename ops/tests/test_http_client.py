@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
+from ops import metrics
 from ops.circuit_breaker import CircuitBreaker, RetryBudget
 from ops.http_client import Answer, HttpClient, PeerUnavailable, Policy
+from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
 from ops.tests.slack import slack
 
@@ -252,3 +254,13 @@ def test_an_answer_without_a_body_is_one() -> None:
         assert client.get(peer.url(), read) == (200, b"OK")
     assert b"Authorization" not in peer.requests[0]
     assert (peer.connections, len(peer.requests)) == (1, 2)
+
+
+def test_a_retry_that_the_budget_refuses_is_counted() -> None:
+    client = make_client()
+    before = metrics.http_client_retries_refused_total.labels("test-peer")._value.get()
+    url = refused()
+    for _ in range(2):  # the first call's retry is within the budget
+        with pytest.raises(PeerUnavailable):
+            client.get(url, read)
+    assert metrics.http_client_retries_refused_total.labels("test-peer")._value.get() == before + 1
