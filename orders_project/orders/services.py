@@ -26,6 +26,7 @@ def place_order(*, product_id: int, quantity: int, products: ProductsClient | No
         product_id=product_id, product_name=product.name, quantity=quantity, status=Order.Status.CONFIRMED
     )
     metrics.orders_created_total.inc()
+    metrics.orders_units_total.inc(quantity)
     structlog.contextvars.bind_contextvars(order_id=order.pk)  # into the request's one log line
     log.debug("order.placed", product_id=product_id, quantity=quantity)
     return order
