@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench lock
+.PHONY: help run test observability check bench lock
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
 
@@ -12,6 +12,9 @@ run: $(BIN)/installed  ## both services, migrated and seeded, on ports 3001 and 
 
 test: $(BIN)/installed  ## every test; also on PostgreSQL where TEST_DATABASE_URL is set
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/test
+
+observability: $(BIN)/installed  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/observability
 
 check: $(BIN)/installed  ## formatting, lint, types, migrations, documents, containers
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/check
