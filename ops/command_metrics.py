@@ -1,7 +1,7 @@
 """The metrics of one-off commands, left where Prometheus finds them after the process has ended.
 
 `PUSHGATEWAY_URL` pushes them, `COMMAND_METRICS_DIR` writes them for the node exporter's textfile collector. Both go on
-counting from what is there, and keep the last success when a run fails.
+counting from what is there, and keep when it last succeeded and last failed.
 """
 
 from __future__ import annotations
@@ -72,18 +72,30 @@ def _after(before: str, service: str, command: str, outcome: str, seconds: float
         list(labels),
         registry=registry,
     )
+    failure = Gauge(
+        "ops_command_last_failure_timestamp_seconds",
+        "When the command last failed, or was called wrongly.",
+        list(labels),
+        registry=registry,
+    )
+    kept = {
+        "ops_command_last_success_timestamp_seconds": success,
+        "ops_command_last_failure_timestamp_seconds": failure,
+    }
     for family in text_string_to_metric_families(before):
         for sample in family.samples:
             if not labels.items() <= sample.labels.items():
                 continue
             if sample.name == "ops_command_runs_total":
                 runs.labels(**labels, outcome=sample.labels["outcome"]).inc(sample.value)
-            if sample.name == "ops_command_last_success_timestamp_seconds":
-                success.labels(**labels).set(sample.value)
+            if gauge := kept.get(sample.name):
+                gauge.labels(**labels).set(sample.value)
     runs.labels(**labels, outcome=outcome).inc()
     duration.labels(**labels).set(seconds)
     if outcome == "done":
         success.labels(**labels).set(time.time())
+    elif outcome != "locked":  # another run is at it, and that one counts
+        failure.labels(**labels).set(time.time())
     return generate_latest(registry)
 
 

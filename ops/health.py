@@ -75,11 +75,13 @@ class Probe:
         *,
         deadline: timedelta = PROBE_DEADLINE,
         cached_for: timedelta = CACHED_FOR,
+        logged: bool = True,
     ) -> None:
         self.name = name
         self._run = run
         self._deadline = deadline.total_seconds()
         self._cached_for = cached_for.total_seconds()
+        self._logged = logged
         self._lock = threading.Lock()
         self._finished = threading.Event()
         self._finished.set()
@@ -93,7 +95,7 @@ class Probe:
             if time.monotonic() >= self._expires:
                 before, self._verdict = self._verdict, self._check()
                 self._expires = time.monotonic() + self._cached_for
-                if before != self._verdict:
+                if before != self._verdict and self._logged:
                     log.warning("health.probe_changed", probe=self.name, verdict=self._verdict)
             return self._verdict
 

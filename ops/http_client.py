@@ -63,6 +63,7 @@ class HttpClient:
         self._breaker = breaker
         self._budget = budget
         self._local = threading.local()
+        self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)  # from 0 on
 
     def get(self, url: str, read: Callable[[int, bytes], T]) -> T:
         """Return `read(status, body)` of the peer's answer below 500; raise PeerUnavailable.
@@ -78,7 +79,7 @@ class HttpClient:
             except PeerUnavailable as failure:
                 pause = random.uniform(0, self._policy.max_backoff.total_seconds())  # noqa: S311 - jitter, not a secret
                 is_last = attempt == self._policy.max_tries or time.monotonic() + pause >= deadline
-                if is_last or not failure.retriable or not self._budget.spend():
+                if is_last or not failure.retriable or not self._may_retry():
                     # In the request's one log line, not in a line more for each request while the peer is down.
                     structlog.contextvars.bind_contextvars(
                         peer=self.peer, peer_outcome=failure.outcome, peer_reason=str(failure), peer_tries=attempt
@@ -86,6 +87,12 @@ class HttpClient:
                     raise
                 time.sleep(pause)
         raise AssertionError("a policy allows at least one try")
+
+    def _may_retry(self) -> bool:
+        allowed = self._budget.spend()
+        if not allowed:
+            self._retries_refused.inc()
+        return allowed
 
     def _try(self, url: str, read: Callable[[int, bytes], T], deadline: float) -> T:
         started = time.monotonic()

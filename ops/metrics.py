@@ -51,6 +51,9 @@ http_client_request_duration_seconds = Histogram(
     ["peer"],
     buckets=DURATION_BUCKETS,
 )
+http_client_retries_refused_total = Counter(
+    "http_client_retries_refused_total", "Retries that were due and not made, as the retry budget was spent.", ["peer"]
+)
 circuit_breaker_state = Gauge(
     "circuit_breaker_state",
     "0 closed, 1 half open, 2 open; with several processes, the worst of them.",
@@ -71,6 +74,17 @@ web_queue_seconds_total = Counter(
 log_lines_total = Counter("log_lines_total", "Log lines of level warning and above.", ["level"])
 for level in ("warning", "error", "critical"):
     log_lines_total.labels(level)  # from 0 on, so that rate() sees the first
+telemetry_spans_dropped_total = Counter(
+    "telemetry_spans_dropped_total", "Spans that never reached the collector: it failed, or the queue was full."
+)
+
+_collectors: list[Collector] = []
+
+
+def register_collector(collector: Collector) -> None:
+    """Have /metrics ask the collector each time, in the process that answers."""
+    _collectors.append(collector)
+    REGISTRY.register(collector)
 
 
 def describe_build(config: ServiceConfig) -> None:
@@ -126,6 +140,8 @@ def current_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no types here
     registry.register(WorkerProcesses())
+    for collector in _collectors:
+        registry.register(collector)
     return registry
 
 

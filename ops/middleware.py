@@ -12,7 +12,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware as StructlogRequestMiddleware
 
-from ops import health, metrics
+from ops import health, live_metrics, metrics  # noqa: F401 - the second one is for /metrics
 from ops.problems import problem_response
 
 log = structlog.get_logger("ops.request")

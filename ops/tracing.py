@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import structlog
@@ -10,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 
 from ops.config import ServiceConfig
@@ -20,6 +21,23 @@ SHUTDOWN_TIMEOUT = 0.5  # seconds to send what is left; gunicorn may have waited
 REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
+
+
+class CountingExporter(OTLPSpanExporter):
+    """Count the spans that the collector did not take."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = super().export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            count_dropped(len(spans))
+        return result
+
+
+def count_dropped(spans: int) -> None:
+    """Count spans that are lost."""
+    from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+
+    metrics.telemetry_spans_dropped_total.inc(spans)
 
 
 class BoundedBatchSpanProcessor(BatchSpanProcessor):
@@ -33,6 +51,8 @@ class BoundedBatchSpanProcessor(BatchSpanProcessor):
         attributes = span.attributes or {}
         if "db.system.name" in attributes and (span.parent is None or not attributes.get("db.query.text")):
             return
+        if len(self._batch_processor._queue) == self._batch_processor._max_queue_size:  # noqa: SLF001 - no public name
+            count_dropped(1)  # the oldest one, which this one pushes out
         super().on_end(span)
 
     def shutdown(self) -> None:
@@ -63,7 +83,7 @@ def start_tracing(config: ServiceConfig) -> None:
         return
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     timeouts = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
-    exporter = OTLPSpanExporter(
+    exporter = CountingExporter(
         endpoint=config.jaeger_endpoint,
         timeout=None if any(os.environ.get(name) for name in timeouts) else EXPORT_TIMEOUT,
     )

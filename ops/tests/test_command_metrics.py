@@ -23,6 +23,7 @@ from ops.tests.settings import PlainConfig
 RUNS = "ops_command_runs_total"
 DURATION = "ops_command_duration_seconds"
 SUCCESS = "ops_command_last_success_timestamp_seconds"
+FAILURE = "ops_command_last_failure_timestamp_seconds"
 
 
 def config(**environ: object) -> PlainConfig:
@@ -51,6 +52,17 @@ def test_it_goes_on_counting_from_what_is_there(tmp_path: Path) -> None:
     assert series(text, RUNS) == {"done": 2, "failed": 1}
     assert series(text, DURATION) == {"purge": 1.5}
     assert 'service="plain-service"' in text
+
+
+def test_it_says_when_the_command_last_failed(tmp_path: Path) -> None:
+    assert series(count_in(tmp_path, "done"), FAILURE) == {}
+    assert series(count_in(tmp_path, "locked"), FAILURE) == {}
+
+    before = time.time()
+    failure = series(count_in(tmp_path, "failed"), FAILURE)["purge"]
+
+    assert before <= failure <= time.time()
+    assert series(count_in(tmp_path, "done"), FAILURE)["purge"] == failure
 
 
 def test_a_failed_run_keeps_the_last_success(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
+from ops import metrics
 from ops.circuit_breaker import CircuitBreaker, RetryBudget
 from ops.http_client import HttpClient, PeerUnavailable, Policy
+from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
 
 SLACK = 0.3  # seconds; the machine may be busy
@@ -215,3 +217,15 @@ def test_over_tls_a_handshake_that_stalls_ends_by_the_deadline() -> None:
     client = make_client(try_timeout=0.3, deadline=0.9)
     with raw_peer(stall) as peer:
         assert seconds_to_fail(client, peer.url("https"), "timeout") < 0.9 + SLACK
+
+
+def test_a_retry_that_the_budget_refuses_is_counted() -> None:
+    client = make_client()
+    before = metrics.http_client_retries_refused_total.labels("test-peer")._value.get()
+    url = refused()
+
+    for _ in range(2):  # the first call's retry is within the budget
+        with pytest.raises(PeerUnavailable):
+            client.get(url, read)
+
+    assert metrics.http_client_retries_refused_total.labels("test-peer")._value.get() == before + 1

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from ops import tracing
+from ops import metrics, tracing
 from ops.config import ROOT
 from ops.tests.settings import PlainConfig
 
@@ -123,3 +128,36 @@ def test_the_standard_variables_work_too() -> None:
 def test_a_batch_may_take_a_second_unless_the_environment_says_otherwise() -> None:
     assert started(JAEGER_ENDPOINT=ENDPOINT)["timeout"] == tracing.EXPORT_TIMEOUT == 1.0
     assert started(JAEGER_ENDPOINT=ENDPOINT, OTEL_EXPORTER_OTLP_TIMEOUT="3")["timeout"] == 3
+
+
+def test_spans_that_the_collector_does_not_take_are_counted() -> None:
+    exporter = tracing.CountingExporter(endpoint=ENDPOINT, timeout=0.2)  # nobody listens there
+    before = metrics.telemetry_spans_dropped_total._value.get()
+
+    exporter.export([ReadableSpan("one"), ReadableSpan("two")])
+
+    assert metrics.telemetry_spans_dropped_total._value.get() == before + 2
+
+
+def test_a_span_that_a_full_queue_pushes_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "2")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2")
+    release = threading.Event()
+
+    class Slow(InMemorySpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            release.wait(30)
+            return super().export(spans)
+
+    processor = tracing.BoundedBatchSpanProcessor(Slow())
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("test")
+    before = metrics.telemetry_spans_dropped_total._value.get()
+
+    for number in range(6):  # two are being sent, two wait, and two of those that waited are lost, at the least
+        tracer.start_span(str(number)).end()
+    release.set()
+    processor.shutdown()
+
+    assert metrics.telemetry_spans_dropped_total._value.get() >= before + 2
