@@ -9,7 +9,7 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -21,9 +21,9 @@ from grafana.panels import Dashboard, Panel
 Series = Mapping[str, Any]  # a range query's: `metric` with the labels, `values` with times and numbers
 Ask = Callable[[str], list[Series]]
 
-ACROSS = 4  # panels side by side
-WIDTH, HEIGHT = 3.4, 2.1  # inches of one panel
-POINTS = 80  # of a line at the most; more cannot be seen, and make the file large
+ACROSS, FIGURES_ACROSS = 4, 8  # panels side by side
+WIDTH, HEIGHT, FIGURE_HEIGHT, TITLE = 14, 2.2, 0.8, 0.4  # inches
+POINTS = 60  # of a line at the most; more cannot be seen, and make the file large
 LINES = 6  # named in a legend at the most
 COLOURS = {"green": "#3f8f4f", "orange": "#e08a1e", "red": "#c4302b"}
 # The same file for the same data: no random ids, no date, text as text.
@@ -75,33 +75,60 @@ def lines_of(panel: Panel, ask: Ask) -> dict[str, list[tuple[float, float]]]:
 
 def draw(dashboard: Dashboard, ask: Ask) -> str:
     """Return the picture of all panels; raise Absurd for the first that is none."""
-    panels = [panel for row in dashboard.rows.values() for panel in row]
-    down = math.ceil(len(panels) / ACROSS)
+    strips = list(strips_of([panel for row in dashboard.rows.values() for panel in row]))
+    height = sum(FIGURE_HEIGHT if is_figures(strip) else HEIGHT for strip in strips) + TITLE
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * ACROSS, HEIGHT * down + 0.4), layout="constrained")
-        figure.suptitle(f"{dashboard.title}: {dashboard.description}", fontsize=9)
-        axes = figure.subplots(down, ACROSS, squeeze=False).flat
-        for panel in panels:
-            draw_panel(next(axes), panel, lines_of(panel, ask))
-        for unused in axes:
-            unused.set_axis_off()
+        figure = Figure(figsize=(WIDTH, height))
+        figure.text(0.01, 1 - 0.2 / height, f"{dashboard.title}: {dashboard.description}", fontsize=10)
+        top = height - TITLE
+        for strip in strips:
+            across, tall = (FIGURES_ACROSS, FIGURE_HEIGHT) if is_figures(strip) else (ACROSS, HEIGHT)
+            top -= tall
+            for column, panel in enumerate(strip):
+                left, bottom = column / across + 0.035, top / height
+                if is_figures(strip):
+                    box = (left - 0.025, bottom, 0.95 / across, 0.7 * tall / height)
+                else:
+                    box = (left, bottom + 0.55 / height, 0.8 / across, (tall - 0.85) / height)
+                draw_panel(figure.add_axes(box), panel, lines_of(panel, ask))
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return small(out.getvalue())
 
 
+def strips_of(panels: list[Panel]) -> Iterator[list[Panel]]:
+    """Yield the panels that stand side by side."""
+    strip: list[Panel] = []
+    for panel in panels:
+        full = FIGURES_ACROSS if is_figures(strip) else ACROSS
+        if strip and (len(strip) == full or is_figures([panel]) != is_figures(strip)):
+            yield strip
+            strip = []
+        strip.append(panel)
+    yield strip
+
+
+def is_figures(strip: list[Panel]) -> bool:
+    """Tell whether the panels are figures, which need little room."""
+    return bool(strip) and strip[0].kind == "stat"
+
+
 def draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, float]]]) -> None:
     """Draw one panel: figures as text, states as coloured bars, bars, or lines."""
-    factor, unit = SCALES.get(panel.unit, (1, OTHER_UNITS.get(panel.unit, panel.unit)))
+    factor, unit = scale_of(panel, max(value for points in lines.values() for _, value in points))
     axes.set_title("\n".join(textwrap.wrap(panel.title, 40)), loc="left")
     if panel.kind == "stat":
         axes.set_axis_off()
         shown = [name if panel.shows_names else f"{figure_of(panel, lines[name][-1][1])}  {name}" for name in lines]
-        axes.text(0.02, 0.5, "\n".join(shown), va="center", fontsize=8, transform=axes.transAxes)
+        shown = [line for text in shown for line in textwrap.wrap(text, 26)]
+        axes.text(0.02, 0.9, "\n".join(shown), va="top", fontsize=7.5, transform=axes.transAxes)
         return
     if panel.kind == "bargauge":
         axes.barh(list(lines)[::-1], [points[-1][1] * factor for points in lines.values()][::-1], color="#5b8fb9")
         axes.set_xlabel(unit)
+        axes.tick_params(axis="y", labelsize=5.5, pad=-3)
+        for label in axes.get_yticklabels():
+            label.set_horizontalalignment("left")
         return
     start = min(points[0][0] for points in lines.values())
     if panel.kind == "state-timeline":
@@ -111,6 +138,7 @@ def draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, f
                 if not (axes.patches and joined(axes.patches[-1], row, begin - start, end - start, COLOURS[colour])):
                     axes.barh(row, end - begin, left=begin - start, color=COLOURS[colour])
             axes.text(0, row, name, va="center", color="white", fontsize=6)
+        axes.set_xlim(0, max(points[-1][0] for points in lines.values()) - start)
         axes.set_yticks([])
     else:
         for name, points in lines.items():
@@ -120,9 +148,18 @@ def draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, f
         axes.set_ylim(bottom=0 if panel.low is not None else None, top=max(most * 1.1, panel.high or 0) * factor or 1)
         for value, colour in panel.thresholds.items():
             axes.axhline(value * factor, color=COLOURS[colour], ls=":", lw=0.7)
-        axes.legend(*(found[:LINES] for found in axes.get_legend_handles_labels()), fontsize=5, loc="best")
+        axes.legend(
+            *(found[:LINES] for found in axes.get_legend_handles_labels()),
+            fontsize=5.5,
+            loc="upper left",
+            bbox_to_anchor=(-0.1, -0.12),
+            ncols=3 if max(map(len, lines)) < 16 else 2,
+            frameon=False,
+            columnspacing=1,
+            borderpad=0,
+        )
+        axes.locator_params(nbins=5)
         axes.set_ylabel(unit)
-    axes.set_xlabel("seconds")
 
 
 def joined(bar: Any, row: int, begin: float, end: float, colour: str) -> bool:
@@ -134,16 +171,25 @@ def joined(bar: Any, row: int, begin: float, end: float, colour: str) -> bool:
     return True
 
 
+def scale_of(panel: Panel, most: float) -> tuple[float, str]:
+    """Return by what to multiply a value to show it, and in which unit that is."""
+    if panel.unit == "s" and most >= 10:
+        return 1, "s"
+    return SCALES.get(panel.unit, (1, OTHER_UNITS.get(panel.unit, panel.unit)))
+
+
 def figure_of(panel: Panel, value: float) -> str:
     """Return the value as a stat shows it."""
     if panel.value_names:
         return panel.value_names[int(value)][0]
-    factor, unit = SCALES.get(panel.unit, (1, OTHER_UNITS.get(panel.unit, panel.unit)))
+    factor, unit = scale_of(panel, value)
     return f"{value * factor:.4g} {unit}".strip()
 
 
 def small(svg: str) -> str:
     """Drop what no viewer needs: half of the file."""
-    svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)  # a tenth of a point is finer than a screen
-    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    return re.sub(r"\n\s*", "\n", svg)
+    shapes = re.compile(r'\b(?:d|x|y|transform|width|height)="[^"]*"')
+    # A tenth of a point is finer than a screen.
+    svg = shapes.sub(lambda found: re.sub(r"(\d+\.\d)\d+", r"\1", found[0]), svg)
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|\n\s*(?=[LMzC<])", "", svg, flags=re.DOTALL)
+    return re.sub(r"</g>(?=<g)", "</g>\n", svg)

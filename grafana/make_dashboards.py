@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from grafana.business import orders_business
+from grafana.front_pages import front_pages
 from grafana.overview import overview
 from grafana.panels import COLUMNS, Dashboard, Panel, Rows, Variable
 from grafana.runtime import runtime_and_commands
-from grafana.service import services
+from grafana.service import any_service
 
 DASHBOARDS = Path(__file__).resolve().parent / "dashboards"
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
@@ -34,7 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def dashboards() -> list[Dashboard]:
     """Return all of them."""
-    return [overview(), *services(), orders_business(), runtime_and_commands()]
+    return [overview(), any_service(), *front_pages(), orders_business(), runtime_and_commands()]
 
 
 def panel_json(panel: Panel, number: int, grid: dict[str, int]) -> dict[str, Any]:

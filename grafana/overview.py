@@ -73,7 +73,7 @@ def objectives() -> list[Panel]:
         Panel(
             f"Budget left: {name}",
             "percentunit",
-            {f"1 - ({failing(selector, PERIOD)}) / {ALLOWED}": "of the errors allowed in 28 days"},
+            {f"1 - ({failing(selector, PERIOD)}) / {ALLOWED}": "of 28 days"},
             "Below zero it is overdrawn. Falling fast: see the burn below.",
             low=None,
             high=1,

@@ -15,6 +15,7 @@ Thresholds = Mapping[float, str]  # from which value on which colour; below, gre
 
 UP_OR_DOWN: Values = {0: ("down", "red"), 1: ("up", "green")}
 BREAKER_STATES: Values = {0: ("closed", "green"), 1: ("half open", "orange"), 2: ("open", "red")}
+READY: Values = {0: ("not ready", "red"), 1: ("ready", "green")}
 FIRING: Values = {1: ("firing", "red")}
 
 

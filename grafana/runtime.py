@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.panels import COLUMNS, INTERVAL, Dashboard, Panel, Variable, rate
+from grafana.panels import INTERVAL, Dashboard, Panel, Variable, rate
 
 JOB = 'job=~"$service"'
 COMMANDS = 'service=~"$service"'
@@ -12,7 +12,9 @@ BY_COMMAND, COMMAND = "service, command", "{{service}} {{command}}"
 def commands() -> list[Panel]:
     """Return last success, duration and failures of each command."""
     success = f"max by ({BY_COMMAND}) (ops_command_last_success_timestamp_seconds{{{COMMANDS}}})"
-    runs = f"sum by ({BY_COMMAND}, outcome) (increase(ops_command_runs_total{{{COMMANDS}}}[1d]))"
+    runs, day_ago = (
+        f"sum by ({BY_COMMAND}, outcome) (ops_command_runs_total{{{COMMANDS}}}{when})" for when in ("", " offset 1d")
+    )
     failed = f'ops_command_runs_total{{{COMMANDS}, outcome!="done"}}'
     return [
         Panel(
@@ -36,7 +38,8 @@ def commands() -> list[Panel]:
         Panel(
             "Runs in a day by outcome",
             "short",
-            {runs: f"{COMMAND} {{{{outcome}}}}"},
+            # Not `increase`, which never sees the first run: the counter begins with it.
+            {f"clamp_min({runs} - ({day_ago} or {runs} * 0), 0)": f"{COMMAND} {{{{outcome}}}}"},
             "failed: the command's log says why. locked: runs overlap. usage: the schedule calls it wrongly.",
             width=12,
         ),
@@ -118,7 +121,6 @@ def scrapes() -> list[Panel]:
             "s",
             {f"scrape_duration_seconds{{{JOB}}}": "{{job}} {{instance}}"},
             "Above 1 s: too many series, or a process that has no thread free.",
-            width=COLUMNS // 2,
             high=0.1,
         ),
         Panel(
@@ -126,7 +128,13 @@ def scrapes() -> list[Panel]:
             "short",
             {f"scrape_samples_scraped{{{JOB}}}": "{{job}} {{instance}}"},
             "A line that only rises: a label takes values without bound.",
-            width=COLUMNS // 2,
+        ),
+        Panel(
+            "Spans lost",
+            "ops",
+            {rate("telemetry_spans_dropped_total", JOB, "job"): "{{job}}"},
+            "Anything above zero: the collector is down or slow; traces are missing or torn. Requests do not suffer.",
+            high=1,
         ),
     ]
 

@@ -1,17 +1,12 @@
-"""The dashboard of any one service, from what its users feel down to what its processes use.
-
-`service` has a choice of the service; `orders-service` and `products-service` are the front pages that lead there, each
-with what that service alone does. To keep three copies of the same thirty panels would show nothing more.
-"""
+"""The dashboard of any one service, from what its users feel down to what its processes use."""
 
 from __future__ import annotations
 
 import json
 from urllib.parse import quote
 
-from grafana.business import orders_and_rejections
 from grafana.now import busy, now
-from grafana.panels import BREAKER_STATES, COLUMNS, INTERVAL, Dashboard, Panel, Variable, quantile, rate, share
+from grafana.panels import BREAKER_STATES, COLUMNS, INTERVAL, READY, Dashboard, Panel, Variable, quantile, rate, share
 
 # Grafana's Explore, on Jaeger's traces of the service in the last hour.
 SEARCH = {
@@ -137,9 +132,17 @@ def outbound(job: str) -> list[Panel]:
             {f"max by (peer) (circuit_breaker_state{{{job}}})": "{{peer}}"},
             "Open: every order is refused at once. It lets one trial through every 5 s.",
             "state-timeline",
-            COLUMNS,
+            COLUMNS // 2,
             high=2,
             value_names=BREAKER_STATES,
+        ),
+        Panel(
+            "Retries refused",
+            "ops",
+            {rate("http_client_retries_refused_total", job, "peer"): "{{peer}}"},
+            "Anything that stays: so many calls fail that no more are tried again. The peer is down, not shaky.",
+            width=COLUMNS // 2,
+            high=0.1,
         ),
     ]
 
@@ -182,6 +185,16 @@ def database(job: str) -> list[Panel]:
             "Failed: the database refuses, or no connection of the pool was free within 2 s.",
             width=6,
         ),
+        Panel(
+            "Connections of the database server",
+            "short",
+            {
+                f"max(database_connections{{{job}}})": "used, by all its clients",
+                f"max(database_connections_limit{{{job}}})": "limit",
+            },
+            "Used near the limit: soon the server refuses everybody. PostgreSQL only; SQLite has none.",
+            width=COLUMNS,
+        ),
     ]
 
 
@@ -210,6 +223,16 @@ def process(job: str) -> list[Panel]:
             "A line that only rises: connections leak. At 100 % nobody can connect.",
             high=0.1,
         ),
+        Panel(
+            "Readiness by probe",
+            "none",
+            {f"min by (probe) (service_ready{{{job}}})": "{{probe}}"},
+            "Not ready: the load balancer leaves the replica out. migrations: the deploy did not migrate first.",
+            "state-timeline",
+            COLUMNS,
+            high=1,
+            value_names=READY,
+        ),
     ]
 
 
@@ -232,43 +255,3 @@ def any_service() -> Dashboard:
         job,
         {"Traces of ${service}": TRACES.replace("SERVICE", "${service}")},
     )
-
-
-def products_business() -> list[Panel]:
-    """Return what products is there for."""
-    lookups = rate("products_lookups_total", 'job="products-service"', "outcome")
-    return [
-        Panel(
-            "Lookups of one product",
-            "reqps",
-            {lookups: "{{outcome}}"},
-            "not_found above a few per cent: products are missing, or a caller's catalogue is stale.",
-            width=COLUMNS,
-        )
-    ]
-
-
-def front_page(service: str, business: list[Panel]) -> Dashboard:
-    """Return the page of one service: how it is now, what it is there for, and the way to the rest."""
-    job = f'job="{service}"'
-    slow = next(panel for panel in red(job) if panel.exemplars)
-    return Dashboard(
-        service,
-        service,
-        f"{service} at a glance; the link Service has the rest.",
-        {"Now": now(job), "What it is there for": business, "Durations": [slow]},
-        jobs=job,
-        links={
-            f"Everything of {service}": f"/d/service?var-service={service}",
-            f"Traces of {service}": TRACES.replace("SERVICE", service),
-        },
-    )
-
-
-def services() -> list[Dashboard]:
-    """Return the dashboard of any service, and the front page of each."""
-    return [
-        any_service(),
-        front_page("orders-service", orders_and_rejections()),
-        front_page("products-service", products_business()),
-    ]

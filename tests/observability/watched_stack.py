@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +24,9 @@ from tests.processes import Service, Stack, free_port, manage, running_stack
 WINDOW = "5s"  # of rates: ten scrapes
 JOBS = {"orders-service": "orders", "products-service": "products"}
 TEXTFILES = "prometheus"  # the job whose target is replaced by the files of the commands: no test asks about Prometheus
-ROUNDS = 4
-CALLS_TO_OPEN = 25  # the breaker opens at 20 tries, half of them failed
+ROUNDS = 3
+BREAKER_WINDOW = "1"  # second, so that the calls from before the trouble do not count for long
+CALLS_TO_OPEN = 60  # the breaker opens at 20 tries, half of them failed
 
 
 @dataclass
@@ -55,6 +57,7 @@ def watched_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Watched]
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "COMMAND_METRICS_DIR": str(commands),
             "SERVICE_VERSION": "v1",
+            "PRODUCTS_BREAKER_WINDOW": BREAKER_WINDOW,
         }
         with running_stack(directory, **env) as stack:
             targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
@@ -74,7 +77,7 @@ def everything_happens(watched: Watched, rounds: int) -> None:
     products_goes_and_comes_back(watched)
     orders_loses_its_database(stack)
     wait_for_scrapes(watched)
-    orders_loses_its_table(stack)
+    tables_go_missing(watched)
     commands_run(stack)
     for _ in range(2):
         ordinary_traffic(stack)
@@ -97,8 +100,10 @@ def products_goes_and_comes_back(watched: Watched) -> None:
     """Stop products until the breaker has opened; start it as a new version with two workers."""
     stack = watched.stack
     stack.products.stop()
-    for _ in range(CALLS_TO_OPEN):
-        stack.place_order()
+    with ThreadPoolExecutor(4) as callers:
+        for answer in callers.map(lambda _: stack.place_order(), range(CALLS_TO_OPEN)):
+            assert answer.status_code == 500
+    assert stack.orders.metric("http_client_requests_total", outcome="breaker_open") > 0
     wait_for_scrapes(watched, jobs=("orders-service",))
     stack.products.env |= {"WEB_CONCURRENCY": "2", "SERVICE_VERSION": "v2"}
     stack.products.start()
@@ -131,12 +136,17 @@ def database_away(url: str) -> Iterator[None]:
         connection.execute(f'ALTER DATABASE "{name}_aside" RENAME TO "{name}"')
 
 
-def orders_loses_its_table(stack: Stack) -> None:
-    """Let one statement fail, by renaming the table below it."""
-    url = stack.orders.env["DATABASE_URL"]
-    execute(url, "ALTER TABLE orders_order RENAME TO orders_aside")
-    assert stack.place_order().status_code == 500
-    execute(url, "ALTER TABLE orders_aside RENAME TO orders_order")
+def tables_go_missing(watched: Watched) -> None:
+    """Let statements of both services fail, by renaming the tables below them."""
+    stack = watched.stack
+    for service, table in ((stack.orders, "orders_order"), (stack.products, "products_product")):
+        url = service.env["DATABASE_URL"]
+        for _ in range(2):  # a counter that begins with its first error shows no rate before the second
+            execute(url, f"ALTER TABLE {table} RENAME TO aside")
+            assert stack.place_order().status_code == 500
+            assert requests.get(f"{stack.products.url}/products/1", timeout=10).status_code in (200, 500)
+            execute(url, f"ALTER TABLE aside RENAME TO {table}")
+            wait_for_scrapes(watched)
 
 
 def commands_run(stack: Stack) -> None:
@@ -147,20 +157,14 @@ def commands_run(stack: Stack) -> None:
 
 def wait_for_scrapes(watched: Watched, *, count: int = 2, jobs: tuple[str, ...] = tuple(JOBS)) -> None:
     """Wait until each service has been scraped so many times more."""
-    begun = time.time()
     for job in jobs:
-        watched.prometheus.wait_until(
-            lambda job=job: (
-                (  # type: ignore[misc] # mypy infers no default's type
-                    watched.prometheus.value(
-                        f'count_over_time(up{{job="{job}"}}[{max(1, round(time.time() - begun))}s])'
-                    )
-                    or 0
-                )
-                >= count
-            ),
-            f"{count} scrapes of {job}, every {SCRAPE_INTERVAL}",
-        )
+        for _ in range(count):
+            last = f'max(timestamp(up{{job="{job}"}}))'
+            before = watched.prometheus.value(last) or 0
+            watched.prometheus.wait_until(
+                lambda last=last, before=before: (watched.prometheus.value(last) or 0) > before,  # type: ignore[misc]
+                f"a scrape of {job}, which come every {SCRAPE_INTERVAL}",
+            )
 
 
 @contextmanager
