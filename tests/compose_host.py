@@ -78,6 +78,7 @@ class Host:
             "//products-service:3001": f"//127.0.0.1:{self.ports['products']}",
             "//orders-service:3002": f"//127.0.0.1:{self.ports['orders']}",
             "//jaeger:4318": f"//127.0.0.1:{self.collector.server_port}",
+            "//pushgateway:9091": f"//127.0.0.1:{self.collector.server_port}",
         }
         for name, address in addresses.items():
             text = text.replace(name, address)

@@ -21,6 +21,7 @@ PRODUCTION = PRODUCTION_FILE["services"]
 WEB = {"products-service": "products_project", "orders-service": "orders_project"}
 ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke"}
 DATABASES = {"products-db", "orders-db"}
+TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
 GRACEFUL_TIMEOUT = 10  # seconds, ops.gunicorn's
 LAST_SPANS = 2  # seconds
 
@@ -30,7 +31,7 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *DATABASES, "jaeger", "prometheus", "grafana"}
+    assert set(BASE) == {*WEB, *ONE_OFF, *DATABASES, *TELEMETRY}
 
 
 def test_the_access_points_are_published_and_nothing_else() -> None:
@@ -41,6 +42,8 @@ def test_the_access_points_are_published_and_nothing_else() -> None:
         "orders-service": ["3002:3002"],
         "jaeger": ["127.0.0.1:16686:16686"],
         "prometheus": ["127.0.0.1:9090:9090"],
+        "alertmanager": ["127.0.0.1:9093:9093"],
+        "pushgateway": ["127.0.0.1:9091:9091"],
         "grafana": ["127.0.0.1:3000:3000"],
     }
 
