@@ -1,7 +1,7 @@
 """The front page of each service: how it is, what it is there for, and the links to the rest.
 
-One dashboard a service was promised, at /d/orders-service and /d/products-service; `service` has a choice of the service
-and thirty panels, of which a copy for each would show nothing more.
+One dashboard a service was promised, at /d/orders-service and /d/products-service; `service` has a choice of the
+service and thirty panels, of which a copy for each would show nothing more.
 """
 
 from __future__ import annotations

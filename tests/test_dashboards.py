@@ -1,11 +1,9 @@
-"""The dashboards are what the script makes, and ask for what the services declare; tests/observability asks for real."""
+"""The dashboards are what the script makes, and ask for what is declared; tests/observability asks for real."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -13,7 +11,8 @@ import yaml
 
 from grafana import make_dashboards, panels
 from grafana.panels import Dashboard
-from tests.processes import ROOT, clean_environment
+from tests.declared_metrics import declared_series
+from tests.processes import ROOT
 
 DASHBOARDS = make_dashboards.dashboards()
 SERVICES = ("products-service", "orders-service")
@@ -32,25 +31,6 @@ def panels_of(dashboard: Dashboard) -> list[dict[str, Any]]:
     return [panel for panel in document_of(dashboard)["panels"] if panel["type"] != "row"]
 
 
-@pytest.fixture(scope="module")
-def declared() -> dict[str, set[str]]:
-    """Each metric's labels, from where they are declared, and those of the recording rules."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "document-telemetry"), "--json"],
-        env=clean_environment({}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    known = {}
-    for name, metric in json.loads(done.stdout).items():
-        endings = ("_bucket", "_sum", "_count") if metric["type"] == "histogram" else ("",)
-        known |= {f"{name}{ending}": set(metric["labels"]) for ending in endings}
-    return known
-
-
 @every_dashboard
 def test_the_file_is_what_the_script_makes(dashboard: Dashboard) -> None:
     made = make_dashboards.dashboard_json(dashboard)
@@ -59,7 +39,8 @@ def test_the_file_is_what_the_script_makes(dashboard: Dashboard) -> None:
 
 
 @every_dashboard
-def test_every_query_names_what_the_services_declare(dashboard: Dashboard, declared: dict[str, set[str]]) -> None:
+def test_every_query_names_what_the_services_declare(dashboard: Dashboard) -> None:
+    declared = declared_series()
     for expr in make_dashboards.expressions(dashboard):
         metrics = set(re.findall(r"([\w:]+)\{", expr)) or {"argos_build_info"}
         asked = set(re.findall(r'(\w+)\s*(?:=~|!=|!~|=)\s*"', expr))
@@ -68,7 +49,7 @@ def test_every_query_names_what_the_services_declare(dashboard: Dashboard, decla
         ours = {metric for metric in metrics - OF_THE_SCRAPE if ":" not in metric}
         assert ours <= set(declared), expr
         labels = set.union(LABELS_OF_PROMETHEUS, *(declared[metric] for metric in ours))
-        assert asked | grouped <= labels | ({"service", "objective"} if metrics - ours else set()), expr
+        assert asked | grouped <= labels | ({"service", "slo"} if metrics - ours else set()), expr
 
 
 @pytest.mark.parametrize("service", SERVICES)

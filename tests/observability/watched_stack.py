@@ -23,7 +23,7 @@ from tests.processes import Service, Stack, free_port, manage, running_stack
 
 WINDOW = "5s"  # of rates: ten scrapes
 JOBS = {"orders-service": "orders", "products-service": "products"}
-TEXTFILES = "prometheus"  # the job whose target is replaced by the files of the commands: no test asks about Prometheus
+PUSHED = "pushgateway"  # the job whose target is replaced by the files that the commands write
 ROUNDS = 3
 BREAKER_WINDOW = "1"  # second, so that the calls from before the trouble do not count for long
 CALLS_TO_OPEN = 60  # the breaker opens at 20 tries, half of them failed
@@ -61,7 +61,7 @@ def watched_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Watched]
         }
         with running_stack(directory, **env) as stack:
             targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
-            with running_prometheus(directory, targets | {TEXTFILES: [address]}) as prometheus:
+            with running_prometheus(directory, targets | {PUSHED: [address]}) as prometheus:
                 watched = Watched(stack, prometheus, collector, time.time())
                 everything_happens(watched, rounds)
                 yield watched
@@ -99,7 +99,7 @@ def ordinary_traffic(stack: Stack) -> None:
 def products_goes_and_comes_back(watched: Watched) -> None:
     """Stop products until the breaker has opened; start it as a new version with two workers."""
     stack = watched.stack
-    stack.products.stop()
+    stack.products.kill()  # to stop in good order takes seconds
     with ThreadPoolExecutor(4) as callers:
         for answer in callers.map(lambda _: stack.place_order(), range(CALLS_TO_OPEN)):
             assert answer.status_code == 500
@@ -111,7 +111,7 @@ def products_goes_and_comes_back(watched: Watched) -> None:
 
 def orders_loses_its_database(stack: Stack) -> None:
     """Start orders where its database is not, and bring that back."""
-    stack.orders.stop()
+    stack.orders.kill()
     with database_away(stack.orders.env["DATABASE_URL"]):
         stack.orders.start(ready_within=0).wait_until_healthy()
         assert stack.place_order().status_code == 500
@@ -150,8 +150,10 @@ def tables_go_missing(watched: Watched) -> None:
 
 
 def commands_run(stack: Stack) -> None:
-    """Run a command that succeeds and one that fails."""
+    """Run commands that succeed, also one that is expected every night, and one that fails."""
     assert manage("products_project", "seed_products", env=stack.products.env).returncode == 0
+    prune = ("prune_backups", str(stack.products.directory), "--keep-daily", "1")
+    assert manage("products_project", *prune, env=stack.products.env).returncode == 0
     assert manage("orders_project", "place_order", "999", "1", env=stack.orders.env).returncode == 1
 
 
