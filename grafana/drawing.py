@@ -9,7 +9,7 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from grafana.panels import Dashboard, Panel
 
 Series = Mapping[str, Any]  # a range query's: `metric` with the labels, `values` with times and numbers
-Ask = Callable[[str], list[Series]]
+Ask = Callable[[str], Sequence[Series]]
 
 ACROSS, FIGURES_ACROSS = 4, 8  # panels side by side
 WIDTH, HEIGHT, FIGURE_HEIGHT, TITLE = 14, 2.2, 0.8, 0.4  # inches
@@ -27,7 +27,7 @@ POINTS = 60  # of a line at the most; more cannot be seen, and make the file lar
 LINES = 6  # named in a legend at the most
 COLOURS = {"green": "#3f8f4f", "orange": "#e08a1e", "red": "#c4302b"}
 # The same file for the same data: no random ids, no date, text as text.
-STYLE = {
+STYLE: Any = {  # its keys are literals to matplotlib's types
     "svg.hashsalt": "argos",
     "svg.fonttype": "none",
     "font.size": 6.5,

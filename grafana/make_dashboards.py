@@ -116,7 +116,7 @@ def layout(rows: Rows) -> Iterator[dict[str, Any]]:
         y += height
 
 
-def annotations(jobs: str) -> list[dict[str, Any]]:
+def marks(jobs: str) -> list[dict[str, Any]]:
     """Return what is drawn into every panel: deploys and restarts."""
     versions = f"max by (job, version) (argos_build_info{{{jobs}}})"
     before = f"max by (job, version) (argos_build_info{{{jobs}}} offset 5m)"
@@ -178,7 +178,7 @@ def dashboard_json(dashboard: Dashboard) -> str:
         "time": {"from": "now-30m", "to": "now"},
         "graphTooltip": 1,
         "links": [others, *own],
-        "annotations": {"list": annotations(dashboard.jobs)},
+        "annotations": {"list": marks(dashboard.jobs)},
         "templating": {"list": [variable_json(variable) for variable in dashboard.variables]},
         "panels": list(layout(dashboard.rows)),
     }
@@ -189,7 +189,7 @@ def expressions(dashboard: Dashboard) -> list[str]:
     """Return every query of a dashboard: of its panels, variables and annotations."""
     panels = [expr for row in dashboard.rows.values() for panel in row for expr in panel.queries]
     variables = [variable.expr for variable in dashboard.variables]
-    return panels + variables + [annotation["expr"] for annotation in annotations(dashboard.jobs)]
+    return panels + variables + [annotation["expr"] for annotation in marks(dashboard.jobs)]
 
 
 def substituted(expr: str, words: dict[str, str]) -> str:

@@ -31,7 +31,7 @@ def declared_metrics() -> dict[str, dict[str, Any]]:
 
 def declared_series() -> dict[str, set[str]]:
     """Return the labels of each name that a query may ask for."""
-    found = {}
+    found: dict[str, set[str]] = {}
     for name, metric in declared_metrics().items():
         endings = ("_bucket", "_sum", "_count") if metric["type"] == "histogram" else ("",)
         found |= {f"{name}{ending}": set(metric["labels"]) for ending in endings}

@@ -92,7 +92,14 @@ def ordinary_traffic(stack: Stack) -> None:
             session.post(f"{orders}/orders", json={"productId": 1 + number % 2, "quantity": 1 + number % 3}, timeout=10)
         session.post(f"{orders}/orders", json={"productId": 999, "quantity": 1}, timeout=10)
         session.post(f"{orders}/orders", data=b"{", headers={"Content-Type": "application/json"}, timeout=10)
-        for path in ("/products?search=laptop", "/products/1", "/products/999", "/openapi.json", "/admin/login/", "/nowhere"):
+        for path in (
+            "/products?search=laptop",
+            "/products/1",
+            "/products/999",
+            "/openapi.json",
+            "/admin/login/",
+            "/nowhere",
+        ):
             session.get(f"{products}{path}", timeout=10)
 
 
