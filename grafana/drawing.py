@@ -75,7 +75,10 @@ def lines_of(panel: Panel, ask: Ask) -> dict[str, list[tuple[float, float]]]:
 
 def draw(dashboard: Dashboard, ask: Ask) -> str:
     """Return the picture of all panels; raise Absurd for the first that is none."""
-    strips = list(strips_of([panel for row in dashboard.rows.values() for panel in row]))
+    panels = [panel for row in dashboard.rows.values() for panel in row]
+    lines = {panel.title: lines_of(panel, ask) for panel in panels}
+    times = [point[0] for found in lines.values() for points in found.values() for point in points]
+    strips = list(strips_of(sorted(panels, key=lambda panel: panel.kind != "stat")))  # the figures first
     height = sum(FIGURE_HEIGHT if is_figures(strip) else HEIGHT for strip in strips) + TITLE
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
@@ -90,7 +93,7 @@ def draw(dashboard: Dashboard, ask: Ask) -> str:
                     box = (left - 0.025, bottom, 0.95 / across, 0.7 * tall / height)
                 else:
                     box = (left, bottom + 0.55 / height, 0.8 / across, (tall - 0.85) / height)
-                draw_panel(figure.add_axes(box), panel, lines_of(panel, ask))
+                draw_panel(figure.add_axes(box), panel, lines[panel.title], (min(times), max(times)))
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return small(out.getvalue())
@@ -113,8 +116,10 @@ def is_figures(strip: list[Panel]) -> bool:
     return bool(strip) and strip[0].kind == "stat"
 
 
-def draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, float]]]) -> None:
-    """Draw one panel: figures as text, states as coloured bars, bars, or lines."""
+def draw_panel(
+    axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, float]]], span: tuple[float, float]
+) -> None:
+    """Draw one panel over the span of time of all: figures as text, states as coloured bars, bars, or lines."""
     factor, unit = scale_of(panel, max(value for points in lines.values() for _, value in points))
     axes.set_title("\n".join(textwrap.wrap(panel.title, 40)), loc="left")
     if panel.kind == "stat":
@@ -130,15 +135,15 @@ def draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, f
         for label in axes.get_yticklabels():
             label.set_horizontalalignment("left")
         return
-    start = min(points[0][0] for points in lines.values())
+    start = span[0]
+    axes.set_xlim(0, span[1] - start)
     if panel.kind == "state-timeline":
         for row, (name, points) in enumerate(lines.items()):
             for (begin, value), (end, _) in zip(points, [*points[1:], points[-1]], strict=True):
                 colour = (panel.value_names or {})[int(value)][1]
                 if not (axes.patches and joined(axes.patches[-1], row, begin - start, end - start, COLOURS[colour])):
                     axes.barh(row, end - begin, left=begin - start, color=COLOURS[colour])
-            axes.text(0, row, name, va="center", color="white", fontsize=6)
-        axes.set_xlim(0, max(points[-1][0] for points in lines.values()) - start)
+            axes.text(1, row, name, va="center", fontsize=6 if len(lines) < 6 else 4.5)
         axes.set_yticks([])
     else:
         for name, points in lines.items():

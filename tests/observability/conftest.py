@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.observability.watched_stack import Watched, watched_stack
+from tests.observability.eventful_stack import Watched, eventful_stack
 
 
 @pytest.fixture(scope="session")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    with watched_stack(tmp_path_factory.mktemp("watched")) as found:
+    with eventful_stack(tmp_path_factory.mktemp("watched")) as found:
         yield found

@@ -10,7 +10,7 @@ from grafana import make_dashboards
 from grafana.drawing import Absurd, draw, legend_of, lines_of
 from grafana.panels import Dashboard, Panel
 from tests.observability.test_queries import as_grafana_sends_it, is_excepted
-from tests.observability.watched_stack import Watched
+from tests.observability.eventful_stack import Watched
 from tests.processes import ROOT
 
 DASHBOARDS = make_dashboards.dashboards()

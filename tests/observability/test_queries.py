@@ -12,7 +12,7 @@ import yaml
 from grafana import make_dashboards
 from tests.declared_metrics import declared_series
 from tests.observability.prometheus_server import shipped_rule_files
-from tests.observability.watched_stack import WINDOW, Watched
+from tests.observability.eventful_stack import WINDOW, Watched
 from tests.processes import ROOT
 
 # What has no series in this test, and why. A rule's or a panel's expression, or a part of one.

@@ -11,7 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.declared_metrics import SCRIPT, declared_metrics
-from tests.observability.watched_stack import Watched, services_of
+from tests.observability.eventful_stack import Watched, services_of
 from tests.processes import ROOT, clean_environment
 
 PAGE = (ROOT / "docs" / "telemetry.md").read_text()

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from tests.observability.watched_stack import Watched
+from tests.observability.eventful_stack import Watched
 from tests.processes import Service
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

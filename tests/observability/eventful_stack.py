@@ -47,7 +47,7 @@ class Watched:
 
 
 @contextmanager
-def watched_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Watched]:
+def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Watched]:
     """Yield the stack after traffic that touched every metric; orders has one worker, so exemplars, products two."""
     commands = directory / "commands"
     commands.mkdir()
