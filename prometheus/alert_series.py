@@ -154,7 +154,12 @@ ALERTS = [
     Alert(
         "RetryBudgetExhausted",
         "warning",
-        [Series(f'http_client_retries_refused_total{{{HTTP}, peer="products"}}', 2.1, 1.9, 0)],
+        [
+            Series(f'http_client_retries_refused_total{{{HTTP}, peer="products"}}', 1001, 999, 0),
+            Series(
+                f'http_client_requests_total{{{HTTP}, peer="products", outcome="timeout"}}', 100_000, 100_000, 100_000
+            ),
+        ],
     ),
     Alert(
         "DatabaseErrors",

@@ -70,9 +70,9 @@ class OtlpReceiver:
 
 
 @contextmanager
-def otlp_receiver(mode: Mode = "ok") -> Iterator[OtlpReceiver]:
-    """Yield a receiver in the given mode; `refusing` listens nowhere."""
-    receiver = OtlpReceiver(mode)
+def otlp_receiver(mode: Mode = "ok", *, port: int | None = None) -> Iterator[OtlpReceiver]:
+    """Yield a receiver in the given mode, on the port or a free one; `refusing` listens nowhere."""
+    receiver = OtlpReceiver(mode, port or free_port())
     if mode == "refusing":
         yield receiver
         return

@@ -1,4 +1,4 @@
-"""Both services with everything happening to them, watched by a real Prometheus and a collector of traces."""
+"""Both services with everything happening to them, eventful by a real Prometheus and a collector of traces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CALLS_TO_OPEN = 60  # the breaker opens at 20 tries, half of them failed
 
 
 @dataclass
-class Watched:
+class EventfulStack:
     """What a test looks at; `started` is when Prometheus began to look."""
 
     stack: Stack
@@ -47,7 +47,7 @@ class Watched:
 
 
 @contextmanager
-def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Watched]:
+def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[EventfulStack]:
     """Yield the stack after traffic that touched every metric; orders has one worker, so exemplars, products two."""
     commands = directory / "commands"
     commands.mkdir()
@@ -62,26 +62,26 @@ def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Watched
         with running_stack(directory, **env) as stack:
             targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
             with running_prometheus(directory, targets | {PUSHED: [address]}) as prometheus:
-                watched = Watched(stack, prometheus, collector, time.time())
-                everything_happens(watched, rounds)
-                yield watched
+                eventful = EventfulStack(stack, prometheus, collector, time.time())
+                everything_happens(eventful, rounds)
+                yield eventful
 
 
-def everything_happens(watched: Watched, rounds: int) -> None:
+def everything_happens(eventful: EventfulStack, rounds: int) -> None:
     """Drive traffic that touches each metric, wait for a scrape after it, and drive some more, so that rates exist."""
-    stack = watched.stack
-    wait_for_scrapes(watched)
+    stack = eventful.stack
+    wait_for_scrapes(eventful)
     for _ in range(rounds):
         ordinary_traffic(stack)
-        wait_for_scrapes(watched)
-    products_goes_and_comes_back(watched)
+        wait_for_scrapes(eventful)
+    products_goes_and_comes_back(eventful)
     orders_loses_its_database(stack)
-    wait_for_scrapes(watched)
-    tables_go_missing(watched)
+    wait_for_scrapes(eventful)
+    tables_go_missing(eventful)
     commands_run(stack)
     for _ in range(2):
         ordinary_traffic(stack)
-        wait_for_scrapes(watched)
+        wait_for_scrapes(eventful)
 
 
 def ordinary_traffic(stack: Stack) -> None:
@@ -103,15 +103,15 @@ def ordinary_traffic(stack: Stack) -> None:
             session.get(f"{products}{path}", timeout=10)
 
 
-def products_goes_and_comes_back(watched: Watched) -> None:
+def products_goes_and_comes_back(eventful: EventfulStack) -> None:
     """Stop products until the breaker has opened; start it as a new version with two workers."""
-    stack = watched.stack
+    stack = eventful.stack
     stack.products.kill()  # to stop in good order takes seconds
     with ThreadPoolExecutor(4) as callers:
         for answer in callers.map(lambda _: stack.place_order(), range(CALLS_TO_OPEN)):
             assert answer.status_code == 500
     assert stack.orders.metric("http_client_requests_total", outcome="breaker_open") > 0
-    wait_for_scrapes(watched, jobs=("orders-service",))
+    wait_for_scrapes(eventful, jobs=("orders-service",))
     stack.products.env |= {"WEB_CONCURRENCY": "2", "SERVICE_VERSION": "v2"}
     stack.products.start()
 
@@ -143,9 +143,9 @@ def database_away(url: str) -> Iterator[None]:
         connection.execute(f'ALTER DATABASE "{name}_aside" RENAME TO "{name}"')
 
 
-def tables_go_missing(watched: Watched) -> None:
+def tables_go_missing(eventful: EventfulStack) -> None:
     """Let statements of both services fail, by renaming the tables below them."""
-    stack = watched.stack
+    stack = eventful.stack
     tables = {"orders_order": stack.orders, "products_product": stack.products}
     for _ in range(2):  # a counter that begins with its first error shows no rate before the second
         for table, service in tables.items():
@@ -154,7 +154,7 @@ def tables_go_missing(watched: Watched) -> None:
             assert stack.place_order().status_code == 500
             requests.get(f"{stack.products.url}/products/1", timeout=10)
             execute(url, f"ALTER TABLE aside RENAME TO {table}")
-        wait_for_scrapes(watched)
+        wait_for_scrapes(eventful)
 
 
 def commands_run(stack: Stack) -> None:
@@ -169,13 +169,13 @@ def commands_run(stack: Stack) -> None:
         assert list(ended) == [run[0] for run in runs]
 
 
-def wait_for_scrapes(watched: Watched, *, count: int = 2, jobs: tuple[str, ...] = tuple(JOBS)) -> None:
+def wait_for_scrapes(eventful: EventfulStack, *, count: int = 2, jobs: tuple[str, ...] = tuple(JOBS)) -> None:
     """Wait until each of the services has been scraped so many times more."""
     last = f'min(timestamp(up{{job=~"{"|".join(jobs)}"}}))'
     for _ in range(count):
         before = time.time()
-        watched.prometheus.wait_until(
-            lambda before=before: (watched.prometheus.value(last) or 0) > before,  # type: ignore[misc]
+        eventful.prometheus.wait_until(
+            lambda before=before: (eventful.prometheus.value(last) or 0) > before,  # type: ignore[misc]
             f"a scrape of {jobs}, which come every {SCRAPE_INTERVAL}",
         )
 

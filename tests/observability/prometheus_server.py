@@ -17,11 +17,12 @@ import yaml
 from tests.processes import ROOT, free_port
 
 CONFIG = ROOT / "prometheus.yml"
-SCRAPE_INTERVAL = "500ms"
+SCRAPE_INTERVAL = "1s"  # and with it the time that a scrape may take
+EVALUATION_INTERVAL = "500ms"
 # In the tests a minute of a rule is a second; below the shortest range, a window would hold too few scrapes for rate().
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 QUICK = 60
-SHORTEST_RANGE = 3  # seconds
+SHORTEST_RANGE = 4  # seconds
 
 Series = dict[str, Any]
 
@@ -66,7 +67,7 @@ def configuration(
 ) -> dict[str, Any]:
     """Return the shipped configuration for these targets of its jobs; a job that is not named here is left out."""
     document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
-    document["global"] |= {"scrape_interval": scrape_interval, "evaluation_interval": scrape_interval}
+    document["global"] |= {"scrape_interval": scrape_interval, "evaluation_interval": EVALUATION_INTERVAL}
     document["global"].pop("scrape_timeout", None)
     document["scrape_configs"] = [job for job in document["scrape_configs"] if job["job_name"] in targets]
     for job in document["scrape_configs"]:
@@ -164,8 +165,12 @@ def running_prometheus(
     alertmanager: str | None = None,
     quick: bool = True,
     scrape_interval: str = SCRAPE_INTERVAL,
+    options: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
-    """Yield a Prometheus that scrapes `targets`: addresses by job, such as {"orders-service": ["127.0.0.1:3002"]}."""
+    """Yield a Prometheus that scrapes `targets`: addresses by job, such as {"orders-service": ["127.0.0.1:3002"]}.
+
+    Further `options` are its command line's.
+    """
     home = directory / "prometheus"
     home.mkdir()
     config = home / "prometheus.yml"
@@ -181,6 +186,7 @@ def running_prometheus(
                 f"--storage.tsdb.path={home / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
                 "--enable-feature=exemplar-storage",
+                *options,
             ],
             stdout=output,
             stderr=subprocess.STDOUT,

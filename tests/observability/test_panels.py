@@ -9,8 +9,8 @@ import pytest
 from grafana import make_dashboards
 from grafana.drawing import Absurd, draw, legend_of, lines_of
 from grafana.panels import Dashboard, Panel
+from tests.observability.eventful_stack import EventfulStack
 from tests.observability.test_queries import as_grafana_sends_it, is_excepted
-from tests.observability.eventful_stack import Watched
 from tests.processes import ROOT
 
 DASHBOARDS = make_dashboards.dashboards()
@@ -27,9 +27,9 @@ def without_exceptions(dashboard: Dashboard) -> Dashboard:
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
-def test_every_panel_can_be_drawn(watched: Watched, dashboard: Dashboard) -> None:
+def test_every_panel_can_be_drawn(eventful: EventfulStack, dashboard: Dashboard) -> None:
     picture = draw(
-        without_exceptions(dashboard), lambda expr: watched.range(as_grafana_sends_it(expr, "orders-service"))
+        without_exceptions(dashboard), lambda expr: eventful.range(as_grafana_sends_it(expr, "orders-service"))
     )
 
     assert len(picture) < LARGEST

@@ -11,8 +11,8 @@ import yaml
 
 from grafana import make_dashboards
 from tests.declared_metrics import declared_series
+from tests.observability.eventful_stack import WINDOW, EventfulStack
 from tests.observability.prometheus_server import shipped_rule_files
-from tests.observability.eventful_stack import WINDOW, Watched
 from tests.processes import ROOT
 
 # What has no series in this test, and why. A rule's or a panel's expression, or a part of one.
@@ -65,21 +65,21 @@ def everywhere() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("source", [of_dashboards, of_documents, of_rules])
-def test_every_expression_returns_a_series(watched: Watched, source) -> None:
+def test_every_expression_returns_a_series(eventful: EventfulStack, source) -> None:
     expressions = list(dict.fromkeys(source()))
 
-    empty = [(name, expr) for name, expr in expressions if not is_excepted(expr) and not watched.range(expr)]
+    empty = [(name, expr) for name, expr in expressions if not is_excepted(expr) and not eventful.range(expr)]
 
     assert empty == []
     if source is not of_documents:
         assert len(expressions) > 40
 
 
-def test_every_part_of_an_expression_selects_something(watched: Watched) -> None:
+def test_every_part_of_an_expression_selects_something(eventful: EventfulStack) -> None:
     """Or a misspelt part would hide behind `or vector(0)`."""
     selectors = {part for _, expr in everywhere() for part in re.findall(r"[\w:]+\{[^}]*\}", expr)}
 
-    empty = [part for part in sorted(selectors) if not is_excepted(part) and not watched.range(part)]
+    empty = [part for part in sorted(selectors) if not is_excepted(part) and not eventful.range(part)]
 
     assert empty == []
 
@@ -96,7 +96,7 @@ def test_an_alert_compares_what_is_asked_for() -> None:
     assert COMPARISON.sub("", "min by (job) (ready) == 0") == "min by (job) (ready)"
 
 
-def test_the_dashboard_of_any_service_shows_products_too(watched: Watched) -> None:
+def test_the_dashboard_of_any_service_shows_products_too(eventful: EventfulStack) -> None:
     (dashboard,) = [found for found in make_dashboards.dashboards() if found.uid == "service"]
     outbound = {
         expr for title, row in dashboard.rows.items() if "Outbound" in title for panel in row for expr in panel.queries
@@ -105,4 +105,4 @@ def test_the_dashboard_of_any_service_shows_products_too(watched: Watched) -> No
     for expr in make_dashboards.expressions(dashboard):
         sent = as_grafana_sends_it(expr, "products-service")
         may_be_empty = expr in outbound or "new_connection_errors" in expr or is_excepted(sent)
-        assert may_be_empty or watched.range(sent), sent
+        assert may_be_empty or eventful.range(sent), sent

@@ -11,7 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.declared_metrics import SCRIPT, declared_metrics
-from tests.observability.eventful_stack import Watched, services_of
+from tests.observability.eventful_stack import EventfulStack, services_of
 from tests.processes import ROOT, clean_environment
 
 PAGE = (ROOT / "docs" / "telemetry.md").read_text()
@@ -39,8 +39,8 @@ def test_the_page_is_what_the_script_writes() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_services_export_what_is_listed_and_nothing_else(watched: Watched) -> None:
-    for job, service in services_of(watched.stack).items():
+def test_the_services_export_what_is_listed_and_nothing_else(eventful: EventfulStack) -> None:
+    for job, service in services_of(eventful.stack).items():
         name, exported = job.removesuffix("-service"), {}
         for family in text_string_to_metric_families(requests.get(f"{service.url}/metrics", timeout=10).text):
             full = f"{family.name}_total" if family.type == "counter" else family.name
@@ -57,10 +57,10 @@ def test_the_services_export_what_is_listed_and_nothing_else(watched: Watched) -
             assert labels - {"le"} - SEVERAL_WORKERS <= set(listed[full]["labels"]), full
 
 
-def test_the_commands_publish_what_is_listed(watched: Watched) -> None:
+def test_the_commands_publish_what_is_listed(eventful: EventfulStack) -> None:
     listed = {name for name, metric in declared_metrics().items() if metric["of"] == ["commands"]}
 
-    assert {series["metric"]["__name__"] for series in watched.range('{__name__=~"ops_command_.+"}')} == listed
+    assert {series["metric"]["__name__"] for series in eventful.range('{__name__=~"ops_command_.+"}')} == listed
 
 
 def test_every_metric_has_a_unit_and_a_meaning() -> None:
@@ -69,18 +69,18 @@ def test_every_metric_has_a_unit_and_a_meaning() -> None:
         assert len(metric["meaning"]) > 10, name
 
 
-def test_spans_have_the_attributes_that_are_listed_and_no_others(watched: Watched) -> None:
-    sent = {name for span in watched.collector.spans for name in span.attributes}
+def test_spans_have_the_attributes_that_are_listed_and_no_others(eventful: EventfulStack) -> None:
+    sent = {name for span in eventful.collector.spans for name in span.attributes}
 
     assert sent <= attributes_of_page()
     only_postgresql = set() if os.environ.get("TEST_DATABASE_URL") else {"db.namespace"}
     assert attributes_of_page() - sent <= only_postgresql
 
 
-def test_saturation_is_that_of_all_workers(watched: Watched) -> None:
-    assert watched.prometheus.value('web_workers{job="products-service"}') == 2
-    assert watched.prometheus.value('web_threads{job="products-service"}') == 8
-    assert watched.prometheus.value('web_workers{job="orders-service"}') == 1
-    for job in services_of(watched.stack):
-        assert (watched.prometheus.value(f'web_queue_seconds_total{{job="{job}"}}') or 0) > 0
-        assert (watched.prometheus.value(f'log_lines_total{{job="{job}", level="warning"}}') or 0) > 0
+def test_saturation_is_that_of_all_workers(eventful: EventfulStack) -> None:
+    assert eventful.prometheus.value('web_workers{job="products-service"}') == 2
+    assert eventful.prometheus.value('web_threads{job="products-service"}') == 8
+    assert eventful.prometheus.value('web_workers{job="orders-service"}') == 1
+    for job in services_of(eventful.stack):
+        assert (eventful.prometheus.value(f'web_queue_seconds_total{{job="{job}"}}') or 0) > 0
+        assert (eventful.prometheus.value(f'log_lines_total{{job="{job}", level="warning"}}') or 0) > 0

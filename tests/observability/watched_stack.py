@@ -1,0 +1,105 @@
+"""Both services under traffic, on databases behind wires, watched by a real Prometheus and a real Alertmanager."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from ops.tests.test_command_metrics import pushgateway
+from tests.observability.alertmanager_server import Alertmanager, running_alertmanager
+from tests.observability.link import Link, link_to
+from tests.observability.prometheus_server import Prometheus, running_prometheus
+from tests.observability.webhook_sink import WebhookSink, webhook_sink
+from tests.processes import ROOT, Service, Stack, database, free_port, prepared_database
+
+PAUSE = 0.15  # seconds between two orders of a client
+CLIENTS = 2
+
+
+@dataclass
+class WatchedStack(Stack):
+    """The stack, what watches it, and the wires that a test may cut; there are none to a SQLite database."""
+
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    sink: WebhookSink
+    wires: dict[str, Link]
+    collector_port: int  # of the traces, where nobody listens unless a test does
+    pushgateway: str
+
+
+def traffic(stack: Stack, ending: threading.Event) -> None:
+    """Place orders and read products, whatever comes back."""
+    with requests.Session() as session:
+        while not ending.wait(PAUSE):
+            with suppress(requests.RequestException):
+                session.post(f"{stack.orders.url}/orders", json={"productId": 1, "quantity": 1}, timeout=5)
+            with suppress(requests.RequestException):
+                session.get(f"{stack.products.url}/products/1", timeout=5)
+
+
+def wired(exits: ExitStack, url: str, wires: dict[str, Link], name: str) -> str:
+    """Return the database's URL by way of a wire; SQLite's as it is."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        return url
+    parts = urlsplit(url)
+    wires[name] = exits.enter_context(link_to(parts.hostname or "127.0.0.1", parts.port or 5432))
+    credentials = parts.netloc.rpartition("@")[0]
+    return parts._replace(netloc=f"{credentials}@127.0.0.1:{wires[name].port}").geturl()
+
+
+def kill(service: Service) -> None:
+    if service.process is not None:
+        service.kill()
+
+
+@contextmanager
+def watched_stack(directory: Path) -> Iterator[WatchedStack]:
+    with ExitStack() as exits:
+        wires: dict[str, Link] = {}
+        collector_port = free_port()
+        gateway, _ = exits.enter_context(pushgateway())
+        shared = {
+            "JAEGER_ENDPOINT": f"http://127.0.0.1:{collector_port}/v1/traces",
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+            "PUSHGATEWAY_URL": gateway,
+            "DATABASE_CONNECT_TIMEOUT": "1",
+            # Every retry of a trial of the open breaker is refused, and trials are many.
+            "PRODUCTS_RETRY_BUDGET": "0",
+            "PRODUCTS_BREAKER_OPEN_FOR": "0.5",
+        }
+        services: dict[str, Service] = {}
+        for name in ("products", "orders"):
+            project = f"{name}_project"
+            url = exits.enter_context(database(directory, name, like=prepared_database(project)))
+            services[name] = Service(project, directory, shared | {"DATABASE_URL": wired(exits, url, wires, name)})
+        services["orders"].env["PRODUCTS_SERVICE_URL"] = services["products"].url
+        for service in services.values():
+            exits.callback(kill, service)
+            service.start(ready_within=0)
+        sink = exits.enter_context(webhook_sink())
+        alertmanager = exits.enter_context(running_alertmanager(directory, sink.url))
+        targets = {f"{name}-service": [f"127.0.0.1:{service.port}"] for name, service in services.items()}
+        targets["pushgateway"] = [gateway.removeprefix("http://")]
+        for service in services.values():
+            service.wait_until_ready(30)
+        prometheus = exits.enter_context(
+            running_prometheus(
+                directory, targets, alertmanager=alertmanager.address, options=[f"--web.user-assets={ROOT / 'docs'}"]
+            )
+        )
+        stack = WatchedStack(
+            services["products"], services["orders"], prometheus, alertmanager, sink, wires, collector_port, gateway
+        )
+        ending = threading.Event()
+        for _ in range(CLIENTS):
+            threading.Thread(target=traffic, args=(stack, ending), daemon=True).start()
+        exits.callback(ending.set)
+        yield stack
