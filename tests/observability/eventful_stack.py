@@ -1,4 +1,4 @@
-"""Both services with everything happening to them, eventful by a real Prometheus and a collector of traces."""
+"""Both services with everything happening to them, watched by a real Prometheus and a collector of traces."""
 
 from __future__ import annotations
 
@@ -158,9 +158,10 @@ def tables_go_missing(eventful: EventfulStack) -> None:
 
 
 def commands_run(stack: Stack) -> None:
-    """Run commands that succeed, also one that is expected every night, and one that fails."""
+    """Run commands that succeed, also those that are expected every night, and one that fails."""
     runs = (
         (0, stack.products, ("seed_products",)),
+        (0, stack.products, ("backup", "--to", str(stack.products.directory))),
         (0, stack.products, ("prune_backups", str(stack.products.directory), "--keep-daily", "1")),
         (1, stack.orders, ("place_order", "999", "1")),
     )
