@@ -24,6 +24,7 @@ Ask = Callable[[str], Sequence[Series]]
 ACROSS, FIGURES_ACROSS = 4, 8  # panels side by side
 WIDTH, HEIGHT, FIGURE_HEIGHT, TITLE = 14, 2.2, 0.8, 0.4  # inches
 POINTS = 60  # of a line at the most; more cannot be seen, and make the file large
+GAP = 3.0  # seconds without a sample that are a hole in a line, as scrapes are more frequent
 LINES = 6  # named in a legend at the most
 COLOURS = {"green": "#3f8f4f", "orange": "#e08a1e", "red": "#c4302b"}
 # The same file for the same data: no random ids, no date, text as text.
@@ -121,7 +122,7 @@ def draw_panel(
 ) -> None:
     """Draw one panel over the span of time of all: figures as text, states as coloured bars, bars, or lines."""
     factor, unit = scale_of(panel, max(value for points in lines.values() for _, value in points))
-    axes.set_title("\n".join(textwrap.wrap(panel.title, 40)), loc="left")
+    axes.set_title("\n".join(textwrap.wrap(panel.title, 30 if panel.kind == "stat" else 40)), loc="left")
     if panel.kind == "stat":
         axes.set_axis_off()
         shown = [name if panel.shows_names else f"{figure_of(panel, lines[name][-1][1])}  {name}" for name in lines]
@@ -139,15 +140,16 @@ def draw_panel(
     axes.set_xlim(0, span[1] - start)
     if panel.kind == "state-timeline":
         for row, (name, points) in enumerate(lines.items()):
-            for (begin, value), (end, _) in zip(points, [*points[1:], points[-1]], strict=True):
+            for (begin, value), (following, _) in zip(points, [*points[1:], points[-1]], strict=True):
                 colour = (panel.value_names or {})[int(value)][1]
+                end = following if following - begin <= GAP else begin
                 if not (axes.patches and joined(axes.patches[-1], row, begin - start, end - start, COLOURS[colour])):
                     axes.barh(row, end - begin, left=begin - start, color=COLOURS[colour])
             axes.text(1, row, name, va="center", fontsize=6 if len(lines) < 6 else 4.5)
         axes.set_yticks([])
     else:
         for name, points in lines.items():
-            kept = points[:: math.ceil(len(points) / POINTS)]
+            kept = thinned(points)
             axes.plot([time - start for time, _ in kept], [value * factor for _, value in kept], label=name, lw=0.9)
         most = max(value for points in lines.values() for _, value in points)
         axes.set_ylim(bottom=0 if panel.low is not None else None, top=max(most * 1.1, panel.high or 0) * factor or 1)
@@ -165,6 +167,19 @@ def draw_panel(
         )
         axes.locator_params(nbins=5)
         axes.set_ylabel(unit)
+
+
+def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return as many of the points as can be seen, and a hole where there was no data."""
+    kept: list[tuple[float, float]] = []
+    step = math.ceil(len(points) / POINTS)
+    for number, point in enumerate(points):
+        hole = number > 0 and point[0] - points[number - 1][0] > GAP
+        if hole:
+            kept += [points[number - 1], (point[0], math.nan)]
+        if hole or number % step == 0 or number == len(points) - 1:
+            kept.append(point)
+    return kept
 
 
 def joined(bar: Any, row: int, begin: float, end: float, colour: str) -> bool:

@@ -48,7 +48,7 @@ def now(job: str) -> list[Panel]:
             thresholds={3: "orange"},
         ),
         Panel(
-            "Warnings logged",
+            "Trouble logged",
             "cpm",
             {f"{rate('log_lines_total', job, 'level')} * 60": "{{level}}"},
             "An error line is an unhandled exception or a 5xx; a warning mostly a refused request.",

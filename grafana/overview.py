@@ -179,7 +179,7 @@ def alerts() -> list[Panel]:
         Panel(
             "Active alerts",
             "none",
-            {f"max by (alertname, severity, job) ({firing})": "{{alertname}} {{severity}} {{job}}"},
+            {f"max by (alertname, severity, service) ({firing})": "{{alertname}} {{severity}} {{service}}"},
             "A row for each alert while it fires; empty is well. Its name is its runbook's.",
             "state-timeline",
             COLUMNS - 8,
