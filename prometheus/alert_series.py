@@ -117,7 +117,7 @@ def unwatched(service: str) -> Alert:
     return Alert("ServiceDown", "critical", [up], service, just_short=3, fires_without_data=True)
 
 
-def command(name: str, bad: float, below: float, good: float, instance: str = "backup") -> Series:
+def command(name: str, bad: Value, below: Value, good: Value, instance: str = "backup") -> Series:
     return gauge(
         f'ops_command_last_{name}_timestamp_seconds{{service="{ORDERS}", command="{instance}"}}', bad, below, good
     )

@@ -23,7 +23,8 @@ def notation(series: Series, *phases: tuple[str, int], reset: bool = False) -> s
 
     With a reset, a process starts again after each phase: its counters at 0, its gauges gone for a moment.
     """
-    parts, value = [], 0.0
+    parts: list[str] = []
+    value = 0.0
     for state, length in phases:
         each, count = getattr(series, state), length
         if reset and parts:
@@ -66,6 +67,7 @@ def resolved(alert: Alert, at: int) -> dict[str, Any]:
 def cases(alert: Alert) -> dict[str, tuple[list[dict[str, str]], list[dict[str, Any]]]]:
     """Return each case's series and expectations. Samples are numbered from 0, so n steps are n + 1 samples."""
     lasts, after = alert.lasts, alert.resolves_after
+    below: tuple[tuple[str, int], ...]
     if alert.just_short:  # what is true or false has no just below: it does not last long enough
         below = (("good", lasts), ("bad", alert.just_short), ("good", after))
     else:

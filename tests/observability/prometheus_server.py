@@ -185,6 +185,7 @@ def running_prometheus(
                 f"--config.file={config}",
                 f"--storage.tsdb.path={home / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
+                f"--web.external-url=http://127.0.0.1:{port}",
                 "--enable-feature=exemplar-storage",
                 *options,
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -39,7 +40,7 @@ def test_a_critical_alert_pages_and_any_other_is_a_ticket(severity: str, receive
 
 def test_a_warning_waits_for_the_end_of_its_critical(tmp_path: Path) -> None:
     with webhook_sink() as sink, running_alertmanager(tmp_path, sink.url) as alertmanager:
-        one = {"alertname": "SlowResponses", "service": "orders-service"}
+        one: dict[str, Any] = {"alertname": "SlowResponses", "service": "orders-service"}
         raise_alert(alertmanager, **one, severity="critical")
         sink.wait_for("firing", **one, severity="critical")
         raise_alert(alertmanager, **one, severity="warning")
