@@ -1,4 +1,4 @@
-"""Writes dashboards/*.json, one a service: `python -m grafana.make_dashboards` after a change; a test compares them.
+"""Writes dashboards/*.json: `python -m grafana.make_dashboards` after a change; a test compares them.
 
 `python -m grafana.make_dashboards rules` prints every query as a recording rule instead, for `promtool check rules`.
 """
@@ -11,30 +11,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from grafana.panels import COLUMNS, INTERVAL, Panel, Rows, dashboards
+from grafana.business import orders_business
+from grafana.front_pages import front_pages
+from grafana.overview import overview
+from grafana.panels import COLUMNS, Dashboard, Panel, Rows, Variable
+from grafana.runtime import runtime_and_commands
+from grafana.service import any_service
 
 DASHBOARDS = Path(__file__).resolve().parent / "dashboards"
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
+HEIGHTS = {"stat": 4, "timeseries": 8, "state-timeline": 5, "bargauge": 8}
+# What stands for Grafana's own words where no Grafana is: promtool, and the tests against a real Prometheus.
+IN_PROMTOOL = {"$__rate_interval": "1m", "$service": "orders-service"}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "timeseries": {
+        "legend": {"displayMode": "table", "calcs": ["lastNotNull", "max"]},
+        "tooltip": {"mode": "multi"},
+    },
+    "state-timeline": {"legend": {"showLegend": True}},
+    "bargauge": {"orientation": "horizontal", "displayMode": "basic", "reduceOptions": {"calcs": ["lastNotNull"]}},
+}
+
+
+def dashboards() -> list[Dashboard]:
+    """Return all of them."""
+    return [overview(), any_service(), *front_pages(), orders_business(), runtime_and_commands()]
 
 
 def panel_json(panel: Panel, number: int, grid: dict[str, int]) -> dict[str, Any]:
     """Return Grafana's form of a panel."""
-    custom = {"fillOpacity": 8, "showPoints": "never"} if panel.kind == "timeseries" else {}
-    defaults: dict[str, Any] = {"unit": panel.unit, "min": 0, "custom": custom}
-    if panel.value_names:
-        names = {str(value): {"text": text, "color": color} for value, (text, color) in panel.value_names.items()}
-        defaults["mappings"] = [{"type": "value", "options": names}]
-    by_kind: dict[str, dict[str, Any]] = {
-        "stat": {
-            "textMode": "name" if panel.title == "Version" else "value",
-            "colorMode": "value",
-            "reduceOptions": {"calcs": ["lastNotNull"]},
-        },
-        "timeseries": {
-            "legend": {"displayMode": "table", "calcs": ["lastNotNull", "max"]},
-            "tooltip": {"mode": "multi"},
-        },
-        "state-timeline": {"legend": {"showLegend": True}},
+    stat = {
+        "textMode": "name" if panel.shows_names else "value_and_name" if len(panel.queries) > 1 else "auto",
+        "colorMode": "value",
+        "reduceOptions": {"calcs": ["lastNotNull"]},
     }
     return {
         "id": number,
@@ -43,19 +52,42 @@ def panel_json(panel: Panel, number: int, grid: dict[str, int]) -> dict[str, Any
         "description": panel.bad,
         "datasource": PROMETHEUS,
         "gridPos": grid,
-        "fieldConfig": {"defaults": defaults, "overrides": []},
-        "options": by_kind[panel.kind],
+        "fieldConfig": {"defaults": field_defaults(panel), "overrides": []},
+        "options": OPTIONS.get(panel.kind, stat),
         "targets": [
             {
                 "refId": chr(ord("A") + index),
                 "datasource": PROMETHEUS,
                 "expr": expr,
                 "legendFormat": legend,
-                "exemplar": panel.title == "Slowest 1 % by route",
+                "exemplar": panel.exemplars,
             }
             for index, (expr, legend) in enumerate(panel.queries.items())
         ],
     }
+
+
+def field_defaults(panel: Panel) -> dict[str, Any]:
+    """Return unit, range, colours and the names of values."""
+    defaults: dict[str, Any] = {"unit": panel.unit, "custom": {}}
+    if panel.low is not None:
+        defaults["min"] = panel.low
+    if panel.high is not None and (panel.exact or panel.kind != "timeseries"):
+        defaults["max"] = panel.high
+    if panel.kind == "timeseries":
+        defaults["custom"] = {"fillOpacity": 8, "showPoints": "never"}
+        if panel.high is not None:  # the axis may grow past it, but small noise is not to look like a mountain
+            defaults["custom"]["axisSoftMax"] = panel.high
+        if panel.thresholds:
+            defaults["custom"]["thresholdsStyle"] = {"mode": "dashed"}
+    if panel.value_names:
+        names = {str(value): {"text": text, "color": color} for value, (text, color) in panel.value_names.items()}
+        defaults["mappings"] = [{"type": "value", "options": names}]
+    if panel.thresholds:
+        below = "red" if "green" in panel.thresholds.values() else "green"
+        steps = [{"value": value, "color": color} for value, color in panel.thresholds.items()]
+        defaults["thresholds"] = {"mode": "absolute", "steps": [{"value": None, "color": below}, *steps]}
+    return defaults
 
 
 def layout(rows: Rows) -> Iterator[dict[str, Any]]:
@@ -76,19 +108,68 @@ def layout(rows: Rows) -> Iterator[dict[str, Any]]:
         for panel in panels:
             number += 1
             if x + panel.width > COLUMNS:
-                x, y = 0, y + height
-            height = {"stat": 4, "timeseries": 8, "state-timeline": 5}[panel.kind]
-            yield panel_json(panel, number, {"x": x, "y": y, "w": panel.width, "h": height})
+                x, y, height = 0, y + height, 0
+            height = max(height, HEIGHTS[panel.kind])
+            grid = {"x": x, "y": y, "w": panel.width, "h": HEIGHTS[panel.kind]}
+            yield panel_json(panel, number, grid)
             x += panel.width
         y += height
 
 
-def dashboard_json(service: str, rows: Rows) -> str:
+def marks(jobs: str) -> list[dict[str, Any]]:
+    """Return what is drawn into every panel: deploys and restarts."""
+    versions = f"max by (job, version) (argos_build_info{{{jobs}}})"
+    before = f"max by (job, version) (argos_build_info{{{jobs}}} offset 5m)"
+    found = {
+        "Deploys": ("blue", "{{job}} {{version}}", f"{versions} unless {before}"),
+        "Restarts": (
+            "orange",
+            "{{job}} {{instance}} started",
+            f"changes(process_start_time_seconds{{{jobs}}}[1m]) > 0",
+        ),
+    }
+    return [
+        {
+            "name": name,
+            "datasource": PROMETHEUS,
+            "enable": True,
+            "iconColor": colour,
+            "expr": expr,
+            "titleFormat": title,
+        }
+        for name, (colour, title, expr) in found.items()
+    ]
+
+
+def variable_json(variable: Variable) -> dict[str, Any]:
+    """Return Grafana's form of a variable."""
+    query = f"label_values({variable.metric}, {variable.label})"
+    return {
+        "name": variable.name,
+        "label": variable.name.capitalize(),
+        "type": "query",
+        "datasource": PROMETHEUS,
+        "definition": query,
+        "query": {"query": query, "refId": "A"},
+        "refresh": 2,  # whenever the range of time changes
+        "sort": 1,
+        "multi": variable.several,
+        "includeAll": variable.several,
+        "current": {"text": ["All"], "value": ["$__all"]} if variable.several else {},
+    }
+
+
+def dashboard_json(dashboard: Dashboard) -> str:
     """Return a dashboard in Grafana's classic JSON."""
-    restarts = f'changes(process_start_time_seconds{{job="{service}"}}[{INTERVAL}]) > 0'
+    others = {"type": "dashboards", "title": "Argos", "tags": ["argos"], "asDropdown": True, "keepTime": True}
+    own = [
+        {"type": "link", "title": title, "url": url, "keepTime": True, "targetBlank": False}
+        for title, url in dashboard.links.items()
+    ]
     document = {
-        "uid": service,
-        "title": service,
+        "uid": dashboard.uid,
+        "title": dashboard.title,
+        "description": dashboard.description,
         "tags": ["argos"],
         "timezone": "browser",
         "schemaVersion": 41,
@@ -96,38 +177,33 @@ def dashboard_json(service: str, rows: Rows) -> str:
         "refresh": "10s",
         "time": {"from": "now-30m", "to": "now"},
         "graphTooltip": 1,
-        "links": [
-            {"type": "dashboards", "title": "Services", "tags": ["argos"], "asDropdown": False, "keepTime": True}
-        ],
-        "annotations": {
-            "list": [
-                {
-                    "name": "Restarts",
-                    "datasource": PROMETHEUS,
-                    "enable": True,
-                    "iconColor": "orange",
-                    "expr": restarts,
-                    "titleFormat": "{{instance}} started",
-                }
-            ]
-        },
-        "templating": {"list": []},
-        "panels": list(layout(rows)),
+        "links": [others, *own],
+        "annotations": {"list": marks(dashboard.jobs)},
+        "templating": {"list": [variable_json(variable) for variable in dashboard.variables]},
+        "panels": list(layout(dashboard.rows)),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json.dumps(document, indent=1) + "\n"
 
 
-def expressions(document: dict[str, Any]) -> list[str]:
-    """Return every query of a dashboard."""
-    targets = [target["expr"] for panel in document["panels"] for target in panel.get("targets", [])]
-    return targets + [annotation["expr"] for annotation in document["annotations"]["list"]]
+def expressions(dashboard: Dashboard) -> list[str]:
+    """Return every query of a dashboard: of its panels, variables and annotations."""
+    panels = [expr for row in dashboard.rows.values() for panel in row for expr in panel.queries]
+    variables = [variable.expr for variable in dashboard.variables]
+    return panels + variables + [annotation["expr"] for annotation in marks(dashboard.jobs)]
+
+
+def substituted(expr: str, words: dict[str, str]) -> str:
+    """Return the expression as Grafana would send it."""
+    for word, value in words.items():
+        expr = expr.replace(word, value)
+    return expr
 
 
 def rules() -> str:
-    """Return every query of the files as a recording rule; JSON is YAML."""
-    found = [expr for path in sorted(DASHBOARDS.glob("*.json")) for expr in expressions(json.loads(path.read_text()))]
+    """Return every query as a recording rule; JSON is YAML."""
+    found = [expr for dashboard in dashboards() for expr in expressions(dashboard)]
     queries = [
-        {"record": f"dashboard:query:{number}", "expr": expr.replace(INTERVAL, "1m")}
+        {"record": f"dashboard:query:{number}", "expr": substituted(expr, IN_PROMTOOL)}
         for number, expr in enumerate(found)
     ]
     return json.dumps({"groups": [{"name": "dashboards", "rules": queries}]})
@@ -137,5 +213,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["rules"]:
         print(rules())
     else:
-        for name, content in dashboards().items():
-            (DASHBOARDS / f"{name}.json").write_text(dashboard_json(name, content))
+        for made in dashboards():
+            (DASHBOARDS / f"{made.uid}.json").write_text(dashboard_json(made))

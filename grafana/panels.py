@@ -1,14 +1,22 @@
-"""What the dashboards show, and what trouble looks like in it; make_dashboards.py turns it into Grafana's JSON."""
+"""What a dashboard is made of: panels, which say what trouble looks like, and the expressions that several share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 INTERVAL = "$__rate_interval"  # Grafana puts at least four scrape intervals here
 COLUMNS = 24  # of Grafana's grid
 
-UP_OR_DOWN = {0: ("down", "red"), 1: ("up", "green")}
-BREAKER_STATES = {0: ("closed", "green"), 1: ("half open", "orange"), 2: ("open", "red")}
+Kind = Literal["timeseries", "stat", "state-timeline", "bargauge"]
+Values = Mapping[int, tuple[str, str]]  # each value's name and colour
+Thresholds = Mapping[float, str]  # from which value on which colour; below, green, or red where green is one
+
+UP_OR_DOWN: Values = {0: ("down", "red"), 1: ("up", "green")}
+BREAKER_STATES: Values = {0: ("closed", "green"), 1: ("half open", "orange"), 2: ("open", "red")}
+READY: Values = {0: ("not ready", "red"), 1: ("ready", "green")}
+FIRING: Values = {1: ("firing", "red")}
 
 
 @dataclass(frozen=True)
@@ -17,14 +25,48 @@ class Panel:
 
     title: str
     unit: str
-    queries: dict[str, str]
+    queries: Mapping[str, str]
     bad: str
-    kind: str = "timeseries"
+    kind: Kind = "timeseries"
     width: int = 8
-    value_names: dict[int, tuple[str, str]] | None = None  # each value's name and colour
+    low: float | None = 0  # the axis begins at the least at this; None where values below zero are no mistake
+    high: float | None = None  # and ends at the least at this
+    value_names: Values | None = None
+    thresholds: Thresholds = field(default_factory=dict)
+    exemplars: bool = False
+    shows_names: bool = False  # a stat of its legend, not of its value
+    exact: bool = False  # `high` is where the axis ends, whatever the data: a share has no more than 100 %
 
 
-Rows = dict[str, list[Panel]]
+Rows = Mapping[str, list[Panel]]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One choice above a dashboard: its values come from a label of a metric."""
+
+    name: str
+    metric: str
+    label: str
+    several: bool = False  # several at once, and all of them at first
+
+    @property
+    def expr(self) -> str:
+        """Return what Prometheus is asked for the values."""
+        return f"group by ({self.label}) ({self.metric})"
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One dashboard; its uid is its address, /d/UID, and never changes."""
+
+    uid: str
+    title: str
+    description: str
+    rows: Rows
+    variables: tuple[Variable, ...] = ()
+    jobs: str = 'job=~"(orders|products)-service"'  # of which its annotations speak
+    links: Mapping[str, str] = field(default_factory=dict)  # title to URL, besides those to the other dashboards
 
 
 def rate(metric: str, selector: str, by: str = "") -> str:
@@ -37,230 +79,11 @@ def quantile(q: float, histogram: str, selector: str, by: str = "") -> str:
     return f"histogram_quantile({q}, {rate(f'{histogram}_bucket', selector, f'{by}, le' if by else 'le')})"
 
 
-def overview(job: str) -> list[Panel]:
-    """Return the panels that say at a glance whether all is well."""
-    requests = rate("http_requests_total", job)
-    errors = rate("http_requests_total", f'{job}, status=~"5.."')
-    panels = [
-        Panel(
-            "Up", "none", {f"up{{{job}}}": "{{instance}}"}, "Down: Prometheus cannot scrape it.", value_names=UP_OR_DOWN
-        ),
-        Panel("Requests", "reqps", {requests: "requests"}, "A sudden drop: the callers, or the way here, are gone."),
-        Panel(
-            "Server errors",
-            "percentunit",
-            {f"({errors} or vector(0)) / ({requests} > 0)": "share of 5xx"},
-            "Anything above zero that stays. Empty while nobody calls.",
-        ),
-        Panel(
-            "Slowest 1 %",
-            "s",
-            {quantile(0.99, "http_request_duration_seconds", job): "p99"},
-            "Above 0.5 s: look for the route below, then for its trace. Empty while nobody calls.",
-        ),
-        Panel(
-            "Restarts in an hour",
-            "none",
-            {f"sum(changes(process_start_time_seconds{{{job}}}[1h]))": "restarts"},
-            "More than the deploys you know of: it crashes, or is killed at its memory limit.",
-        ),
-        Panel(
-            "Version",
-            "none",
-            {f"count by (version) (argos_build_info{{{job}}})": "{{version}}"},
-            "Two versions long after a deploy: it is stuck half way.",
-        ),
-    ]
-    return [Panel(p.title, p.unit, p.queries, p.bad, "stat", 4, p.value_names) for p in panels]
+def share(part: str, whole: str, by: str = "") -> str:
+    """Return what share `part` is of `whole`, 0 where there is none of it, nothing where there is no whole."""
+    return f"({part} or {whole} * 0) / ({whole} > 0)" if by else f"({part} or vector(0)) / ({whole} > 0)"
 
 
-def red(job: str) -> list[Panel]:
-    """Return rate, errors and duration by route."""
-    by_route, legend = "method, route", "{{method}} {{route}}"
-    return [
-        Panel(
-            "Rate by route",
-            "reqps",
-            {rate("http_requests_total", job, by_route): legend},
-            "A route that falls to zero while others go on.",
-        ),
-        Panel(
-            "Errors by route",
-            "reqps",
-            {
-                rate(
-                    "http_requests_total", f'{job}, status=~"[45].."', f"{by_route}, status"
-                ): f"{legend} {{{{status}}}}"
-            },
-            "5xx is ours: any that stays. 4xx is the caller's: a jump after a deploy means that we broke a contract.",
-        ),
-        Panel(
-            "Median duration by route",
-            "s",
-            {quantile(0.5, "http_request_duration_seconds", job, by_route): legend},
-            "A step up: everybody is slower; compare with the database and the processor below.",
-        ),
-        Panel(
-            "Slowest 1 % by route",
-            "s",
-            {quantile(0.99, "http_request_duration_seconds", job, by_route): legend},
-            "Far above the median: locks, retries or a full pool. A dot is one request: it leads to its trace.",
-            width=COLUMNS,
-        ),
-    ]
-
-
-def dependencies(job: str) -> list[Panel]:
-    """Return what the calls to other services come to."""
-    tries = "http_client_requests_total"
-    every, failed = rate(tries, job, "peer"), rate(tries, f'{job}, outcome!="success"', "peer")
-    seconds = "http_client_request_duration_seconds"
-    return [
-        Panel(
-            "Tries by outcome",
-            "reqps",
-            {rate(tries, job, "peer, outcome"): "{{peer}} {{outcome}}"},
-            "Anything but success: timeout is a slow peer, connection_error one that is gone, breaker_open the result.",
-        ),
-        Panel(
-            "Failed tries",
-            "percentunit",
-            {f"({failed} or {every} * 0) / {every}": "{{peer}}"},
-            "At 50 % of 20 calls in 10 s the breaker opens.",
-        ),
-        Panel(
-            "Duration of a try",
-            "s",
-            {
-                quantile(0.5, seconds, job, "peer"): "{{peer}} p50",
-                quantile(0.99, seconds, job, "peer"): "{{peer}} p99",
-            },
-            "Near 1 s: tries run into their timeout, and orders are retried or refused.",
-        ),
-        Panel(
-            "Circuit breaker",
-            "none",
-            {f"max by (peer) (circuit_breaker_state{{{job}}})": "{{peer}}"},
-            "Open: every order is refused at once. It lets one trial through every 5 s.",
-            "state-timeline",
-            COLUMNS,
-            BREAKER_STATES,
-        ),
-    ]
-
-
-def orders_business(job: str) -> list[Panel]:
-    """Return what orders is there for."""
-    return [
-        Panel(
-            "Orders placed",
-            "cpm",
-            {f"{rate('orders_created_total', job)} * 60": "orders"},
-            "Zero at a time of day when there are always some.",
-            width=12,
-        ),
-        Panel(
-            "Orders rejected",
-            "cpm",
-            {f"{rate('orders_rejected_total', job, 'reason')} * 60": "{{reason}}"},
-            "products_unavailable: customers are turned away. product_does_not_exist: a caller's catalogue is stale.",
-            width=12,
-        ),
-    ]
-
-
-def products_business(job: str) -> list[Panel]:
-    """Return what products is there for."""
-    return [
-        Panel(
-            "Lookups of one product",
-            "reqps",
-            {rate("products_lookups_total", job, "outcome"): "{{outcome}}"},
-            "not_found above a few per cent: products are missing, or a caller's catalogue is stale.",
-            width=COLUMNS,
-        )
-    ]
-
-
-def database(job: str) -> list[Panel]:
-    """Return how the database serves."""
-    seconds = "django_db_query_duration_seconds"
-    return [
-        Panel(
-            "Statements",
-            "ops",
-            {rate("django_db_execute_total", job): "statements"},
-            "Growing faster than the requests: somebody queries in a loop.",
-            width=6,
-        ),
-        Panel(
-            "Duration of a statement",
-            "s",
-            {quantile(0.5, seconds, job): "p50", quantile(0.99, seconds, job): "p99"},
-            "p99 near 2 s: waits for locks. Near 5 s: statements run into their timeout.",
-            width=6,
-        ),
-        Panel(
-            "Errors by type",
-            "ops",
-            {rate("django_db_errors_total", job, "type"): "{{type}}"},
-            "OperationalError: the database is gone, or its locks and timeouts bite. IntegrityError: a bug of ours.",
-            width=6,
-        ),
-        Panel(
-            "Connections",
-            "ops",
-            {
-                rate("django_db_new_connections_total", job): "taken from the pool",
-                rate("django_db_new_connection_errors_total", job): "failed",
-            },
-            "Failed: the database refuses, or no connection of the pool was free within 2 s.",
-            width=6,
-        ),
-    ]
-
-
-def runtime(job: str) -> list[Panel]:
-    """Return what the processes use."""
-    return [
-        Panel(
-            "Processor",
-            "percentunit",
-            {f"rate(process_cpu_seconds_total{{{job}}}[{INTERVAL}])": "{{instance}}"},
-            "Near 100 % for each worker process: one process cannot use more. Add replicas.",
-        ),
-        Panel(
-            "Memory",
-            "bytes",
-            {f"process_resident_memory_bytes{{{job}}}": "{{instance}}"},
-            "A line that only rises; above 110 MB a worker; near 512 MB, where production's limit kills it.",
-        ),
-        Panel(
-            "File descriptors in use",
-            "percentunit",
-            {f"process_open_fds{{{job}}} / process_max_fds{{{job}}}": "{{instance}}"},
-            "A line that only rises: connections leak. At 100 % nobody can connect.",
-        ),
-    ]
-
-
-def dashboards() -> dict[str, Rows]:
-    """Return the rows of each service's dashboard."""
-    orders, products = 'job="orders-service"', 'job="products-service"'
-    return {
-        "orders-service": {
-            "Now": overview(orders),
-            "Requests": red(orders),
-            "Dependencies: products": dependencies(orders),
-            "Business": orders_business(orders),
-            "Dependencies: database": database(orders),
-            "Runtime": runtime(orders),
-        },
-        "products-service": {
-            "Now": overview(products),
-            "Requests": red(products),
-            "Business": products_business(products),
-            "Dependencies: database": database(products),
-            "Runtime": runtime(products),
-        },
-    }
+def stats(*panels: Panel) -> list[Panel]:
+    """Return the panels as figures, side by side in one row of the grid."""
+    return [replace(panel, kind="stat", width=COLUMNS // len(panels)) for panel in panels]

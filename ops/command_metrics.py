@@ -17,12 +17,14 @@ from pathlib import Path
 
 import requests
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops.config import ServiceConfig
 
 log = structlog.get_logger(__name__)
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # as in ops.metrics, which not every command imports
 
 PUSH_TIMEOUT = 2.0  # seconds
 

@@ -18,6 +18,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 import uuid
 from http import HTTPStatus
 from pathlib import Path
@@ -101,8 +102,12 @@ def _is_no_slow_client(record: logging.LogRecord) -> bool:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Leave SIGINT, which Ctrl-C sends to the whole process group, to the master."""
+    """Leave SIGINT, which Ctrl-C sends to the whole process group, to the master; say what this worker can take."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+
+    metrics.web_workers.set(1)
+    metrics.web_threads.set(worker.cfg.threads)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
@@ -141,6 +146,17 @@ class Worker(LingeringWorker):
         (errors.ParseException, HTTPStatus.BAD_REQUEST, "bad_request"),
         (Exception, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"),
     )
+
+    def enqueue_req(self, conn: Any) -> None:
+        conn.queued_at = time.monotonic()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Count for how long the connection waited for this thread."""
+        from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+
+        metrics.web_queue_seconds_total.inc(time.monotonic() - conn.queued_at)
+        return super().handle(conn)
 
     def is_parent_alive(self) -> bool:
         """Stop as on SIGTERM when the master was killed; else kept-alive clients hold the port from the next one."""

@@ -20,6 +20,7 @@ from ops.config import ServiceConfig
 stream_name = "stdout"
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+COUNTED_LEVELS = frozenset({"warning", "error", "critical"})
 # Each would repeat the request line of ops.middleware.
 SILENCED = ("django.request", "django.server", "django.security.DisallowedHost", "django.security.csrf")
 
@@ -48,6 +49,7 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.add_log_level,
         _add_process(config),
+        _count,
     ]
     is_json = config.log_format == "json"
     console = structlog.dev.ConsoleRenderer(
@@ -135,6 +137,16 @@ def _add_process(config: ServiceConfig) -> Processor:
         return event
 
     return add
+
+
+def _count(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Count a line that may be trouble; the many others cost nothing.
+
+    Where the metrics are not loaded, as in gunicorn's master, they are not to be: see ops.metrics.
+    """
+    if event["level"] in COUNTED_LEVELS and (metrics := sys.modules.get("ops.metrics")):
+        metrics.log_lines_total.labels(event["level"]).inc()
+    return event
 
 
 def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:

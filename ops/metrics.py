@@ -63,6 +63,17 @@ circuit_breaker_state = Gauge(
 argos_build_info = Gauge(
     "argos_build_info", "Always 1; its labels say what runs.", ["service", "version"], multiprocess_mode="livemax"
 )
+web_workers = Gauge("web_workers", "Worker processes that serve requests.", multiprocess_mode="livesum")
+web_threads = Gauge(
+    "web_threads", "Threads that answer requests, of all worker processes.", multiprocess_mode="livesum"
+)
+# How many threads are busy is no gauge of its own: it is the rate of http_request_duration_seconds_sum.
+web_queue_seconds_total = Counter(
+    "web_queue_seconds_total", "Time that connections waited for a free thread; its rate is how many are waiting."
+)
+log_lines_total = Counter("log_lines_total", "Log lines of level warning and above.", ["level"])
+for level in ("warning", "error", "critical"):
+    log_lines_total.labels(level)  # from 0 on, so that rate() sees the first
 telemetry_spans_dropped_total = Counter(
     "telemetry_spans_dropped_total", "Spans that never reached the collector: it failed, or the queue was full."
 )

@@ -109,6 +109,7 @@ def test_an_order_moves_every_counter_by_exactly_one(observed: Observed) -> None
         ("http_client_requests_total", (("outcome", "success"), ("peer", "products"))): 1,
         ("http_client_request_duration_seconds_count", (("peer", "products"),)): 1,
         ("orders_created_total", ()): 1,
+        ("orders_units_total", ()): 2,
     }
     assert moved(before[1], counters(products)) == {
         ("http_requests_total", (("method", "GET"), ("route", PRODUCT_ROUTE), ("status", "200"))): 1,

@@ -35,7 +35,7 @@ def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation: one statement, and so one transaction without a BEGIN and a COMMIT."""
     order.status = Order.Status.CONFIRMED
     order.save(force_insert=True)
-    metrics.orders_created_total.inc()
+    metrics.count_confirmed(order.quantity)
 
 
 def begin(order: Order) -> None:
@@ -92,7 +92,7 @@ def confirm(order: Order) -> bool:
     """Confirm a pending order; false if it is settled already."""
     if not _settle_as(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
         return False
-    metrics.orders_created_total.inc()
+    metrics.count_confirmed(order.quantity)
     return True
 
 

@@ -1,4 +1,4 @@
-"""One watched stack for all of these tests: it takes longer to start than most of them."""
+"""One stack of each kind for all of these tests: to start one takes longer than most of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.observability.eventful_stack import EventfulStack, eventful_stack
 from tests.observability.watched_stack import WatchedStack, watched_stack
 
 
 @pytest.fixture(scope="session")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStack]:
+    """Yield the stack whose parts a test may break."""
     with watched_stack(tmp_path_factory.mktemp("watched")) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def eventful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventfulStack]:
+    """Yield the stack to which everything has happened already."""
+    with eventful_stack(tmp_path_factory.mktemp("eventful")) as found:
+        yield found

@@ -1,0 +1,151 @@
+"""What Python and the processes do, and how the commands fare."""
+
+from __future__ import annotations
+
+from grafana.panels import INTERVAL, Dashboard, Panel, Variable, rate
+
+JOB = 'job=~"$service"'
+COMMANDS = 'service=~"$service"'
+BY_COMMAND, COMMAND = "service, command", "{{service}} {{command}}"
+
+
+def commands() -> list[Panel]:
+    """Return last success, duration and failures of each command."""
+    success = f"max by ({BY_COMMAND}) (ops_command_last_success_timestamp_seconds{{{COMMANDS}}})"
+    runs, day_ago = (
+        f"sum by ({BY_COMMAND}, outcome) (ops_command_runs_total{{{COMMANDS}}}{when})" for when in ("", " offset 1d")
+    )
+    failed = f'ops_command_runs_total{{{COMMANDS}, outcome!="done"}}'
+    return [
+        Panel(
+            "Time since the last success",
+            "s",
+            {f"time() - {success}": COMMAND},
+            "More than a day for a command that runs every night, such as backup.",
+            "bargauge",
+            width=12,
+            high=86_400,
+            thresholds={90_000: "orange", 180_000: "red"},
+        ),
+        Panel(
+            "Duration of the last run",
+            "s",
+            {f"max by ({BY_COMMAND}) (ops_command_duration_seconds{{{COMMANDS}}})": COMMAND},
+            "Growing from run to run: the data grow, or something holds it up.",
+            width=12,
+            high=1,
+        ),
+        Panel(
+            "Runs in a day by outcome",
+            "short",
+            # Not `increase`, which never sees the first run: the counter begins with it.
+            {f"clamp_min({runs} - ({day_ago} or {runs} * 0), 0)": f"{COMMAND} {{{{outcome}}}}"},
+            "failed: the command's log says why. locked: runs overlap. usage: the schedule calls it wrongly.",
+            width=12,
+        ),
+        Panel(
+            "Runs that did not succeed, ever",
+            "short",
+            {f"sum by ({BY_COMMAND}, outcome) ({failed})": f"{COMMAND} {{{{outcome}}}}"},
+            "A step up; it goes down only when the file or the Pushgateway's group is deleted.",
+            "bargauge",
+            width=12,
+            high=1,
+        ),
+    ]
+
+
+def python() -> list[Panel]:
+    """Return what Python does; it says so of one worker only."""
+    return [
+        Panel(
+            "Python",
+            "none",
+            {f"count by (job, version) (python_info{{{JOB}}})": "{{job}} {{version}}"},
+            "Two versions long after a deploy: it is stuck half way. Empty with several workers.",
+            "stat",
+            6,
+            shows_names=True,
+        ),
+        Panel(
+            "Garbage collections",
+            "ops",
+            {rate("python_gc_collections_total", JOB, "job, generation"): "{{job}} generation {{generation}}"},
+            "Generation 2 more than once a second: garbage in circles. Empty with several workers.",
+            width=9,
+            high=1,
+        ),
+        Panel(
+            "Objects that cannot be collected",
+            "ops",
+            {rate("python_gc_objects_uncollectable_total", JOB, "job"): "{{job}}"},
+            "Anything above zero: a leak. Empty with several workers.",
+            width=9,
+            high=1,
+        ),
+    ]
+
+
+def processes() -> list[Panel]:
+    """Return what every process uses, side by side."""
+    return [
+        Panel(
+            "Processor by process",
+            "percentunit",
+            {f"rate(process_cpu_seconds_total{{{JOB}}}[{INTERVAL}])": "{{job}} {{instance}}"},
+            "One replica far above the others: the load is shared badly.",
+            high=1,
+        ),
+        Panel(
+            "Resident memory",
+            "bytes",
+            {f"process_resident_memory_bytes{{{JOB}}}": "{{job}} {{instance}}"},
+            "A line that only rises is a leak; at 512 MB production's limit kills it.",
+            high=536_870_912,
+            thresholds={429_496_730: "orange"},
+        ),
+        Panel(
+            "Time since the start",
+            "s",
+            {f"time() - process_start_time_seconds{{{JOB}}}": "{{job}} {{instance}}"},
+            "It falls back to zero without a deploy: it crashed, or was killed.",
+        ),
+    ]
+
+
+def scrapes() -> list[Panel]:
+    """Return what it costs to be watched."""
+    return [
+        Panel(
+            "Duration of a scrape",
+            "s",
+            {f"scrape_duration_seconds{{{JOB}}}": "{{job}} {{instance}}"},
+            "Above 1 s: too many series, or a process that has no thread free.",
+            high=0.1,
+        ),
+        Panel(
+            "Series of a scrape",
+            "short",
+            {f"scrape_samples_scraped{{{JOB}}}": "{{job}} {{instance}}"},
+            "A line that only rises: a label takes values without bound.",
+        ),
+        Panel(
+            "Spans lost",
+            "ops",
+            {rate("telemetry_spans_dropped_total", JOB, "job"): "{{job}}"},
+            "Anything above zero: the collector is down or slow; traces are missing or torn. Requests do not suffer.",
+            high=1,
+        ),
+    ]
+
+
+def runtime_and_commands() -> Dashboard:
+    """Return the dashboard."""
+    return Dashboard(
+        "runtime",
+        "Runtime and commands",
+        "The commands' last runs, Python, the processes, and what watching them costs.",
+        {"Commands": commands(), "Processes": processes(), "Python": python(), "Telemetry itself": scrapes()},
+        (Variable("service", "argos_build_info", "job", several=True),),
+        JOB,
+    )
