@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from ops.environment import EnvironmentSource, Origin
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
+DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - which is why it is no secret
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what a header can carry as it is (RFC 6750, section 2.1)
 PLACEHOLDERS = (
     "changeme",
     "change-me",
@@ -97,6 +100,16 @@ class ServiceConfig(BaseSettings):
         SecretStr(DEVELOPMENT_KEY),
         description="signs sessions and CSRF tokens; at least 32 characters in production",
         json_schema_extra={"default": "for development only"},
+    )
+    service_token: SecretStr = Field(
+        SecretStr(DEVELOPMENT_TOKEN),
+        description="what services show one another, the same for all of them; at least 32 characters in production",
+        json_schema_extra={"default": "for development only"},
+    )
+    service_token_previous: SecretStr | None = Field(
+        None,
+        description="accepted as well while `SERVICE_TOKEN` is being replaced",
+        json_schema_extra={"default": "unset: none"},
     )
     port: int = Field(ge=1, le=65535, description="the port that the web process binds, also `runserver`'s")
     allowed_hosts: Words = Field(
@@ -195,12 +208,19 @@ class ServiceConfig(BaseSettings):
     def is_production(self) -> bool:
         return self.django_env == "production"
 
-    @field_validator("secret_key")
+    @field_validator("service_token", "service_token_previous")
     @classmethod
-    def _refuse_a_weak_key(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
-        secret = key.get_secret_value()
-        if info.data.get("django_env") == "production":
-            if secret == DEVELOPMENT_KEY:
+    def _refuse_what_no_header_carries(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("must be ASCII letters, digits and . _ ~ + / - only, with = at the end if need be")
+        return token
+
+    @field_validator("secret_key", "service_token", "service_token_previous")
+    @classmethod
+    def _refuse_a_weak_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key is not None and info.data.get("django_env") == "production":
+            secret = key.get_secret_value()
+            if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
                 raise ValueError("must be set in production")
             if _is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")

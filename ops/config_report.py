@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -51,6 +51,11 @@ def documented_default(field: FieldInfo) -> str:
     return "" if field.default is PydanticUndefined else _text(field.default)
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether a field's value must not be shown, also where it may be unset."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
+
+
 def _shown(name: str, field: FieldInfo, reading: Reading[ServiceConfig]) -> str:
     if reading.config is not None:
         value = getattr(reading.config, name)
@@ -59,7 +64,7 @@ def _shown(name: str, field: FieldInfo, reading: Reading[ServiceConfig]) -> str:
     else:
         return documented_default(field).replace("`", "")
     text = _text(value.get_secret_value() if isinstance(value, SecretStr) else value)
-    if field.annotation is not SecretStr:
+    if not text or not is_secret(field):
         return masked(text)
     masked_url = masked(text).replace(f"{ROOT}/", "")
     return masked_url if SHOWABLE_DATABASE.fullmatch(masked_url) else MASK

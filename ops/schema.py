@@ -11,6 +11,7 @@ from ops.problems import CONTENT_TYPE
 
 # What a path's `<int:…>` takes, as far as a row can have it: a signed 64-bit key.
 ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
+SERVICE_SCHEME = "serviceToken"  # the credential of ops.service_token
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):
@@ -64,7 +65,10 @@ class ProblemSchema(AutoSchema):
             found |= {400: "`validation_error`, naming the parameter, or `bad_request`"}
         if "path" in places:
             found |= {404: "`not_found`"}
-        if {} not in operation.get("security", [{}]):
+        security = operation.get("security", [{}])
+        if {SERVICE_SCHEME: []} in security:
+            found |= {401: "`not_authenticated`: no service token, or not this one"}
+        elif {} not in security:
             found |= {403: "`not_authenticated` or `permission_denied`"}
         elif "requestBody" in operation:
             found |= {403: "`permission_denied`: a session's cookie came without its CSRF token"}
