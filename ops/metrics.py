@@ -27,6 +27,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from ops.backlog import backlog
 from ops.config import ServiceConfig
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which multi-process mode lacks anyway
@@ -115,6 +116,7 @@ def current_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no types here
     registry.register(WorkerProcesses())
+    registry.register(backlog)  # what it reads is one number, whichever worker is asked
     return registry
 
 
