@@ -64,7 +64,6 @@ def read_event(document: Any) -> Event:
         raise InvalidEvent("An event is a JSON object.")
     if document.get("specversion") != SPEC_VERSION:
         raise InvalidEvent(f"specversion must be {SPEC_VERSION!r}.")
-    names = [_text(document, name) for name in ("id", "source", "type")]
     if document.get("datacontenttype", "application/json") != "application/json" or "data_base64" in document:
         raise InvalidEvent("The data must be JSON.")
     data = document.get("data", {})
@@ -74,7 +73,9 @@ def read_event(document: Any) -> Event:
     if not (isinstance(traceparent, str) and TRACEPARENT.fullmatch(traceparent)):
         traceparent = ""  # a broken trace is no reason to lose an event
     return Event(
-        *names,
+        id=_text(document, "id"),
+        source=_text(document, "source"),
+        type=_text(document, "type"),
         subject=_text(document, "subject", required=False),
         time=_time(document),
         data=data,
@@ -86,7 +87,7 @@ def _text(document: dict[str, Any], name: str, *, required: bool = True) -> str:
     value = document.get(name, "")
     if not isinstance(value, str) or (required and not value):
         raise InvalidEvent(f"{name} must be a string{' that is not empty' if required else ''}.")
-    if len(value) > LONGEST or not all(" " <= letter and letter.isprintable() for letter in value):
+    if len(value) > LONGEST or not all(letter >= " " and letter.isprintable() for letter in value):
         raise InvalidEvent(f"{name} must be at most {LONGEST} printable characters.")
     return value
 

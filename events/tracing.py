@@ -70,8 +70,10 @@ def injected() -> dict[str, str]:
 
 
 def _of(traceparent: str) -> context.Context:
-    return propagate.extract({"traceparent": traceparent}, context=context.Context()) if traceparent else (
-        context.Context()
+    return (
+        propagate.extract({"traceparent": traceparent}, context=context.Context())
+        if traceparent
+        else (context.Context())
     )
 
 

@@ -128,19 +128,16 @@ def _after(
     )
     own = _OwnCounters(labels, helps or {})
     registry.register(own)
-    for family in text_string_to_metric_families(before):
-        for sample in family.samples:
-            if not labels.items() <= sample.labels.items():
-                continue
-            if sample.name == "ops_command_runs_total":
-                runs.labels(**labels, outcome=sample.labels["outcome"]).inc(sample.value)
-            elif sample.name == "ops_command_last_success_timestamp_seconds":
-                success.labels(**labels).set(sample.value)
-            elif sample.name == "ops_command_duration_seconds":
-                duration.labels(**labels).set(sample.value)
-            elif family.type == "counter" and sample.name.endswith("_total"):
-                kept = {name: value for name, value in sample.labels.items() if name not in (*labels, "job")}
-                own.add(sample.name, tuple(kept.items()), sample.value, family.documentation)
+    for family, sample in _samples_of(before, labels):
+        if sample.name == "ops_command_runs_total":
+            runs.labels(**labels, outcome=sample.labels["outcome"]).inc(sample.value)
+        elif sample.name == "ops_command_last_success_timestamp_seconds":
+            success.labels(**labels).set(sample.value)
+        elif sample.name == "ops_command_duration_seconds":
+            duration.labels(**labels).set(sample.value)
+        elif family.type == "counter" and sample.name.endswith("_total"):
+            kept = {name: value for name, value in sample.labels.items() if name not in (*labels, "job")}
+            own.add(sample.name, tuple(kept.items()), sample.value, family.documentation)
     for (name, series), value in (more or {}).items():
         own.add(name, series, value)
     if run is not None:
@@ -150,6 +147,11 @@ def _after(
         if outcome == "done":
             success.labels(**labels).set(time.time())
     return generate_latest(registry)
+
+
+def _samples_of(exposition: str, labels: Mapping[str, str]) -> Iterator[tuple[Metric, Sample]]:
+    for family in text_string_to_metric_families(exposition):
+        yield from ((family, sample) for sample in family.samples if labels.items() <= sample.labels.items())
 
 
 class _OwnCounters(Collector):

@@ -126,8 +126,8 @@ class ServiceConfig(BaseSettings):
     database_statement_timeout: Seconds = Field(5.0, description="seconds that one SQL statement may take (PostgreSQL)")
     events_url: SecretStr | None = Field(
         None,
-        description="where events go and come from: `https://host/events` (POST) or `amqp://user:password@host:5672/vhost` "
-        "(RabbitMQ; `amqps://` with TLS); a secret because of its password",
+        description="where events go to and come from: `https://host/events` (POST) or "
+        "`amqp://user:password@host:5672/vhost` (RabbitMQ; `amqps://` with TLS); a secret because of its password",
         json_schema_extra={"default": "unset: events wait in the outbox"},
     )
     events_exchange: str = Field(
@@ -137,7 +137,10 @@ class ServiceConfig(BaseSettings):
     )
     events_timeout: Seconds = Field(5.0, description="seconds to connect to EVENTS_URL, and for each answer from there")
     events_max_attempts: int = Field(
-        20, ge=1, le=1000, description="failed tries of one event, to send it or to take it, after which it is a dead letter"
+        20,
+        ge=1,
+        le=1000,
+        description="failed tries of one event, to send it or to take it, after which it is a dead letter",
     )
     jaeger_endpoint: HttpUrl | None = Field(
         None,

@@ -1,7 +1,7 @@
 """The outbox as a queue that several relays share. No transaction is open while an event is being sent.
 
-A relay claims events for a while, its lease, by one UPDATE; PostgreSQL lets the others skip what it holds, SQLite has one
-writer at a time. Whoever dies with events in hand leaves them to the others once the lease is over.
+A relay claims events for a while, its lease, by one UPDATE; PostgreSQL lets the others skip what it holds, SQLite has
+one writer at a time. Whoever dies with events in hand leaves them to the others once the lease is over.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from events.outbox.models import LONGEST_ERROR, OutboxEvent
 
 TABLE = OutboxEvent._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
-# The first event of its subject that is not sent, so that a later one never overtakes it. A subquery for each row, not a
-# join: however long the queue, the rows are looked at in their order, and only as many as are claimed.
+# The first event of its subject that is not sent, so that a later one never overtakes it. A subquery for each row, not
+# a join: however long the queue, the rows are looked at in their order, and only as many as are claimed.
 CLAIM = f"""
     UPDATE {TABLE} SET next_attempt_at = {{later}} WHERE position IN (
         SELECT position FROM {TABLE} AS event
@@ -41,7 +41,8 @@ FAILED = f"""
     WHERE position = %s AND sent_at IS NULL AND next_attempt_at = %s
 """  # noqa: S608
 RELEASED = f"""
-    UPDATE {TABLE} SET next_attempt_at = {{now}} WHERE position IN ({{values}}) AND sent_at IS NULL AND next_attempt_at = %s
+    UPDATE {TABLE} SET next_attempt_at = {{now}}
+    WHERE position IN ({{values}}) AND sent_at IS NULL AND next_attempt_at = %s
 """  # noqa: S608
 
 POSTGRESQL = {

@@ -12,7 +12,9 @@ from events.outbox.models import OutboxEvent
 from events.tracing import current_traceparent
 
 # On the way of every order: to have the ORM build this statement takes longer than the database takes for it.
-RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} (event_id, type, subject, data, traceparent) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001, E501 - the model's own table
+RECORD = (
+    f"INSERT INTO {OutboxEvent._meta.db_table} (event_id, type, subject, data, traceparent) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
+)
 
 
 def record_event(*, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
+from events.backoff import retry_in
 from events.outbox import metrics, queue
 from events.transports.contract import Transport
 
 log = structlog.get_logger(__name__)
-
-FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0  # seconds
 
 
 @dataclass
@@ -33,11 +31,6 @@ class Relayed:
         self.failed += batch.failed
         self.dead += batch.dead
         self.unavailable = batch.unavailable
-
-
-def retry_in(attempts: int, *, first: float = FIRST_RETRY, longest: float = LONGEST_RETRY) -> float:
-    """Return a pause by chance (full jitter) up to one that doubles with each failed attempt."""
-    return random.uniform(0, min(longest, first * 2 ** min(attempts, 30)))  # noqa: S311 - jitter, not a secret
 
 
 def relay_batch(

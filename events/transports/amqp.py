@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from kombu import Connection
+from typing import Any
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
@@ -18,7 +17,7 @@ class AmqpTransport:
 
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
-        self._connection: Connection | None = None
+        self._connection: Any = None
         self._publisher: broker.ConfirmedPublisher | None = None
 
     def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending:

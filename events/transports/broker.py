@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +22,6 @@ UNROUTABLE = "no queue takes it"
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuError)
 
 
-class TopologyRefused(Exception):
-    """The broker refuses the queues, such as because they exist with other arguments."""
-
-
 @dataclass(frozen=True)
 class Outgoing:
     """A message for one exchange, or for one queue where the exchange is empty."""
@@ -35,9 +32,10 @@ class Outgoing:
     content_type: str
     headers: Mapping[str, Any]
     exchange: str = ""
+    expires_in: float | None = None  # seconds
 
 
-def connect(config: ServiceConfig, purpose: str) -> Connection:
+def connect(config: ServiceConfig, purpose: str) -> Any:
     """Return an open connection; raise one of UNAVAILABLE."""
     assert config.events_url is not None  # noqa: S101 - the caller has looked
     url = config.events_url.get_secret_value()
@@ -55,12 +53,10 @@ def connect(config: ServiceConfig, purpose: str) -> Connection:
     return connection
 
 
-def close(connection: Connection) -> None:
+def close(connection: Any) -> None:
     """Close a connection, whatever state it is in, without waiting for a broker that may be gone."""
-    try:
+    with contextlib.suppress(*UNAVAILABLE):
         connection.collect()
-    except UNAVAILABLE:
-        pass
 
 
 def host_of(config: ServiceConfig) -> str:
@@ -81,7 +77,7 @@ class ConfirmedPublisher:
     kombu's own `confirm_publish` waits for each message alone: about a tenth as fast.
     """
 
-    def __init__(self, connection: Connection, *, timeout: float) -> None:
+    def __init__(self, connection: Any, *, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
         self._channel = connection.channel()
@@ -123,12 +119,14 @@ class ConfirmedPublisher:
         return self._settled()
 
     def _publish(self, place: int, message: Outgoing) -> None:
+        properties = {} if message.expires_in is None else {"expiration": str(round(message.expires_in * 1000))}
         content = amqp.Message(
             message.body,
             content_type=message.content_type,
             delivery_mode=PERSISTENT,
             message_id=message.message_id,
             application_headers=dict(message.headers),
+            **properties,
         )
         self._places[message.message_id] = place
         self._last_tag += 1
@@ -145,14 +143,14 @@ class ConfirmedPublisher:
     def _settled(self) -> tuple[list[int], dict[int, str]]:
         return [place for place in self._confirmed if place not in self._failed], self._failed
 
-    def _take_from_waiting(self, tag: int, multiple: bool) -> list[int]:  # noqa: FBT001 - AMQP's signature
+    def _take_from_waiting(self, tag: int, multiple: bool) -> list[int]:
         tags = [one for one in self._waiting if one <= tag] if multiple else [tag]
         return [self._waiting.pop(one) for one in tags if one in self._waiting]
 
-    def _on_ack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001 - likewise
+    def _on_ack(self, tag: int, multiple: bool) -> None:
         self._confirmed += self._take_from_waiting(tag, multiple)
 
-    def _on_nack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001 - likewise
+    def _on_nack(self, tag: int, multiple: bool) -> None:
         self._failed |= dict.fromkeys(self._take_from_waiting(tag, multiple), "refused by the broker")
 
     def _on_return(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:

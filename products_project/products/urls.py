@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from products_project.products import views
+from products_project.products import sales_views, views
 
 urlpatterns = [
     path("products", views.ProductList.as_view(), name="product-list"),
     path("products/<int:product_id>", views.ProductDetail.as_view(), name="product-detail"),
+    path("products/<int:product_id>/stats", sales_views.ProductStats.as_view(), name="product-stats"),
 ]

@@ -9,9 +9,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseFailure
 from django.db import connection
 
+from events.backoff import LONGEST_PAUSE, retry_in
 from events.outbox import metrics
 from events.outbox.models import OutboxEvent
-from events.outbox.relaying import Relayed, relay_batch, retry_in
+from events.outbox.relaying import Relayed, relay_batch
 from events.tracing import untraced
 from events.transports.choice import open_transport
 from events.transports.contract import Transport
@@ -23,15 +24,14 @@ from ops.pacing import pause_until
 log = structlog.get_logger(__name__)
 
 POLL = 0.5  # seconds between two looks at an outbox in which nothing is due
-LONGEST_PAUSE = 30.0  # seconds, while the other side or the database is away
 
 
 class Command(OpsCommand):
     help = (
-        "Send the events of the outbox to EVENTS_URL, until a signal comes: at least once, and for each order in order.\n"
-        "Any number of relays share the work. An event that fails is tried again with growing pauses and holds back only\n"
-        "later events of its own subject; after EVENTS_MAX_ATTEMPTS failures it is a dead letter: see list_events and\n"
-        "redrive_events. While the other side is away everything waits, and nothing counts as a failure."
+        "Send the events of the outbox to EVENTS_URL, until a signal comes: at least once, for each order in order.\n"
+        "Any number of relays share the work. An event that fails is tried again with growing pauses and holds back\n"
+        "only later events of its own subject; after EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events,\n"
+        "redrive_events). While the other side is away everything waits, and nothing counts as a failure."
     )
     examples = (
         "  manage.py relay_events            as a process of its own\n"
@@ -54,7 +54,7 @@ class Command(OpsCommand):
             type=whole_number(2, 3_600),
             default=30,
             metavar="SECONDS",
-            help="how long claimed events are this relay's own; after a kill -9 they wait so long (default: %(default)s)",
+            help="how long what it claims is this relay's own, also after a kill -9 (default: %(default)s)",
         )
 
     def perform(self, *, once: bool, batch: int, lease: int, **options: Any) -> Result:
