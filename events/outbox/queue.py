@@ -31,7 +31,7 @@ CLAIM = f"""
         )
         ORDER BY position LIMIT %s {{locking}}
     )
-    RETURNING position, event_id, type, subject, data, time, traceparent, attempts, next_attempt_at
+    RETURNING position, event_id, type, subject, data, time, traceparent, attempts, {{lease}}
 """  # noqa: S608 - the name of the model's own table
 SENT = f"UPDATE {TABLE} SET sent_at = {{now}}, dead_at = NULL WHERE position IN ({{values}}) AND sent_at IS NULL"  # noqa: S608
 # Only while the lease is still this relay's: another one may have sent the event meanwhile.
@@ -49,12 +49,14 @@ POSTGRESQL = {
     "now": "statement_timestamp()",
     "later": "statement_timestamp() + %s * interval '1 second'",
     "locking": "FOR UPDATE SKIP LOCKED",
+    "lease": "next_attempt_at",
     "values": "SELECT value::bigint FROM json_array_elements_text(%s::json)",
 }
 SQLITE = {
     "now": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     "later": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
     "locking": "",
+    "lease": "CAST(next_attempt_at AS text)",  # or it would be made a datetime, which is written otherwise
     "values": "SELECT value FROM json_each(%s)",
 }
 
@@ -122,7 +124,7 @@ def _positions(claimed: Sequence[Claimed]) -> str:
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
     position, event_id, kind, subject, data, time, traceparent, attempts, lease = row
-    moment = time if isinstance(time, datetime) else datetime.fromisoformat(time).replace(tzinfo=UTC)
+    moment = time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite has no time zones
     return Claimed(
         position,
         Event(

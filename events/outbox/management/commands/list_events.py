@@ -43,12 +43,13 @@ class Command(OpsCommand):
         type: str | None,  # noqa: A002 - the option's name
         since: datetime | None,
         limit: int,
+        as_json: bool,
         **options: Any,
     ) -> Result:
         events = outbox_events(state=state, type=type, since=since)
         counts = {name: events.filter(condition).count() for name, condition in STATES.items()}
         listed = list(events[:limit])
-        if listed and not self.as_json:
+        if listed and not as_json:
             print_table(self.stdout, HEADER, [_row(event) for event in listed], align="><>><<<<")
         total = sum(counts.values())
         parts = ", ".join(f"{count} {name}" for name, count in counts.items())
