@@ -132,7 +132,7 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
 @pytest.mark.parametrize("name", PRODUCTION)
 def test_production_takes_every_secret_from_a_file(name: str) -> None:
     environment = PRODUCTION[name].get("environment", {})
-    secrets = [variable for variable in environment if variable.endswith(("KEY", "PASSWORD", "DATABASE_URL"))]
+    secrets = [variable for variable in environment if variable.endswith(("KEY", "PASSWORD", "DATABASE_URL", "TOKEN"))]
     files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
 
     assert all(environment[variable] == "" for variable in secrets)

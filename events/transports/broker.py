@@ -49,7 +49,10 @@ def connect(config: ServiceConfig, purpose: str) -> Any:
             "client_properties": {"connection_name": f"{config.service} {purpose}"},
         },
     )
-    connection.connect()
+    # Once: the caller waits between two tries, and looks meanwhile whether it is to stop.
+    connection.ensure_connection(
+        max_retries=1, interval_start=0, interval_step=0, interval_max=0, reraise_as_library_errors=False
+    )
     return connection
 
 
