@@ -105,6 +105,8 @@ def test_production_serves_with_secrets_from_files_and_stops_cleanly(collector: 
         here.give_secrets(
             "products-migrate",
             SECRET_KEY="0123456789abcdefghijklmnopqrstuvwxyz",
+            SERVICE_TOKEN="zyxwvutsrqponmlkjihgfedcba9876543210",
+            EVENTS_URL="amqp://argos:0123456789abcdef@127.0.0.1:1/",
             DATABASE_URL=here.databases["products"],
         )
         environment = here.services["products-migrate"]["environment"]

@@ -74,12 +74,16 @@ def broker() -> Iterator[Broker]:
         try:
             yield here
         finally:
-            last = connection.channel()
-            services = ("products-service", "orders-service")
-            queues = [f"{exchange}.{service}{kind}" for service in services for kind in ("", ".retry", ".dead")]
-            for queue in (*queues, f"{exchange}.everything"):
-                last.queue_delete(queue)
-            last.exchange_delete(exchange)
+            take_away(exchange)
+
+
+def take_away(exchange: str) -> None:
+    """Delete an exchange and its queues."""
+    with Connection(url(), connect_timeout=10) as connection:
+        channel = connection.channel()
+        for kind in (".products-service", ".products-service.retry", ".products-service.dead", ".everything"):
+            channel.queue_delete(f"{exchange}{kind}")
+        channel.exchange_delete(exchange)
 
 
 @pytest.fixture

@@ -194,9 +194,7 @@ def test_a_signal_ends_a_batch_between_two_events_and_gives_back_the_rest(
     transport = open_transport(settings.CONFIG)
     assert transport is not None
 
-    done = relay_batch(
-        transport, limit=10, lease=30, max_attempts=3, stopping=lambda: len(peer.taken) == 1
-    )
+    done = relay_batch(transport, limit=10, lease=30, max_attempts=3, stopping=lambda: len(peer.taken) == 1)
     transport.close()
 
     assert (done.claimed, done.sent) == (3, 1)

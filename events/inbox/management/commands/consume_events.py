@@ -17,11 +17,13 @@ from events.transports import broker
 from ops.arguments import whole_number
 from ops.command_metrics import CounterReport
 from ops.commands import FAILED, USAGE, OpsCommand, Result
+from ops.heartbeat import beat
 from ops.pacing import pause_until
 
 log = structlog.get_logger(__name__)
 
 AWAY: tuple[type[Exception], ...] = (*broker.UNAVAILABLE, broker.PublishingEnded, DatabaseAway)
+BEAT_EVERY = 5.0  # seconds
 ONCE = 2.0  # seconds without an event, after which --once has taken all
 
 
@@ -39,6 +41,8 @@ class Command(OpsCommand):
         "EVENTS_URL must be amqp://… or it ends with 2: over HTTP events come to POST /events, for which no process\n"
         "has to run. The queues are EVENTS_EXCHANGE.products-service, with .retry and .dead behind it."
     )
+
+    _next_beat = 0.0
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="take what is there, then end")
@@ -82,7 +86,7 @@ class Command(OpsCommand):
     def _consume(self, consumer: Consumer, report: CounterReport, *, once: bool) -> None:
         """Consume until stopped; connect anew when the broker or the database was away."""
         setbacks = 0  # in a row
-        while not self.stopping:
+        while not self._between_two(report):
             before = consumer.taken
             until = time.monotonic() + ONCE
             try:
@@ -100,6 +104,9 @@ class Command(OpsCommand):
             pause_until(time.monotonic() + retry_in(setbacks, longest=LONGEST_PAUSE), lambda: self.stopping)
 
     def _between_two(self, report: CounterReport) -> bool:
+        if time.monotonic() >= self._next_beat:
+            beat()
+            self._next_beat = time.monotonic() + BEAT_EVERY
         report.publish_now_and_then()
         return self.stopping
 

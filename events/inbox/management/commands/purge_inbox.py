@@ -11,9 +11,8 @@ from events.purging import PurgeCommand
 
 class Command(PurgeCommand):
     help = (
-        "Forget which events were taken before a time, for good. Their effect stays; one that arrived again would have\n"
-        "it a second time. So keep what the other side may still send: as long as it redrives dead letters, at least 30\n"
-        "days."
+        "Forget which events were taken before a time, for good. Their effect stays; one that arrived again would\n"
+        "have it a second time. So keep what may still be sent again, such as redriven: at least 30 days."
     )
     examples = (
         "  manage.py purge_inbox --before 2026-09-01 --dry-run     how many\n"

@@ -25,7 +25,9 @@ class Command(OpsCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--state", choices=sorted(STATES), help="only events that wait, were sent, or are dead letters")
+        parser.add_argument(
+            "--state", choices=sorted(STATES), help="only events that wait, were sent, or are dead letters"
+        )
         parser.add_argument("--type", metavar="TYPE", help="only events of this type, such as argos.order.confirmed.v1")
         parser.add_argument("--since", type=moment, metavar="WHEN", help="only events from then on, of UTC")
         parser.add_argument(

@@ -34,5 +34,7 @@ class Command(OpsCommand):
         count = queue.redrive(type=type, since=since, dry_run=dry_run)
         letters = "1 dead letter" if count == 1 else f"{count} dead letters"
         if dry_run:
-            return Result(f"Would redrive {letters}. Nothing was changed.", {"redriven": count}, details={"dryRun": True})
+            return Result(
+                f"Would redrive {letters}. Nothing was changed.", {"redriven": count}, details={"dryRun": True}
+            )
         return Result(f"Redrove {letters}.", {"redriven": count}, details={"dryRun": False})

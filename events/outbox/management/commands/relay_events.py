@@ -19,6 +19,7 @@ from events.transports.contract import Transport
 from ops.arguments import whole_number
 from ops.command_metrics import CounterReport
 from ops.commands import USAGE, OpsCommand, Result
+from ops.heartbeat import beat
 from ops.pacing import pause_until
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,7 @@ class Command(OpsCommand):
         maximum: int = settings.CONFIG.events_max_attempts
         setbacks = 0  # in a row
         while not self.stopping:
+            beat()
             try:
                 done = relay_batch(
                     transport, limit=batch, lease=lease, max_attempts=maximum, stopping=lambda: self.stopping
