@@ -39,6 +39,14 @@ class Backlog(Collector):
         self._reads[name] = (documentation, read)
         self._read_again = 0.0
 
+    def unregister(self, name: str) -> None:
+        """Take a gauge away."""
+        del self._reads[name]
+
+    def forget(self) -> None:
+        """Read anew at the next scrape."""
+        self._read_again = 0.0
+
     def describe(self) -> Iterable[Metric]:
         """Say nothing: the gauges come later, and the registry would read them to learn their names."""
         return []
