@@ -163,22 +163,3 @@ def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
     assert 'outcome="applied"' in counted
     assert "events_consumed_total{" in counted
     assert "events_published_total{" in (metrics / "orders-service-relay_events.prom").read_text()
-
-
-def test_a_killed_consumer_loses_nothing_and_doubles_nothing(
-    chain: Chain, rabbitmq: dict[str, str], tmp_path: Path
-) -> None:
-    env = chain.products.env | rabbitmq
-    assert manage("products_project", "consume_events", "--once", env=env).returncode == 0  # makes the queues
-    for _ in range(3):
-        chain.record()
-    assert manage("orders_project", "relay_events", "--once", env=chain.orders_env | rabbitmq).returncode == 0
-
-    for _ in range(2):
-        consumer = started("products_project", "consume_events", env=env, log=tmp_path / "consumer.log")
-        time.sleep(0.7)
-        consumer.kill()
-        consumer.wait(30)
-    assert manage("products_project", "consume_events", "--once", env=env).returncode == 0
-
-    assert chain.sold() == 18
