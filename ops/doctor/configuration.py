@@ -40,13 +40,14 @@ def secrets(config: ServiceConfig) -> Iterator[Finding]:
     """Judge the secrets of production by their randomness, and say of development's what production would refuse."""
     if not config.is_production:
         refused = type(config).read(os.environ | {"DJANGO_ENV": "production"}).faults
-        names = [name for name in ("SECRET_KEY", "DATABASE_URL") if name in refused]
-        yield ok(f"development; production would refuse {' and '.join(names)}" if names else "fit for production")
+        names = [name for name in ("SECRET_KEY", "SERVICE_TOKEN", "DATABASE_URL") if name in refused]
+        yield ok(f"development; production would refuse {', '.join(names)}" if names else "fit for production")
         return
     weak = False
     password = str(dj_database_url.parse(config.database_url.get_secret_value()).get("PASSWORD") or "")
     for name, secret, least in (
         ("SECRET_KEY", config.secret_key.get_secret_value(), STRONG_KEY),
+        ("SERVICE_TOKEN", config.service_token.get_secret_value(), STRONG_KEY),
         ("the password in DATABASE_URL", password, STRONG_PASSWORD),
     ):
         if secret and (bits := _bits(secret)) < least:
@@ -54,9 +55,13 @@ def secrets(config: ServiceConfig) -> Iterator[Finding]:
             yield warning(
                 f"{name} has no more than {bits} bits", f"Make one of {least} bits or more: openssl rand -hex 32"
             )
-    if password and password == config.secret_key.get_secret_value():
+    for name, key in (("SECRET_KEY", config.secret_key), ("SERVICE_TOKEN", config.service_token)):
+        if password and password == key.get_secret_value():
+            weak = True
+            yield failure(f"{name} is also the database's password", "Make one of each: openssl rand -hex 32")
+    if config.secret_key == config.service_token:
         weak = True
-        yield failure("SECRET_KEY is also the database's password", "Make one of each: openssl rand -hex 32")
+        yield failure("SECRET_KEY is also the SERVICE_TOKEN", "Make one of each: openssl rand -hex 32")
     if not weak:
         yield ok("random enough")
 

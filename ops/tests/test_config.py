@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ops.config import ConfigurationError, HttpUrl, Seconds
+from ops.config import DEVELOPMENT_TOKEN, ConfigurationError, HttpUrl, Seconds
 from ops.environment import likely_typos
 from ops.tests.settings import PlainConfig
 
 GOOD_KEY = "k8Jw2xQm-Zr5Tn0Lc7Vb3Hs9Df4Gp6Ya1Ee"
-PRODUCTION = {"DJANGO_ENV": "production", "SECRET_KEY": GOOD_KEY, "ALLOWED_HOSTS": "shop.internal"}
+GOOD_TOKEN = "Qd4Vt8Yb2Nf6Kx0Ws5Mh9Rj3Lp7Zc1Ga"
+PRODUCTION = {
+    "DJANGO_ENV": "production",
+    "SECRET_KEY": GOOD_KEY,
+    "SERVICE_TOKEN": GOOD_TOKEN,
+    "ALLOWED_HOSTS": "shop.internal",
+}
 
 
 class CallingConfig(PlainConfig):
@@ -129,6 +135,12 @@ def test_a_fault_of_a_secret_never_quotes_it() -> None:
         ("SECRET_KEY", "a" * 64),
         ("SECRET_KEY", f"django-insecure-{GOOD_KEY}"),
         ("SECRET_KEY", f"{GOOD_KEY}-changeme"),
+        ("SERVICE_TOKEN", ""),
+        ("SERVICE_TOKEN", "short"),
+        ("SERVICE_TOKEN", "a" * 64),
+        ("SERVICE_TOKEN", f"{GOOD_TOKEN}-changeme"),
+        ("SERVICE_TOKEN_PREVIOUS", "short"),
+        ("SERVICE_TOKEN_PREVIOUS", DEVELOPMENT_TOKEN),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "shop.internal, *"),
         ("DATABASE_URL", "postgres://argos:postgres@db/argos"),
@@ -145,6 +157,24 @@ def test_a_sound_production_environment_is_accepted() -> None:
 
     assert found.is_production
     assert found.log_format == "json"
+
+
+def test_the_service_token_comes_from_a_file_too_and_the_previous_one_stays_unset(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{GOOD_TOKEN}\n")
+
+    found = config(**PRODUCTION | {"SERVICE_TOKEN": "", "SERVICE_TOKEN_FILE": str(tmp_path / "token")})
+
+    assert found.service_token.get_secret_value() == GOOD_TOKEN
+    assert found.service_token_previous is None
+
+
+@pytest.mark.parametrize("variable", ["SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"])
+@pytest.mark.parametrize("token", ["two words", "tökén", "a\nb", "a=b", '"quoted"'])
+def test_a_token_that_no_header_carries_is_a_fault_and_is_not_quoted(variable: str, token: str) -> None:
+    found = faults(**{variable: token})
+
+    assert set(found) == {variable}
+    assert token not in found[variable]
 
 
 @pytest.mark.parametrize("url", ["mysql://h/d", "postgres://h", "postgres://h/", "h/d", "postgres://u:p@h:x/d"])

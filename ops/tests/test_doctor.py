@@ -192,6 +192,7 @@ def production(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -
     """Be in production, with static files in this folder."""
     monkeypatch.setenv("DJANGO_ENV", "production")
     monkeypatch.setenv("SECRET_KEY", "5f0c6f9e1b7d4a83c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
+    monkeypatch.setenv("SERVICE_TOKEN", "b81e4c7d0f3a9265c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
     monkeypatch.delenv("DATABASE_URL", raising=False)
     settings.STATIC_ROOT = str(tmp_path)
     (tmp_path / "staticfiles.json").write_text('{"paths": {"a.css": "a.1.css", "b.css": "b.2.css"}}')
@@ -228,6 +229,8 @@ def test_in_production_a_missing_static_file_is_a_failure(production: Path) -> N
     [
         ({}, ["ok"]),
         ({"SECRET_KEY": "abcdefgh" * 5}, ["warning"]),
+        ({"SERVICE_TOKEN": "abcdefgh" * 5}, ["warning"]),
+        ({"SECRET_KEY": "0123456789abcdef" * 3, "SERVICE_TOKEN": "0123456789abcdef" * 3}, ["failure"]),
         ({"DATABASE_URL": "postgres://me:sunshine12@db/shop"}, ["warning"]),
         (
             {"SECRET_KEY": "0123456789abcdef" * 3, "DATABASE_URL": f"postgres://me:{'0123456789abcdef' * 3}@db/shop"},
@@ -248,12 +251,14 @@ def test_in_production_secrets_must_be_random(
 
 
 def test_in_development_it_says_which_secrets_production_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SECRET_KEY", raising=False)
+    for name in ("SECRET_KEY", "SERVICE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgres://me:postgres@db/shop")
 
     _, found = doctor(PlainConfig)
 
-    assert only(found, "secrets.strong") == ("ok", "development; production would refuse SECRET_KEY and DATABASE_URL")
+    said = "development; production would refuse SECRET_KEY, SERVICE_TOKEN, DATABASE_URL"
+    assert only(found, "secrets.strong") == ("ok", said)
 
 
 @pytest.mark.parametrize(
