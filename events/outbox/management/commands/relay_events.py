@@ -46,7 +46,7 @@ class Command(OpsCommand):
         parser.add_argument(
             "--batch",
             type=whole_number(1, 10_000),
-            default=500,
+            default=1_000,
             metavar="N",
             help="events that are claimed at once at most (default: %(default)s)",
         )
