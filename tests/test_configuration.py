@@ -79,6 +79,7 @@ def test_a_sound_production_environment_passes_the_deployment_checks(tmp_path: P
             "DJANGO_ENV": "production",
             "SECRET_KEY": "",
             "SECRET_KEY_FILE": str(tmp_path / "key"),
+            "SERVICE_TOKEN": "Qd4Vt8Yb2Nf6Kx0Ws5Mh9Rj3Lp7Zc1Ga",
             "ALLOWED_HOSTS": "shop.internal",
             "DATABASE_URL": url,
         }

@@ -47,6 +47,7 @@ def test_everything_broken_is_lines_and_no_traceback(tmp_path: Path) -> None:
         "COMMAND_METRICS_DIR": str(tmp_path / "file"),
         "DJANGO_ENV": "production",
         "SECRET_KEY": "abcdefgh" * 4,
+        "SERVICE_TOKEN": "hgfedcba" * 4,
         "ALLOWED_HOSTS": "shop.internal",
     }
     done = manage("orders_project", "doctor", "--json", env=env)

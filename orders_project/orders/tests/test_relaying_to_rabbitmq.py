@@ -8,6 +8,7 @@ import time
 import pytest
 from django.conf import LazySettings
 
+from events.outbox import queue
 from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
 from events.tests.rabbitmq import Broker
@@ -32,12 +33,12 @@ def relay() -> tuple[object, str, str]:
 
 
 def test_events_are_persistent_messages_with_their_type_as_the_routing_key(rabbitmq: Broker) -> None:
-    queue = rabbitmq.queue()
+    everything = rabbitmq.queue()
     record(*range(1, 21))
 
     assert relay() == (0, "Sent 20 events.\n", "")
 
-    messages = rabbitmq.messages(queue)
+    messages = rabbitmq.messages(everything)
     events = [json.loads(message.body) for message in messages]
     assert [event["subject"] for event in events] == [str(number) for number in range(1, 21)]
     first = messages[0]
@@ -60,36 +61,36 @@ def test_while_nobody_listens_events_wait_and_count_no_failure(rabbitmq: Broker)
 
 
 def test_one_that_no_queue_takes_does_not_keep_the_others(rabbitmq: Broker) -> None:
-    queue = rabbitmq.queue()
-    rabbitmq.channel.queue_unbind(queue, rabbitmq.exchange, "#")
-    rabbitmq.channel.queue_bind(queue, rabbitmq.exchange, CONFIRMED)
+    everything = rabbitmq.queue()
+    rabbitmq.channel.queue_unbind(everything, rabbitmq.exchange, "#")
+    rabbitmq.channel.queue_bind(everything, rabbitmq.exchange, CONFIRMED)
     record(1, kind="argos.unbound.v1")
     record(2)
 
     assert relay()[0] == 1
 
-    assert [json.loads(message.body)["subject"] for message in rabbitmq.messages(queue)] == ["2"]
+    assert [json.loads(message.body)["subject"] for message in rabbitmq.messages(everything)] == ["2"]
     event = OutboxEvent.objects.get(subject="1")
     assert (event.sent_at, event.last_error) == (None, "no queue takes it")
 
 
 def test_what_the_broker_refuses_has_failed(rabbitmq: Broker) -> None:
-    queue = rabbitmq.queue("full")
-    rabbitmq.channel.queue_delete(queue)
+    full = rabbitmq.queue("full")
+    rabbitmq.channel.queue_delete(full)
     arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
-    rabbitmq.channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
-    rabbitmq.channel.queue_bind(queue, rabbitmq.exchange, "#")
+    rabbitmq.channel.queue_declare(full, durable=True, auto_delete=False, arguments=arguments)
+    rabbitmq.channel.queue_bind(full, rabbitmq.exchange, "#")
     record(1, 2, 3)
 
     code, _, _ = relay()
-    rabbitmq.channel.queue_delete(queue)
+    rabbitmq.channel.queue_delete(full)
 
     assert code == 1
     assert "refused by the broker" in set(OutboxEvent.objects.values_list("last_error", flat=True))
 
 
 def test_after_the_broker_has_dropped_the_connection_it_connects_anew(rabbitmq: Broker, settings: LazySettings) -> None:
-    queue = rabbitmq.queue()
+    everything = rabbitmq.queue()
     transport = open_transport(settings.CONFIG)
     assert transport is not None
     record(1)
@@ -104,7 +105,7 @@ def test_after_the_broker_has_dropped_the_connection_it_connects_anew(rabbitmq: 
     assert first.unavailable
     assert (first.sent, first.failed) == ([], {})
     assert (second.sent, second.unavailable) == ([0], None)
-    assert len(rabbitmq.messages(queue)) >= 2
+    assert len(rabbitmq.messages(everything)) >= 2
 
 
 def test_a_signal_ends_a_batch_between_two_events(rabbitmq: Broker, settings: LazySettings) -> None:
@@ -151,7 +152,5 @@ def test_a_confirm_that_does_not_come_is_no_success(rabbitmq: Broker, settings: 
     assert str(ended.value) == "no answer in time"
 
 
-def _claimed():
-    from events.outbox import queue
-
+def _claimed() -> list[queue.Claimed]:
     return queue.claim(limit=10, lease=30)

@@ -32,7 +32,7 @@ def _seeded() -> None:
 
 
 def post(event: Any, *, token: str | None = DEVELOPMENT_TOKEN, content_type: str = STRUCTURED) -> Any:
-    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    body = event.decode() if isinstance(event, bytes) else json.dumps(event)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return anonymous().generic("POST", "/events", body, content_type=content_type, headers=headers)
 
