@@ -145,6 +145,12 @@ PRODUCTS = [
     Case("a cursor that is no UTF-8", request(b"GET", b"/products?cursor=%ff"), 400, "validation_error"),
     Case("a NUL in the page size", request(b"GET", b"/products?page_size=%00k4n4ry"), 400, "validation_error"),
     Case("a write by nobody", request(b"DELETE", b"/products/1", b"X-Secret: k4n4ry"), 403, "not_authenticated"),
+    Case(
+        "a reservation with a token that nobody knows",
+        request(b"DELETE", b"/reservations/0198c1de-6c1b-7c3e-9d3e-2f1f3a4b5c6d", b"Authorization: Bearer k4n4ry\xff"),
+        401,
+        "not_authenticated",
+    ),
     Case("a form without its token", request(b"POST", b"/admin/login/", b"Content-Length: 0"), 403, "csrf_failed"),
     Case("a static file outside", request(b"GET", b"/static/../../k4n4ry"), 404, "not_found"),
     Case("the document as PDF", request(b"GET", b"/openapi.json", b"Accept: a/k4n4ry"), 406, "not_acceptable"),

@@ -132,6 +132,13 @@ def started(project: str, *arguments: str, env: dict[str, str], log: Path) -> su
         )
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
     chain: Chain, rabbitmq: dict[str, str], tmp_path: Path
 ) -> None:
@@ -146,7 +153,9 @@ def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
     try:
         trace_id = chain.record()
         chain.wait_until_sold(6)
-        loops.append(started("orders_project", "relay_events", env=chain.orders_env | shared, log=tmp_path / "2.log"))
+        second = chain.orders_env | shared | {"TMPDIR": str(metrics)}
+        loops.append(started("orders_project", "relay_events", env=second, log=tmp_path / "2.log"))
+        wait_for(metrics / "argos-heartbeat")  # or it would be told to stop before it can hear
         chain.record()  # with two relays at it
         chain.wait_until_sold(12)
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from ops.config import DEVELOPMENT_TOKEN
 from tests.processes import ROOT, Service, Stack, running_stack
 from tests.staff import csrf_cookie, staff_session
 
@@ -25,13 +26,18 @@ CONFIGURATION = """
 allow-extra-parameters = false
 
 [checks]
-# Well-formed may still be wrong: a product that does not exist, a cursor of another list, a name of blanks.
-positive_data_acceptance.expected-statuses = ["2xx", "400", "403", "404"]
+# Well-formed may still be wrong: a product that does not exist, a cursor of another list, a name of blanks, an id that
+# was used otherwise.
+positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "422"]
 """
 LOGIN = """
 hooks = "tests.schemathesis_hooks"
 [auth.openapi.cookieAuth]
 api_key = "{session}"
+"""
+TOKEN = f"""
+[auth.openapi.serviceToken]
+bearer = "{DEVELOPMENT_TOKEN}"
 """
 
 
@@ -82,10 +88,12 @@ def test_an_anonymous_client_gets_only_what_is_documented(stack: Stack, name: st
 
 
 @pytest.mark.parametrize("name", ["products", "orders"])
-def test_staff_get_only_what_is_documented(stack: Stack, name: str, tmp_path: Path) -> None:
+def test_staff_and_services_get_only_what_is_documented(stack: Stack, name: str, tmp_path: Path) -> None:
     service: Service = getattr(stack, name)
     session = staff_session(service)
     login = LOGIN.format(session=session.cookies[f"{name}_session"])
+    if name == "products":  # in whose document it stands
+        login += TOKEN
 
     explore(service, tmp_path, login=login, token=session.cookies[csrf_cookie(service)])
 
