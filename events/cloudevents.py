@@ -70,7 +70,9 @@ def read_event(document: Any) -> Event:
     if not isinstance(data, dict):
         raise InvalidEvent("data must be a JSON object.")
     traceparent = document.get("traceparent", "")
-    if not (isinstance(traceparent, str) and TRACEPARENT.fullmatch(traceparent)):
+    if not isinstance(traceparent, str):
+        raise InvalidEvent("traceparent must be a string.")
+    if not TRACEPARENT.fullmatch(traceparent):
         traceparent = ""  # a broken trace is no reason to lose an event
     return Event(
         id=_text(document, "id"),

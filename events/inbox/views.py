@@ -40,10 +40,10 @@ class EventSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(max_length=255)
     source = serializers.CharField(max_length=255, help_text="with id, what a second delivery is known by")  # type: ignore[assignment] # shadows Field.source
     type = serializers.CharField(max_length=255, help_text="types that are not known here are taken and ignored")
-    subject = serializers.CharField(max_length=255, required=False)
+    subject = serializers.CharField(max_length=255, required=False, allow_blank=True)
     time = serializers.DateTimeField(required=False)
     datacontenttype = serializers.ChoiceField(["application/json"], required=False)
-    traceparent = serializers.CharField(required=False)
+    traceparent = serializers.CharField(required=False, allow_blank=True)
     data = serializers.DictField(required=False)  # type: ignore[assignment] # shadows Serializer.data
 
 

@@ -103,6 +103,7 @@ def test_nobody_else_may_send_one(token: str | None) -> None:
         {"source": ""},
         {"type": None},
         {"subject": 42},
+        {"traceparent": 7},
         {"time": "yesterday"},
         {"time": "2026-11-20T09:30:00"},
         {"time": 7},
