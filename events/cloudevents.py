@@ -15,6 +15,10 @@ SPEC_VERSION = "1.0"
 LONGEST = 255  # characters of id, source, type and subject
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
 
 class InvalidEvent(ValueError):
     """Say why something is no event that can be taken; trying again would not help."""
@@ -95,10 +99,13 @@ def _text(document: dict[str, Any], name: str, *, required: bool = True) -> str:
 
 
 def _time(document: dict[str, Any]) -> str:
-    value = document.get("time", "")
+    if "time" not in document:
+        return ""
+    value = document["time"]
     try:
-        if value and (not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is None):
+        if not (isinstance(value, str) and RFC_3339.fullmatch(value)):
             raise ValueError
+        datetime.fromisoformat(value.upper())
     except ValueError:
         raise InvalidEvent("time must be an RFC 3339 time.") from None
-    return str(value)
+    return value
