@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ops.config_urls import events_transport, http_url
 from ops.environment import EnvironmentSource, Origin
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ PLACEHOLDERS = (
     "django-insecure",
     "secret",
 )
-WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test")
+WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
 
 
 class ConfigurationError(ImproperlyConfigured):
@@ -47,25 +47,13 @@ def _is_placeholder(secret: str) -> bool:
     return any(word in secret.lower() for word in PLACEHOLDERS)
 
 
+def _is_weak_password(password: str) -> bool:
+    return bool(password) and (_is_placeholder(password) or password in WEAK_PASSWORDS)
+
+
 def _words(value: object) -> object:
     """Split a comma-separated variable into its words."""
     return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def http_url(url: str) -> str:
-    """Accept an absolute http or https URL without credentials; return it without a trailing slash."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is no absolute http:// or https:// URL")
-    if parts.username or parts.password:
-        raise ValueError("carries credentials, which would reach logs and traces")
-    try:
-        port = parts.port
-    except ValueError:  # whose text quotes the port, which is a password's beginning in http://me:pass/word@host
-        port = 0
-    if port == 0:
-        raise ValueError("has no port between 1 and 65535 behind its colon")
-    return url.rstrip("/")
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
@@ -136,6 +124,24 @@ class ServiceConfig(BaseSettings):
         2, ge=1, le=60, description="seconds to connect to PostgreSQL, and to wait for a pooled connection"
     )
     database_statement_timeout: Seconds = Field(5.0, description="seconds that one SQL statement may take (PostgreSQL)")
+    events_url: SecretStr | None = Field(
+        None,
+        description="where events go to and come from: `https://host/events` (POST) or "
+        "`amqp://user:password@host:5672/vhost` (RabbitMQ; `amqps://` with TLS); a secret because of its password",
+        json_schema_extra={"default": "unset: events wait in the outbox"},
+    )
+    events_exchange: str = Field(
+        "argos.events",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="RabbitMQ's exchange of events, with which the names of its queues begin",
+    )
+    events_timeout: Seconds = Field(5.0, description="seconds to connect to EVENTS_URL, and for each answer from there")
+    events_max_attempts: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="failed tries of one event, to send it or to take it, after which it is a dead letter",
+    )
     jaeger_endpoint: HttpUrl | None = Field(
         None,
         description="OTLP/HTTP traces URL, such as `http://jaeger:4318/v1/traces`; `OTEL_*` works too",
@@ -233,6 +239,16 @@ class ServiceConfig(BaseSettings):
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
         return key
 
+    @field_validator("events_url")
+    @classmethod
+    def _refuse_an_unusable_transport(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is None:
+            return None
+        transport, password = events_transport(url.get_secret_value())
+        if info.data.get("django_env") == "production" and _is_weak_password(password):
+            raise ValueError("has a placeholder for a password, which production refuses")
+        return SecretStr(transport)
+
     @field_validator("allowed_hosts")
     @classmethod
     def _refuse_any_host(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -259,11 +275,7 @@ class ServiceConfig(BaseSettings):
         if not parsed.get("NAME"):
             raise ValueError("names no database")
         password = str(parsed.get("PASSWORD") or "")
-        if (
-            info.data.get("django_env") == "production"
-            and password
-            and (_is_placeholder(password) or password in WEAK_PASSWORDS)
-        ):
+        if info.data.get("django_env") == "production" and _is_weak_password(password):
             raise ValueError("has a placeholder for a password, which production refuses")
         return url
 

@@ -11,7 +11,7 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False  # tracebacks are in the log; a page of frame locals is nobody's friend
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
-INSTALLED_APPS = [*defaults.INSTALLED_APPS, "products_project.products"]
+INSTALLED_APPS = [*defaults.INSTALLED_APPS, "events.inbox", "products_project.products"]
 MIDDLEWARE = list(defaults.MIDDLEWARE)
 ROOT_URLCONF = "products_project.urls"
 WSGI_APPLICATION = "products_project.wsgi.application"
@@ -37,6 +37,9 @@ LOGGING = defaults.logging(CONFIG)
 REST_FRAMEWORK = defaults.rest_framework()
 SPECTACULAR_SETTINGS = defaults.spectacular(CONFIG, title="Products", description="The catalogue of products.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
+
+# What each event does here, by its type; events of other types are acknowledged and ignored.
+INBOX = {"argos.order.confirmed.v1": "products_project.products.sales.count_sale"}
 
 # Named, as browsers send the cookies of one port of a host to its other ports too.
 SESSION_COOKIE_NAME = "products_session"

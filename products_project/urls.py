@@ -9,4 +9,8 @@ from ops.urls import urlpatterns as shared
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
-urlpatterns = [path("", include("products_project.products.urls")), *shared]
+urlpatterns = [
+    path("", include("products_project.products.urls")),
+    path("", include("events.inbox.urls")),
+    *shared,
+]

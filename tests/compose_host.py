@@ -7,6 +7,7 @@ containers here, and the databases, which are those of the other tests.
 from __future__ import annotations
 
 import http.server
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,16 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from events.tests.rabbitmq import take_away
 from tests.containers import Dockerfile, compose, container_environment, run
 from tests.processes import database, free_port
 
 PROJECTS = {"products": "products_project", "orders": "orders_project"}
+OWNERS = {"smoke": "orders", "relay": "orders", "consumer": "products"}
 
 
 def service_of(name: str) -> str:
     """Return which of our two services a service of the compose file belongs to."""
-    return "orders" if name == "smoke" else name.split("-", maxsplit=1)[0]
+    return OWNERS.get(name) or name.split("-", maxsplit=1)[0]
 
 
 class Collector(http.server.ThreadingHTTPServer):
@@ -57,6 +61,7 @@ class Host:
     databases: dict[str, str]
     collector: Collector
     logs: Path
+    exchange: str = field(default_factory=lambda: f"argos-test-{uuid4().hex}")
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in PROJECTS})
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     up: set[str] = field(default_factory=set)
@@ -68,9 +73,16 @@ class Host:
             self.services[name]["environment"],
             {"PORT": self.ports[service]},
         )
+        env["TMPDIR"] = str(self._own_folder(name))  # of which a container has one of its own
+        env["EVENTS_EXCHANGE"] = self.exchange
         if env["DATABASE_URL"]:  # production sets it empty, and DATABASE_URL_FILE
             env["DATABASE_URL"] = self.databases[service]
         return {key: self._addressed(value) for key, value in env.items()}
+
+    def _own_folder(self, name: str) -> Path:
+        folder = self.logs / f"{name}-tmp"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def _addressed(self, text: str) -> str:
         """Replace the addresses within the stack by those of this machine."""
@@ -79,6 +91,7 @@ class Host:
             "//orders-service:3002": f"//127.0.0.1:{self.ports['orders']}",
             "//jaeger:4318": f"//127.0.0.1:{self.collector.server_port}",
             "//pushgateway:9091": f"//127.0.0.1:{self.collector.server_port}",
+            "amqp://argos:argos@rabbitmq:5672/": os.environ.get("TEST_AMQP_URL", "amqp://127.0.0.1:1/"),
         }
         for name, address in addresses.items():
             text = text.replace(name, address)
@@ -102,12 +115,15 @@ class Host:
         service = self.services[name]
         if "build" not in service or "profiles" in service or name in self.up:
             return
+        is_loop = "command" in service and "restart" in service
+        if "rabbitmq" in service["depends_on"] and not os.environ.get("TEST_AMQP_URL"):
+            return
         self.up.add(name)
         for other, wanted in service["depends_on"].items():
             self.bring_up(other)
             if wanted["condition"] == "service_healthy" and other in self.processes:
                 self.wait_until_healthy(other)
-        if "command" not in service or "restart" in service:
+        if "command" not in service or is_loop:
             self.start(name)
             return
         done = self.run(name)
@@ -153,3 +169,5 @@ def host(apps: dict[str, Path], collector: Collector, directory: Path, *files: s
                 process.terminate()
             for process in here.processes.values():
                 process.wait(30)
+            if os.environ.get("TEST_AMQP_URL"):
+                take_away(here.exchange)

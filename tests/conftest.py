@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from events.tests.rabbitmq import deselect_without_rabbitmq
 from tests.processes import prepared
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -18,3 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _leave_no_database_behind() -> Iterator[None]:
     with prepared:
         yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    deselect_without_rabbitmq(config, items)

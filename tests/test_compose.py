@@ -83,7 +83,7 @@ def test_the_images_hold_production_code_of_one_service_only(apps: dict[str, Pat
     for service, app in apps.items():
         held = {path.relative_to(app) for path in app.rglob("*") if path.is_file()}
 
-        assert {path.parts[0] for path in held} == {"ops", PROJECTS[service]}
+        assert {path.parts[0] for path in held} == {"events", "ops", PROJECTS[service]}
         assert not [path for path in held if "tests" in path.parts or path.suffix not in (".py", ".html", "")]
 
 
@@ -106,6 +106,7 @@ def test_production_serves_with_secrets_from_files_and_stops_cleanly(collector: 
             "products-migrate",
             SECRET_KEY="0123456789abcdefghijklmnopqrstuvwxyz",
             SERVICE_TOKEN="zyxwvutsrqponmlkjihgfedcba9876543210",
+            EVENTS_URL="amqp://argos:0123456789abcdef@127.0.0.1:1/",
             DATABASE_URL=here.databases["products"],
         )
         environment = here.services["products-migrate"]["environment"]

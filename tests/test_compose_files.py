@@ -20,9 +20,10 @@ PRODUCTION_FILE = compose("docker-compose.yml", "docker-compose.prod.yml")
 PRODUCTION = PRODUCTION_FILE["services"]
 WEB = {"products-service": "products_project", "orders-service": "orders_project"}
 ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke"}
-LOOPS = {"orders-recovery"}
+LOOPS = {"orders-recovery", "relay", "consumer"}
 DATABASES = {"products-db", "orders-db"}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
+SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "EVENTS_URL", "TOKEN")
 GRACEFUL_TIMEOUT = 10  # seconds, ops.gunicorn's
 LAST_SPANS = 2  # seconds
 
@@ -32,7 +33,7 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *DATABASES, *TELEMETRY}
+    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *DATABASES, "rabbitmq", *TELEMETRY}
 
 
 def test_the_access_points_are_published_and_nothing_else() -> None:
@@ -99,7 +100,8 @@ def test_migrations_and_seeds_finish_before_a_service_starts() -> None:
 def test_what_loops_is_started_again_and_has_time_to_finish_what_it_has_in_hand(name: str) -> None:
     assert BASE[name]["restart"] == "unless-stopped"
     assert int(BASE[name]["stop_grace_period"].removesuffix("s")) >= 30
-    assert BASE[name]["depends_on"]["orders-migrate"] == {"condition": "service_completed_successfully"}
+    migrate = "products-migrate" if name == "consumer" else "orders-migrate"
+    assert BASE[name]["depends_on"][migrate] == {"condition": "service_completed_successfully"}
 
 
 @pytest.mark.parametrize("service", ["products", "orders"])
@@ -114,6 +116,20 @@ def test_a_service_and_its_database_agree(service: str) -> None:
         "POSTGRES_DB": url.path.lstrip("/"),
     }
     assert server["volumes"] == [f"{service}-data:/var/lib/postgresql"]
+
+
+def test_events_go_through_the_broker_of_the_stack() -> None:
+    broker = BASE["rabbitmq"]
+
+    for name in (*WEB, *LOOPS):
+        url = urlsplit(BASE[name]["environment"]["EVENTS_URL"])
+        assert (url.scheme, url.hostname, url.port) == ("amqp", "rabbitmq", 5672)
+        assert (url.username, url.password) == (
+            broker["environment"]["RABBITMQ_DEFAULT_USER"],
+            broker["environment"]["RABBITMQ_DEFAULT_PASS"],
+        )
+    for name in LOOPS - {"orders-recovery"}:
+        assert BASE[name]["depends_on"]["rabbitmq"] == {"condition": "service_healthy"}
 
 
 @pytest.mark.parametrize("name", WEB)
@@ -143,7 +159,8 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
 @pytest.mark.parametrize("name", PRODUCTION)
 def test_production_takes_every_secret_from_a_file(name: str) -> None:
     environment = PRODUCTION[name].get("environment", {})
-    secrets = [variable for variable in environment if variable.endswith(("KEY", "PASSWORD", "DATABASE_URL", "TOKEN"))]
+    secrets = [variable for variable in environment if variable.endswith(SECRETS)]
+    # RabbitMQ's has no twin that names a file: the password stands in its configuration, which is one.
     files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
 
     assert all(environment[variable] == "" for variable in secrets)
@@ -168,6 +185,9 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
         url, password = made[f"{service}_database_url"], made[f"{service}_db_password"]
         assert len(password) == len(made[f"{service}_secret_key"]) == 64
         assert url == f"postgres://{service}:{password}@{service}-db:5432/{service}"
+    password = made["rabbitmq.conf"].removeprefix("default_pass = ")
+    assert made["events_url"] == f"amqp://argos:{password}@rabbitmq:5672/"
+    assert len(password) == 64
 
 
 def test_prometheus_scrapes_both_services_where_they_listen() -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from ops.command_metrics import record_run
+from ops.command_metrics import CounterReport, record_run
 from ops.tests.peers import answering, refused
 from ops.tests.settings import PlainConfig
 
@@ -213,3 +214,58 @@ def test_one_place_that_is_away_does_not_keep_a_run_from_the_other(tmp_path: Pat
 
     assert [line["place"].startswith((str(tmp_path), nobody)) for line in logs] == [True, True]
     assert len(groups) == 1
+
+
+def counted_in(text: str) -> dict[tuple[str, ...], float]:
+    return {
+        tuple(sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "things_done_total"
+    }
+
+
+def test_a_long_run_adds_what_it_has_counted_to_what_is_there(tmp_path: Path) -> None:
+    here = config(COMMAND_METRICS_DIR=tmp_path)
+    path = tmp_path / "plain-service-loop.prom"
+    for _ in range(2):  # two processes, one after the other
+        things = Counter("things_done_total", "Things that were done.", ["outcome"], registry=None)
+        report = CounterReport(here, command="loop", counters=[things])
+        report.publish()  # nothing was counted yet
+        things.labels("good").inc(3)
+        report.publish()
+        things.labels("good").inc()
+        things.labels("bad").inc()
+        report.publish()
+        record_run(here, command="loop", outcome="done", seconds=1.5)
+
+    text = path.read_text()
+    assert counted_in(text) == {
+        ("good", "loop", "plain-service"): 8,
+        ("bad", "loop", "plain-service"): 2,
+    }
+    assert "# HELP things_done_total Things that were done.\n" in text
+    assert 'ops_command_runs_total{command="loop",outcome="done",service="plain-service"} 2.0' in text
+    assert 'ops_command_duration_seconds{command="loop",service="plain-service"} 1.5' in text
+
+
+def test_a_long_run_reports_now_and_then_and_again_what_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "later"
+    here = config(COMMAND_METRICS_DIR=folder)
+    things = Counter("things_done_total", "Things that were done.", ["outcome"], registry=None)
+    report = CounterReport(here, command="loop", counters=[things])
+    things.labels("good").inc(3)
+    report.publish_now_and_then()
+    report.publish()  # there is no such folder: a line in the log
+    folder.mkdir()
+    things.labels("good").inc()
+    report.publish_now_and_then()
+    assert list(folder.iterdir()) == []
+
+    monkeypatch.setattr(report, "_next", 0.0)
+    report.publish_now_and_then()
+
+    text = (folder / "plain-service-loop.prom").read_text()
+    assert counted_in(text) == {("good", "loop", "plain-service"): 4}

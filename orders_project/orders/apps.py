@@ -1,6 +1,19 @@
+"""Django's hook into the app."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 
 class OrdersConfig(AppConfig):
+    """Show the orders that wait in the metrics."""
+
     name = "orders_project.orders"
     label = "orders"
+
+    def ready(self) -> None:
+        from ops.backlog import register_backlog  # noqa: PLC0415 - only once the settings are loaded
+        from orders_project.orders.metrics import BACKLOG  # noqa: PLC0415 - likewise
+
+        for gauge in BACKLOG:
+            register_backlog(*gauge)

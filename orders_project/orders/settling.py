@@ -15,11 +15,13 @@ from uuid import uuid4
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ops.problems import DomainError
 from orders_project.orders import metrics
+from orders_project.orders.announcing import announce_confirmed
 from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient
@@ -32,9 +34,11 @@ REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.co
 
 
 def store_confirmed(order: Order) -> None:
-    """Store an order that needs no reservation: one statement, and so one transaction without a BEGIN and a COMMIT."""
+    """Store an order that needs no reservation, and announce it."""
     order.status = Order.Status.CONFIRMED
-    order.save(force_insert=True)
+    with transaction.atomic():
+        order.save(force_insert=True)
+        announce_confirmed(order, order.created_at)
     metrics.count_confirmed(order.quantity)
 
 
@@ -89,9 +93,11 @@ def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> 
 
 
 def confirm(order: Order) -> bool:
-    """Confirm a pending order; false if it is settled already."""
-    if not _settle_as(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
-        return False
+    """Confirm a pending order and announce it; false if it is settled already."""
+    with transaction.atomic():
+        if not _settle_as(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
+            return False
+        announce_confirmed(order, timezone.now())
     metrics.count_confirmed(order.quantity)
     return True
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
-from products_project.products.models import MAX_STOCK, Product, Reservation
+from products_project.products.models import MAX_STOCK, Product, ProductSales, Reservation
 from products_project.products.stock import locked_stock
 
 
@@ -53,7 +53,7 @@ class ProductForm(forms.ModelForm):
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
     form = ProductForm
-    list_display = ("id", "name", "stock", "retired_at")
+    list_display = ("id", "name", "stock", "units_sold", "retired_at")
     list_display_links = ("id", "name")
     list_filter = (SaleFilter,)
     search_fields = ("name",)
@@ -64,6 +64,15 @@ class ProductAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Write what was changed, and leave the stock alone that others move meanwhile."""
         obj.save(update_fields=form.changed_data if change else None)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        sold = ProductSales.objects.filter(product_id=OuterRef("pk")).values("units_sold")
+        products: QuerySet[Product] = super().get_queryset(request).annotate(sold=Subquery(sold))
+        return products
+
+    @admin.display(description="units sold", ordering="sold")
+    def units_sold(self, product: Any) -> int:
+        return product.sold or 0
 
 
 @admin.register(Reservation)

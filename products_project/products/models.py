@@ -77,3 +77,18 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"reservation {self.pk}: {self.status}"
+
+
+class ProductSales(models.Model):
+    """What was sold of one product: events write it, and it stays when the product goes, so it is no foreign key."""
+
+    product_id = models.BigIntegerField(primary_key=True)
+    units_sold = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(units_sold__gte=0), name="product_units_sold_positive")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units_sold} of product {self.product_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from products_project.products import reservation_views, views
+from products_project.products import reservation_views, sales_views, views
 
 urlpatterns = [
     path("products", views.ProductList.as_view(), name="product-list"),
@@ -12,4 +12,5 @@ urlpatterns = [
     path(
         "reservations/<uuid:reservation_id>", reservation_views.ReservationDetail.as_view(), name="reservation-detail"
     ),
+    path("products/<int:product_id>/stats", sales_views.ProductStats.as_view(), name="product-stats"),
 ]

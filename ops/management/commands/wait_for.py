@@ -11,8 +11,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from ops.backing_services import ANSWERS, Ask, ask_database, ask_url, verdicts
 from ops.commands import OpsCommand, Result, Stopped
-from ops.config import http_url
 from ops.config_report import masked
+from ops.config_urls import http_url
 
 TRY_TIMEOUT = 2.0  # seconds
 LONGEST_PAUSE = 1.0  # seconds between two tries

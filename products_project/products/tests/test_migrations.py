@@ -6,17 +6,22 @@ import pytest
 
 from ops.tests import migrations
 
+APPS = ("products", "inbox")
 
+
+@pytest.mark.parametrize("app", APPS)
 @pytest.mark.django_db
-def test_the_models_have_their_migrations() -> None:
-    migrations.assert_models_have_their_migrations("products")
+def test_the_models_have_their_migrations(app: str) -> None:
+    migrations.assert_models_have_their_migrations(app)
 
 
+@pytest.mark.parametrize("app", APPS)
 @pytest.mark.django_db(transaction=True)
-def test_every_migration_can_be_undone() -> None:
-    migrations.assert_every_migration_can_be_undone("products")
+def test_every_migration_can_be_undone(app: str) -> None:
+    migrations.assert_every_migration_can_be_undone(app)
 
 
+@pytest.mark.parametrize("app", APPS)
 @pytest.mark.django_db(transaction=True)
-def test_every_migration_lets_the_release_before_go_on() -> None:
-    migrations.assert_every_migration_lets_the_release_before_go_on("products")
+def test_every_migration_lets_the_release_before_go_on(app: str) -> None:
+    migrations.assert_every_migration_lets_the_release_before_go_on(app)

@@ -26,6 +26,8 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         ("get", one): ("products_retrieve", ["products"], {"200", "400", "404", "406", "500"}),
         ("put", one): ("products_update", ["products"], {"200", "403", "404"} | BODY),
         ("patch", one): ("products_partial_update", ["products"], {"200", "403", "404"} | BODY),
+        ("get", f"{one}/stats"): ("products_stats", ["products"], {"200", "400", "404", "406", "500"}),
+        ("post", "/events"): ("events_take", ["events"], {"204", "401"} | BODY),
         ("delete", one): ("products_destroy", ["products"], {"204", "400", "403", "404", "406", "500"}),
         ("get", reservation): (
             "reservations_retrieve",

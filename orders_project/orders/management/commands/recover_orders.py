@@ -11,6 +11,7 @@ from django.db import connection
 
 from ops.arguments import whole_number
 from ops.commands import OpsCommand, Result
+from ops.heartbeat import beat
 from ops.pacing import pause_until
 from orders_project.orders.recovery import due_orders, recover
 
@@ -46,6 +47,7 @@ class Command(OpsCommand):
     def perform(self, *, once: bool, interval: int, **options: Any) -> Result:
         counts: Counter[str] = Counter()
         while not self.stopping:
+            beat()
             try:
                 is_more = self._settle_some(counts)
             except DatabaseFailure as error:

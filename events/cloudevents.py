@@ -1,0 +1,111 @@
+"""CloudEvents 1.0 in JSON (https://github.com/cloudevents/spec): what is sent, and what is taken for one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+CONTENT_TYPE = "application/cloudevents+json"  # structured mode: the event is the body, whole
+SPEC_VERSION = "1.0"
+LONGEST = 255  # characters of id, source, type and subject
+TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+
+class InvalidEvent(ValueError):
+    """Say why something is no event that can be taken; trying again would not help."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `source` and `id` together name it; `time` is RFC 3339."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    traceparent: str = ""  # of the span in which it happened (CloudEvents' distributed tracing extension)
+
+    def to_json(self) -> bytes:
+        """Return the event in the JSON event format."""
+        document: dict[str, Any] = {
+            "specversion": SPEC_VERSION,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.time,
+            "datacontenttype": "application/json",
+            "data": self.data,
+        }
+        if self.traceparent:
+            document["traceparent"] = self.traceparent
+        return orjson.dumps(document)
+
+
+def parse_event(body: bytes | str) -> Event:
+    """Return the event that a body holds; raise InvalidEvent."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise InvalidEvent("The body is not JSON.") from None
+    return read_event(document)
+
+
+def read_event(document: Any) -> Event:
+    """Return the event that a JSON document describes; raise InvalidEvent."""
+    if not isinstance(document, dict):
+        raise InvalidEvent("An event is a JSON object.")
+    if document.get("specversion") != SPEC_VERSION:
+        raise InvalidEvent(f"specversion must be {SPEC_VERSION!r}.")
+    if document.get("datacontenttype", "application/json") != "application/json" or "data_base64" in document:
+        raise InvalidEvent("The data must be JSON.")
+    data = document.get("data", {})
+    if not isinstance(data, dict):
+        raise InvalidEvent("data must be a JSON object.")
+    traceparent = document.get("traceparent", "")
+    if not isinstance(traceparent, str):
+        raise InvalidEvent("traceparent must be a string.")
+    if not TRACEPARENT.fullmatch(traceparent):
+        traceparent = ""  # a broken trace is no reason to lose an event
+    return Event(
+        id=_text(document, "id"),
+        source=_text(document, "source"),
+        type=_text(document, "type"),
+        subject=_text(document, "subject", required=False),
+        time=_time(document),
+        data=data,
+        traceparent=traceparent,
+    )
+
+
+def _text(document: dict[str, Any], name: str, *, required: bool = True) -> str:
+    value = document.get(name, "")
+    if not isinstance(value, str) or (required and not value):
+        raise InvalidEvent(f"{name} must be a string{' that is not empty' if required else ''}.")
+    if len(value) > LONGEST or not all(letter >= " " and letter.isprintable() for letter in value):
+        raise InvalidEvent(f"{name} must be at most {LONGEST} printable characters.")
+    return value
+
+
+def _time(document: dict[str, Any]) -> str:
+    if "time" not in document:
+        return ""
+    value = document["time"]
+    try:
+        if not (isinstance(value, str) and RFC_3339.fullmatch(value)):
+            raise ValueError
+        datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise InvalidEvent("time must be an RFC 3339 time.") from None
+    return value

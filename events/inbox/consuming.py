@@ -1,0 +1,133 @@
+"""Take events from RabbitMQ: acknowledged after the commit, tried again later when they fail, in the end set aside."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from django.db import Error as DatabaseFailure
+from django.db import connection as database
+
+from events import tracing
+from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
+from events.inbox.queues import Queues
+from events.inbox.taking import take_event
+from events.transports import broker
+from ops.config import ServiceConfig
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS, ERROR = "x-argos-attempts", "x-argos-error"  # headers of what is tried again or set aside
+LOOK_EVERY = 0.2  # seconds that a signal may wait
+
+
+class DatabaseAway(Exception):
+    """The database does not answer: no event is to blame, and none can be taken."""
+
+
+class Consumer:
+    """Take events over one connection. What is not acknowledged when it ends comes again."""
+
+    def __init__(self, config: ServiceConfig, *, prefetch: int, retry_after: float) -> None:
+        self._config = config
+        self._queues = Queues.of(config)
+        self._prefetch = prefetch
+        self._retry_after = retry_after
+        self._delivered: deque[Any] = deque()
+        self.taken = 0
+        self.put_off = 0
+        self.dead = 0
+
+    def consume(self, *, stopping: Callable[[], bool], idle: Callable[[], bool] = lambda: False) -> None:
+        """Take events until told to stop between two of them, or until `idle` says so when none is there.
+
+        Raise one of broker.UNAVAILABLE or DatabaseAway.
+        """
+        with self._connected() as (connection, channel, publisher):
+            while not stopping():
+                if not self._delivered and not self._wait(connection) and idle():
+                    return
+                while self._delivered and not stopping():
+                    message = self._delivered.popleft()
+                    self._take(message, publisher)
+                    channel.basic_ack(message.delivery_tag)
+                    self.taken += 1
+                connection.heartbeat_check()
+
+    @contextmanager
+    def _connected(self) -> Iterator[tuple[Any, Any, broker.ConfirmedPublisher]]:
+        connection = broker.connect(self._config, "consumer")
+        try:
+            # Two channels, as what one of them is told to confirm must not be mixed with what it is to acknowledge.
+            publisher = broker.ConfirmedPublisher(connection, timeout=self._config.events_timeout)
+            channel = connection.channel()
+            self._queues.declare(channel)
+            channel.basic_qos(0, self._prefetch, False)
+            self._delivered.clear()
+            # Only put aside here: taking one may wait for a confirm, during which others are delivered.
+            channel.basic_consume(self._queues.main, callback=self._delivered.append)
+            yield connection, channel, publisher
+        finally:
+            broker.close(connection)
+
+    def _wait(self, connection: Any) -> bool:
+        """Wait a moment for messages; tell whether any came."""
+        try:
+            connection.drain_events(timeout=LOOK_EVERY)
+        except TimeoutError:
+            return False
+        return bool(self._delivered)
+
+    def _take(self, message: Any, publisher: broker.ConfirmedPublisher) -> None:
+        """Let the message take effect, or move it to where it waits or stays."""
+        headers = message.properties.get("application_headers") or {}
+        try:
+            event = parse_event(message.body)
+            with tracing.taking(event, system="rabbitmq", destination=self._queues.main, headers=headers):
+                take_event(event)
+        except InvalidEvent as error:
+            self._move(message, publisher, str(error), headers, is_hopeless=True)
+        except DatabaseFailure as error:
+            if not database.is_usable():
+                database.close()
+                raise DatabaseAway(type(error).__name__) from error
+            self._move(message, publisher, type(error).__name__, headers)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the other events go on
+            self._move(message, publisher, type(error).__name__, headers, exc_info=error)
+
+    def _move(
+        self,
+        message: Any,
+        publisher: broker.ConfirmedPublisher,
+        reason: str,
+        headers: dict[str, Any],
+        *,
+        is_hopeless: bool = False,
+        exc_info: Exception | None = None,
+    ) -> None:
+        """Put the message into another queue, which has it before it is acknowledged here."""
+        attempts = int(headers.get(ATTEMPTS, 0)) + 1
+        is_dead = is_hopeless or attempts >= self._config.events_max_attempts
+        body = message.body if isinstance(message.body, bytes) else message.body.encode()
+        copy = broker.Outgoing(
+            routing_key=self._queues.dead if is_dead else self._queues.retry,
+            body=body,
+            message_id=str(message.properties.get("message_id") or uuid4()),
+            content_type=str(message.properties.get("content_type") or CONTENT_TYPE),
+            headers={**headers, ATTEMPTS: attempts, ERROR: reason[:200]},
+            expires_in=None if is_dead else self._retry_after,
+        )
+        _, failed = publisher.publish([copy])
+        if failed:
+            raise OSError(f"{copy.routing_key}: {failed[0]}")
+        fields = {"event_id": copy.message_id, "reason": reason, "attempts": attempts}
+        if is_dead:
+            self.dead += 1
+            log.error("event.set_aside", queue=self._queues.dead, exc_info=exc_info, **fields)
+        else:
+            self.put_off += 1
+            log.warning("event.put_off", exc_info=exc_info, **fields)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import amqp
+import structlog
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+
+from events.backoff import LONGEST_PAUSE, retry_in
+from events.inbox.consuming import Consumer, DatabaseAway
+from events.inbox.metrics import events_consumed_total
+from events.tracing import untraced
+from events.transports import broker
+from ops.arguments import whole_number
+from ops.command_metrics import CounterReport
+from ops.commands import FAILED, USAGE, OpsCommand, Result
+from ops.heartbeat import beat
+from ops.pacing import pause_until
+
+log = structlog.get_logger(__name__)
+
+AWAY: tuple[type[Exception], ...] = (*broker.UNAVAILABLE, broker.PublishingEnded, DatabaseAway)
+BEAT_EVERY = 5.0  # seconds
+ONCE = 2.0  # seconds without an event, after which --once has taken all
+
+
+class Command(OpsCommand):
+    help = (
+        "Take events from RabbitMQ, until a signal comes; each takes effect once, however often it is delivered.\n"
+        "An event is acknowledged once its effect is stored. One that fails waits in the retry queue; after\n"
+        "EVENTS_MAX_ATTEMPTS failures, or at once if it is no event, it is set aside in the dead-letter queue.\n"
+        "None holds up the others. While the broker or the database is away everything waits, and nothing counts as\n"
+        "a failure."
+    )
+    examples = (
+        "  manage.py consume_events            as a process of its own\n"
+        "  manage.py consume_events --once     take what is there, then end\n\n"
+        "EVENTS_URL must be amqp://… or it ends with 2: over HTTP events come to POST /events, for which no process\n"
+        "has to run. The queues are EVENTS_EXCHANGE.products-service, with .retry and .dead behind it."
+    )
+
+    _next_beat = 0.0
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="take what is there, then end")
+        parser.add_argument(
+            "--prefetch",
+            type=whole_number(1, 1_000),
+            default=50,
+            metavar="N",
+            help="events that are delivered ahead, and come again if this process dies (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--retry-after",
+            type=whole_number(1, 3_600),
+            default=10,
+            metavar="SECONDS",
+            help="how long an event that failed waits in the retry queue (default: %(default)s)",
+        )
+
+    def perform(self, *, once: bool, prefetch: int, retry_after: int, **options: Any) -> Result:
+        url = settings.CONFIG.events_url
+        if url is None or not url.get_secret_value().startswith("amqp"):
+            raise CommandError("EVENTS_URL is no amqp:// URL: there are no queues to consume.", returncode=USAGE)
+        consumer = Consumer(settings.CONFIG, prefetch=prefetch, retry_after=retry_after)
+        report = CounterReport(settings.CONFIG, command="consume_events", counters=[events_consumed_total])
+        try:
+            with untraced():
+                self._consume(consumer, report, once=once)
+        except amqp.PreconditionFailed as error:
+            raise CommandError(
+                f"A queue or the exchange exists with other arguments: {broker.reason(error)}. "
+                "Empty and delete it, or set another EVENTS_EXCHANGE.",
+                returncode=FAILED,
+            ) from None
+        finally:
+            report.publish()
+        counts = {"taken": consumer.taken, "put_off": consumer.put_off, "dead": consumer.dead}
+        return Result(
+            f"Took {consumer.taken} events: {consumer.put_off} to be tried again, {consumer.dead} set aside.", counts
+        )
+
+    def _consume(self, consumer: Consumer, report: CounterReport, *, once: bool) -> None:
+        """Consume until stopped; connect anew when the broker or the database was away."""
+        setbacks = 0  # in a row
+        while not self._between_two(report):
+            before = consumer.taken
+            until = time.monotonic() + ONCE
+            try:
+                consumer.consume(stopping=partial(self._between_two, report), idle=partial(_has_all, once, until))
+                return
+            except amqp.PreconditionFailed:
+                raise
+            except AWAY as error:
+                who = "the database" if isinstance(error, DatabaseAway) else broker.host_of(settings.CONFIG)
+                reason = f"{who}: {broker.reason(error)}"
+            if once:
+                raise CommandError(f"Not all events could be taken: {reason}.", returncode=FAILED)
+            setbacks = 0 if consumer.taken > before else setbacks + 1
+            log.warning("consumer.held_up", reason=reason, setbacks=setbacks)
+            pause_until(time.monotonic() + retry_in(setbacks, longest=LONGEST_PAUSE), lambda: self.stopping)
+
+    def _between_two(self, report: CounterReport) -> bool:
+        if time.monotonic() >= self._next_beat:
+            beat()
+            self._next_beat = time.monotonic() + BEAT_EVERY
+        report.publish_now_and_then()
+        return self.stopping
+
+
+def _has_all(once: bool, until: float) -> bool:
+    return once and time.monotonic() > until

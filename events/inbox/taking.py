@@ -1,0 +1,60 @@
+"""Let an event take effect, once, however often it arrives and by whatever way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+
+from events.cloudevents import Event, InvalidEvent
+from events.inbox import metrics
+from events.inbox.models import InboxEvent
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Event], None]
+
+# The unique constraint decides; PostgreSQL lets the second of two at once wait for the first one's commit.
+REMEMBER = f"""
+    INSERT INTO {InboxEvent._meta.db_table} (source, event_id, type) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""  # noqa: S608, SLF001 - the name of the model's own table
+
+
+def take_event(event: Event) -> str:
+    """Give an event to its handler, which settings.INBOX names by its type; return what became of it.
+
+    The handler runs in the transaction that remembers the event. It raises InvalidEvent for data that it will never be
+    able to take; whatever else it raises may pass when it is tried again.
+    """
+    handler = _handler(event.type) if event.type in settings.INBOX else None
+    try:
+        outcome = metrics.IGNORED if handler is None else _apply(event, handler)
+    except InvalidEvent:
+        metrics.count(event.type, metrics.INVALID)
+        raise
+    except Exception:
+        metrics.count(event.type, metrics.FAILED)
+        raise
+    metrics.count(event.type, outcome)
+    log.debug("event.taken", event_id=event.id, source=event.source, type=event.type, outcome=outcome)
+    return outcome
+
+
+def _apply(event: Event, handler: Handler) -> str:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(REMEMBER, [event.source, event.id, event.type])
+            if not cursor.rowcount:
+                return metrics.DUPLICATE
+        handler(event)
+    return metrics.APPLIED
+
+
+@cache
+def _handler(kind: str) -> Handler:
+    handler: Handler = import_string(settings.INBOX[kind])
+    return handler

@@ -1,0 +1,74 @@
+"""HTTP for events: services POST them (CloudEvents' HTTP binding, structured mode)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from events import tracing
+from events.cloudevents import CONTENT_TYPE, SPEC_VERSION, InvalidEvent, read_event
+from events.inbox.taking import take_event
+from ops.parsers import JSONParser
+from ops.problems import DomainError
+from ops.service_token import IsService, ServiceTokenAuthentication
+
+
+class EventInvalid(DomainError):
+    """The body is no CloudEvent, or its data is not what its type says; sending it again does not help."""
+
+    code = "event_invalid"
+    status = 400
+    detail = "The event is not valid."
+
+
+class EventParser(JSONParser):
+    """Parse an event in structured mode."""
+
+    media_type = CONTENT_TYPE
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """A CloudEvent 1.0; docs/events/ has the schema of each type's data."""
+
+    specversion = serializers.ChoiceField([SPEC_VERSION])
+    id = serializers.CharField(max_length=255)
+    source = serializers.CharField(max_length=255, help_text="with id, what a second delivery is known by")  # type: ignore[assignment] # shadows Field.source
+    type = serializers.CharField(max_length=255, help_text="types that are not known here are taken and ignored")
+    subject = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    time = serializers.DateTimeField(required=False)
+    datacontenttype = serializers.ChoiceField(["application/json"], required=False)
+    traceparent = serializers.CharField(required=False, allow_blank=True)
+    data = serializers.DictField(required=False)  # type: ignore[assignment] # shadows Serializer.data
+
+
+class EventInbox(APIView):
+    """Events, each of which takes effect once."""
+
+    authentication_classes = [ServiceTokenAuthentication]
+    permission_classes = [IsService]
+    parser_classes: list[type[BaseParser]] = [EventParser]
+    serializer_class = EventSerializer
+    problems = {"POST": {400: "`event_invalid`, `parse_error` or `bad_request`"}}
+
+    @extend_schema(
+        operation_id="events_take",
+        summary="Take an event",
+        description="For services. A second delivery of the same event gets the same answer and has no effect.",
+        request={CONTENT_TYPE: EventSerializer},
+        responses={204: None},
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Take an event: 204 once its effect is stored, also if it was already."""
+        try:
+            event = read_event(request.data)
+            with tracing.taking(event, system="http", destination="events", headers={}):
+                take_event(event)
+        except InvalidEvent as error:
+            raise EventInvalid(str(error)) from None
+        return Response(status=204)

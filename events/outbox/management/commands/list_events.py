@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from events.outbox.models import OutboxEvent
+from events.outbox.selectors import STATES, outbox_events, state_of
+from ops.arguments import moment, whole_number
+from ops.commands import OpsCommand, Result
+from ops.durations import roughly
+from ops.tables import print_table
+
+HEADER = ("position", "state", "age", "failures", "type", "subject", "id", "last error")
+
+
+class Command(OpsCommand):
+    help = "List the events of the outbox in the order in which they were recorded, and count them."
+    examples = (
+        "  manage.py list_events --state pending              what the relay has still to send\n"
+        "  manage.py list_events --state dead                 what it has given up, and why\n"
+        "  manage.py list_events --since 2026-11-20 --json    everything about each"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--state", choices=sorted(STATES), help="only events that wait, were sent, or are dead letters"
+        )
+        parser.add_argument("--type", metavar="TYPE", help="only events of this type, such as argos.order.confirmed.v1")
+        parser.add_argument("--since", type=moment, metavar="WHEN", help="only events from then on, of UTC")
+        parser.add_argument(
+            "--limit",
+            type=whole_number(1, 100_000),
+            default=100,
+            metavar="N",
+            help="list the first N of them; all are counted (default: %(default)s)",
+        )
+
+    def perform(
+        self,
+        *,
+        state: str | None,
+        type: str | None,  # noqa: A002 - the option's name
+        since: datetime | None,
+        limit: int,
+        as_json: bool,
+        **options: Any,
+    ) -> Result:
+        events = outbox_events(state=state, type=type, since=since)
+        counts = {name: events.filter(condition).count() for name, condition in STATES.items()}
+        listed = list(events[:limit])
+        if listed and not as_json:
+            print_table(self.stdout, HEADER, [_row(event) for event in listed], align="><>><<<<")
+        total = sum(counts.values())
+        parts = ", ".join(f"{count} {name}" for name, count in counts.items())
+        more = f" The first {limit} are listed." if total > limit else ""
+        return Result(
+            f"{total} {'event' if total == 1 else 'events'}: {parts}.{more}",
+            counts,
+            details={"events": [_document(event) for event in listed]},
+        )
+
+
+def _row(event: OutboxEvent) -> tuple[str, ...]:
+    return (
+        str(event.position),
+        state_of(event),
+        roughly(timezone.now() - event.time),
+        str(event.attempts),
+        event.type,
+        event.subject,
+        str(event.event_id),
+        event.last_error,
+    )
+
+
+def _document(event: OutboxEvent) -> dict[str, Any]:
+    return {
+        "position": event.position,
+        "state": state_of(event),
+        "id": str(event.event_id),
+        "type": event.type,
+        "subject": event.subject,
+        "time": _written(event.time),
+        "attempts": event.attempts,
+        "nextAttemptAt": _written(event.next_attempt_at),
+        "sentAt": _written(event.sent_at),
+        "deadAt": _written(event.dead_at),
+        "lastError": event.last_error,
+        "traceparent": event.traceparent,
+        "data": event.data,
+    }
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from events.outbox import queue
+from ops.arguments import moment
+from ops.commands import OpsCommand, Result
+
+
+class Command(OpsCommand):
+    help = "Let the relay send dead letters again, as if they had never failed. Repair first what made them fail."
+    examples = (
+        "  manage.py redrive_events --dry-run                             how many there are\n"
+        "  manage.py redrive_events                                       all of them\n"
+        "  manage.py redrive_events --type argos.order.confirmed.v1 --since 2026-11-20T09:00:00Z"
+    )
+    changes = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--type", metavar="TYPE", help="only events of this type")
+        parser.add_argument("--since", type=moment, metavar="WHEN", help="only what became a dead letter from then on")
+
+    def perform(
+        self,
+        *,
+        type: str | None,  # noqa: A002 - the option's name
+        since: datetime | None,
+        dry_run: bool,
+        **options: Any,
+    ) -> Result:
+        count = queue.redrive(type=type, since=since, dry_run=dry_run)
+        letters = "1 dead letter" if count == 1 else f"{count} dead letters"
+        if dry_run:
+            return Result(
+                f"Would redrive {letters}. Nothing was changed.", {"redriven": count}, details={"dryRun": True}
+            )
+        return Result(f"Redrove {letters}.", {"redriven": count}, details={"dryRun": False})

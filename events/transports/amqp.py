@@ -1,0 +1,67 @@
+"""Send events to RabbitMQ: a durable topic exchange, the type as the routing key, publisher confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from events import tracing
+from events.cloudevents import CONTENT_TYPE, Event
+from events.transports import broker
+from events.transports.contract import Sending
+from ops.config import ServiceConfig
+
+
+class AmqpTransport:
+    """Publish a whole batch, then wait for its confirms; connect when needed, and anew after a failure."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self._config = config
+        self._connection: Any = None
+        self._publisher: broker.ConfirmedPublisher | None = None
+
+    def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending:
+        """Publish the events; one that no queue takes, or that the broker refuses, has failed."""
+        try:
+            publisher = self._connected()
+            sent, failed = publisher.publish(self._messages(events), enough=enough)
+        except broker.PublishingEnded as ended:
+            self.close()
+            sent, failed = ended.settled
+            return Sending(sent, failed, f"{broker.host_of(self._config)}: {ended}")
+        except broker.UNAVAILABLE as error:
+            self.close()
+            return Sending(unavailable=f"{broker.host_of(self._config)}: {broker.reason(error)}")
+        if failed and not sent and set(failed.values()) == {broker.UNROUTABLE}:
+            # Nobody listens yet, or any more: no event is to blame.
+            return Sending(unavailable=f"{broker.host_of(self._config)}: {broker.UNROUTABLE}")
+        return Sending(sent, failed)
+
+    def _connected(self) -> broker.ConfirmedPublisher:
+        if self._publisher is not None and self._connection is not None:
+            self._connection.heartbeat_check()  # raises if the broker has been silent
+            return self._publisher
+        self._connection = broker.connect(self._config, "relay")
+        self._publisher = broker.ConfirmedPublisher(self._connection, timeout=self._config.events_timeout)
+        broker.declare_exchange(self._publisher.channel, self._config.events_exchange)
+        return self._publisher
+
+    def _messages(self, events: Sequence[Event]) -> list[broker.Outgoing]:
+        return [self._message(event) for event in events]
+
+    def _message(self, event: Event) -> broker.Outgoing:
+        destination = self._config.events_exchange
+        with tracing.sending(event, system="rabbitmq", destination=destination) as headers:
+            return broker.Outgoing(
+                routing_key=event.type,
+                body=event.to_json(),
+                message_id=event.id,
+                content_type=CONTENT_TYPE,
+                headers=headers,
+                exchange=destination,
+            )
+
+    def close(self) -> None:
+        if self._connection is not None:
+            broker.close(self._connection)
+        self._connection = self._publisher = None

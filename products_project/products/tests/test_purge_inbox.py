@@ -1,0 +1,32 @@
+"""purge_inbox forgets events, and keeps their effect."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from events.cloudevents import read_event
+from events.inbox.management.commands.purge_inbox import Command
+from events.inbox.models import InboxEvent
+from events.inbox.taking import take_event
+from ops.tests.run_command import run
+from products_project.products.models import ProductSales
+from products_project.products.tests.made_events import confirmed
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_forgets_old_events_and_keeps_what_was_sold() -> None:
+    for _ in range(3):
+        take_event(read_event(confirmed(quantity=2)))
+    old = InboxEvent.objects.order_by("pk")[0]
+    InboxEvent.objects.filter(pk=old.pk).update(taken_at=timezone.now() - timedelta(days=60))
+    before = (timezone.now() - timedelta(days=30)).isoformat()
+
+    assert run(Command(), "--before", before, "--yes") == (0, "Purged 1 taken events.\n", "")
+
+    assert InboxEvent.objects.count() == 2
+    sales = ProductSales.objects.get()
+    assert str(sales) == "6 of product 1"
