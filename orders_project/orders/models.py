@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -79,11 +78,6 @@ class Order(models.Model):
                 fields=["created_at"], condition=Q(idempotency_key__isnull=False), name="order_key_created_at"
             ),
         ]
-
-    def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: bool) -> Any:
-        # Each column of an INSERT takes time, also one that is null; most orders have a value in the first few only.
-        given = [field for field in fields if getattr(self, field.attname) is not None]
-        return super()._do_insert(manager, using, given, returning_fields, raw)  # type: ignore[misc] # not in the stubs
 
     def __str__(self) -> str:
         return f"order {self.pk}: {self.quantity} of product {self.product_id}"

@@ -48,6 +48,20 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         fields = ("id", "productId", "quantity", "status", "createdAt")
 
 
+def wanted_order(document: Any) -> dict[str, Any]:
+    """Return the product's id and the quantity that a request asks for; raise ValidationError.
+
+    A well-formed document needs no serializer, which copies its fields for each request before it looks at it.
+    """
+    if type(document) is dict:
+        product_id, quantity = document.get("productId"), document.get("quantity")
+        if type(product_id) is type(quantity) is int and 1 <= product_id <= MAX_ID and 1 <= quantity <= MAX_QUANTITY:
+            return {"product_id": product_id, "quantity": quantity}
+    wanted = OrderRequestSerializer(data=document)
+    wanted.is_valid(raise_exception=True)
+    return dict(wanted.validated_data)
+
+
 def acknowledgement(order: Order) -> dict[str, Any]:
     """Return what OrderSerializer shows of an order, without the time that it takes to build one for each order."""
     return {

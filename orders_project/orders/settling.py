@@ -9,13 +9,13 @@ order is rejected: so what a confirmed order has reserved is never given back, h
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -37,9 +37,26 @@ def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation, and announce it."""
     order.status = Order.Status.CONFIRMED
     with transaction.atomic():
-        order.save(force_insert=True)
+        _insert(order)
         announce_confirmed(order, order.created_at)
     metrics.count_confirmed(order.quantity)
+
+
+# The statement of almost every order, and nothing but the statement: to have the ORM build it takes longer than the
+# database takes for it. The other columns are null then.
+INSERT_CONFIRMED = f"""
+    INSERT INTO {Order._meta.db_table} (product_id, product_name, quantity, status, idempotency_key, payload_hash)
+    VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at
+"""  # noqa: S608, SLF001 - the model's own table
+
+
+def _insert(order: Order) -> None:
+    values = (order.product_id, order.product_name, order.quantity, order.status)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_CONFIRMED, [*values, order.idempotency_key, order.payload_hash])
+        order.pk, created_at = cursor.fetchone()
+    order.created_at = created_at.replace(tzinfo=UTC)  # which SQLite's lacks
+    order._state.adding = False  # noqa: SLF001 - Django's documented name
 
 
 def begin(order: Order) -> None:

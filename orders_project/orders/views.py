@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 from ops.permissions import IsStaff
 from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.models import Order
-from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement
+from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement, wanted_order
 
 
 @extend_schema_view(get=extend_schema(summary="List orders"))
@@ -70,9 +70,7 @@ class OrderList(generics.ListAPIView[Order]):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Place an order of a product that exists, once for each key."""
         key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
-        wanted = self.get_serializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        placed = services.place_order(**wanted.validated_data, key=key)
+        placed = services.place_order(**wanted_order(request.data), key=key)
         order = placed.order
         headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[order.pk]))}
         if placed.is_replayed:
