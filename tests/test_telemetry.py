@@ -139,7 +139,8 @@ def test_an_order_is_one_trace_through_both_services_and_their_databases(observe
     assert (peer.name, peer.parent_id) == (f"GET {PRODUCT_ROUTE}", call.span_id)
     assert (statement.name, statement.parent_id) == ("SELECT", peer.span_id)
     inserts = [span for span in spans if span.name == "INSERT"]
-    assert [(span.service, span.parent_id) for span in inserts] == [("orders-service", server.span_id)]
+    # The order and the event that announces it.
+    assert [(span.service, span.parent_id) for span in inserts] == [("orders-service", server.span_id)] * 2
     assert not any(span.error for span in spans)
 
 

@@ -44,10 +44,11 @@ def store_confirmed(order: Order) -> None:
 
 # The statement of almost every order, and nothing but the statement: to have the ORM build it takes longer than the
 # database takes for it. The other columns are null then.
-INSERT_CONFIRMED = f"""
-    INSERT INTO {Order._meta.db_table} (product_id, product_name, quantity, status, idempotency_key, payload_hash)
-    VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at
-"""  # noqa: S608, SLF001 - the model's own table
+INSERT_CONFIRMED = (
+    f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
+    "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
+    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at"
+)
 
 
 def _insert(order: Order) -> None:
