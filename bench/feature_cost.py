@@ -12,13 +12,9 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from bench.run import Sink
+from bench.run import sink
 from tests.processes import SECRET_KEY, clean_environment, database, manage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,17 +77,6 @@ for _ in range(requests // BLOCK):
 sys.stderr.write(f"{sorted(found)[len(found) // 4]:.1f}\\n")
 os._exit(0)
 """
-
-
-@contextmanager
-def sink() -> Iterator[str]:
-    """Yield the URL of a receiver that forgets what it gets; in this process, so that its time does not count."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
-    finally:
-        server.shutdown()
 
 
 def measure(variant: str, url: str, endpoint: str, requests: int) -> float:

@@ -86,11 +86,11 @@ def serve(arguments: list[str], env: dict[str, str], path: str) -> Iterator[Serv
             [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=clean_environment(env), stdout=log, stderr=log
         )
         try:
-            while process.poll() is None and time.monotonic() < started + 30:
+            while process.poll() is None and time.monotonic() < started + 60:
                 try:
-                    if requests.get(url + path, timeout=2).status_code < 400:
+                    if requests.get(url + path, timeout=10).status_code < 400:
                         break
-                except requests.ConnectionError:
+                except requests.RequestException:
                     time.sleep(0.01)
             else:
                 log.seek(0)
@@ -107,9 +107,38 @@ def plain(application: str, port: str) -> list[str]:
 
 
 @contextmanager
-def subject(name: str, databases: dict[str, str], sink: str) -> Iterator[dict[str, Server]]:
-    """Run one subject: its products, and its orders if it has one."""
-    common = {"JAEGER_ENDPOINT": sink, "LOG_FORMAT": "json", "WEB_THREADS": THREADS, "SECRET_KEY": SECRET_KEY}
+def sink() -> Iterator[str]:
+    """Yield the URL of a receiver that forgets what it gets."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
+    finally:
+        server.shutdown()
+
+
+@contextmanager
+def prepared_databases() -> Iterator[dict[str, str]]:
+    """Yield the URLs of both services' databases, migrated and seeded."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        urls = {name: stack.enter_context(database(directory, name)) for name in ("products", "orders")}
+        for name, url in urls.items():
+            for command in (["migrate", "-v0"], ["seed_products"]) if name == "products" else (["migrate", "-v0"],):
+                manage(f"{name}_project", *command, env={"DATABASE_URL": url}).check_returncode()
+        yield urls
+
+
+@contextmanager
+def subject(name: str, databases: dict[str, str], endpoint: str, **more: str) -> Iterator[dict[str, Server]]:
+    """Run one subject: its products, and its orders if it has one; `more` is for the environment."""
+    common = {
+        "JAEGER_ENDPOINT": endpoint,
+        "LOG_FORMAT": "json",
+        "WEB_THREADS": THREADS,
+        "SECRET_KEY": SECRET_KEY,
+        **more,
+    }
     with ExitStack() as stack:
         servers: dict[str, Server] = {}
         for service in ("products", "orders") if name != "ceiling" else ("products",):
@@ -150,15 +179,7 @@ def load(server: Server, method: str, path: str, connections: int, seconds: floa
 def measure(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
     """Return medians by case and subject."""
     samples: dict[tuple[str, str], list[dict[str, float]]] = {}
-    sink = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    threading.Thread(target=sink.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{sink.server_address[1]}/v1/traces"
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        databases = {name: stack.enter_context(database(directory, name)) for name in ("products", "orders")}
-        for name, url in databases.items():
-            for command in (["migrate", "-v0"], ["seed_products"]) if name == "products" else (["migrate", "-v0"],):
-                manage(f"{name}_project", *command, env={"DATABASE_URL": url}).check_returncode()
+    with sink() as endpoint, prepared_databases() as databases:
         for number in range(options.rounds):
             for name in ("argos", "baseline", "ceiling"):
                 with subject(name, databases, endpoint) as servers:
@@ -172,7 +193,6 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
                             print(
                                 f"{number + 1} {name:8} {method:4} {connections:3}  {found['rps']:8.0f} /s", flush=True
                             )
-    sink.shutdown()
     medians: dict[str, dict[str, dict[str, float]]] = {}
     for (case, name), found_all in samples.items():
         medians.setdefault(case, {})[name] = {

@@ -1,0 +1,83 @@
+"""Whether a million rows cost more than a thousand: `python -m bench.tables`."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from base64 import b64encode
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.run import ROOT, load, prepared_databases, sink, subject
+from tests.processes import clean_environment, manage
+
+SIZES = (1_000, 1_000_000)
+CASES = (
+    ("GET", "products", "/products/{middle}"),
+    ("GET", "products", "/products"),
+    ("GET", "products", "/products?cursor={cursor}"),
+    ("POST", "orders", "/orders"),
+)
+ORDERS = """
+from orders_project.orders.models import Order
+for _ in range({rows} // 1000):
+    Order.objects.bulk_create(Order(product_id=n, product_name="Quantum Laptop", quantity=2) for n in range(1, 1001))
+"""
+
+
+def cursor_of(position: int) -> str:
+    """Return the cursor of the page behind this id."""
+    return quote(b64encode(f"p={position}".encode()).decode())
+
+
+def fill(databases: dict[str, str], rows: int, directory: Path) -> None:
+    """Give both services so many rows."""
+    names = directory / f"{rows}.jsonl"
+    with names.open("w") as file:
+        file.writelines(f'{{"id": {number}, "name": "Product {number}"}}\n' for number in range(1, rows + 1))
+    seeded = ("seed_products", "--file", str(names))
+    manage("products_project", *seeded, env={"DATABASE_URL": databases["products"]}, timeout=600).check_returncode()
+    names.unlink()
+    subprocess.run(
+        [sys.executable, "orders_project/manage.py", "shell", "--no-imports", "--command", ORDERS.format(rows=rows)],
+        cwd=ROOT,
+        env=clean_environment({"DATABASE_URL": databases["orders"]}),
+        check=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: %(default)g)")
+    parser.add_argument("--rounds", type=int, default=3, help="of all sizes in turn (default: %(default)s)")
+    options = parser.parse_args()
+    found: dict[tuple[str, int], list[float]] = {}
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        endpoint = stack.enter_context(sink())
+        sizes = {rows: stack.enter_context(prepared_databases()) for rows in SIZES}
+        for rows, databases in sizes.items():
+            fill(databases, rows, directory)
+        for _ in range(options.rounds):
+            for rows, databases in sizes.items():
+                with subject("argos", databases, endpoint) as servers:
+                    for method, service, path in CASES:
+                        url = path.format(middle=rows // 2, cursor=cursor_of(rows // 2))
+                        load(servers[service], method, url, 4, 1)  # warm
+                        measured = load(servers[service], method, url, 4, options.seconds)
+                        assert not measured["errors"], measured
+                        found.setdefault((f"{method} {path}", rows), []).append(measured["rps"])
+    medians = {key: statistics.median(values) for key, values in found.items()}
+    few, many = SIZES
+    print(f"| request | {few:,} rows, /s | {many:,} rows, /s | time, many to few |\n|---|---|---|---|")
+    for method, _, path in CASES:
+        one, other = (medians[f"{method} {path}", rows] for rows in SIZES)
+        print(f"| `{method} {path}` | {one:.0f} | {other:.0f} | {one / other:.2f}x |")
+
+
+if __name__ == "__main__":
+    main()
