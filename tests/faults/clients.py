@@ -59,9 +59,14 @@ class Client:
             )
             self._stopping.wait(0.02)
 
-    def place(self, *, product_id: int, quantity: int, give_up_at: float = float("inf")) -> Attempt:
+    def new_key(self) -> str:
+        return str(UUID(int=self._chance.getrandbits(128), version=4))
+
+    def place(
+        self, *, product_id: int, quantity: int, key: str | None = None, give_up_at: float = float("inf")
+    ) -> Attempt:
         """Place one order, until its answer is final or it is given up."""
-        key = str(UUID(int=self._chance.getrandbits(128), version=4))
+        key = key or self.new_key()
         pause = FIRST_PAUSE
         while True:
             self.ledger.sent(key=key, product_id=product_id, quantity=quantity)

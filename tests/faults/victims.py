@@ -16,7 +16,7 @@ from tests.processes import ROOT, Service, clean_environment
 
 WORKERS = (  # name, project, command
     ("recovery", "orders_project", ("recover_orders",)),
-    ("relay", "orders_project", ("relay_events", "--lease", "3")),
+    ("relay", "orders_project", ("relay_events", "--lease", "2")),
     ("consumer", "products_project", ("consume_events", "--retry-after", "1")),
 )
 
