@@ -35,7 +35,7 @@ from tests.processes import Service, free_port, stop_all
 
 CLIENTS = 4
 TRACKED, UNTRACKED = 2, 1  # products
-STOCK_PER_SECOND = 40  # of a run; so that some want what is sold out, and most do not
+STOCK_PER_SECOND = 25  # of a run; so that some want what is sold out, and most do not
 # Short, so that what a crash leaves is taken over soon.
 LEASES = {"PRODUCTS_DEADLINE": "2", "ORDER_LEASE": "3", "ORDER_PATIENCE": "3", "EVENTS_TIMEOUT": "3"}
 SETTLED_WITHIN = 120.0  # seconds; a bound on hanging, not a promise

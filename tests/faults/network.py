@@ -74,16 +74,16 @@ class Network:
             seconds=time.monotonic() - started,
         )
 
-    def times_held_up(self) -> int:
-        """Return how often the relay has said that it cannot send."""
-        (relay,) = (worker for worker in self.workers if worker.name == "relay")
-        return relay.log_path.read_text().count(HELD_UP)
+    def logged(self, worker: str, event: str) -> int:
+        """Return how often a worker has logged an event."""
+        (path,) = (each.log_path for each in self.workers if each.name == worker)
+        return path.read_text().count(f'"{event}"')
 
     def announced(self, *, held_up_before: int) -> str:
         """Return what becomes of the events that wait: `sent`, or `held up` once the relay says so."""
         deadline = time.monotonic() + ANNOUNCED_WITHIN
         while read(self.orders_url, OUTBOX_UNSENT):
-            if self.times_held_up() > held_up_before:
+            if self.logged("relay", HELD_UP) > held_up_before:
                 return "held up"
             assert time.monotonic() < deadline, "neither sent nor held up"
             time.sleep(0.05)
@@ -115,7 +115,7 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
         databases = new_databases(cluster)
         node = stack.enter_context(rabbitmq.running_node())
         broker = stack.enter_context(toxic_proxy(node.port))
-        database, catalogue = (stack.enter_context(toxic_proxy(cluster.port)) for _ in range(2))
+        database, catalogue, behind = (stack.enter_context(toxic_proxy(cluster.port)) for _ in range(3))
         products = Service(
             "products_project", directory, {"DATABASE_URL": cluster.url(databases.products, port=catalogue.port)}
         )
@@ -136,15 +136,16 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
         stack.callback(stop_all, products, orders)
         for service in (products, orders):
             service.start(ready_within=0)
-        direct = {  # past the links to the databases, as a cell damages one link
+        envs = {  # not over the services' links to the databases, as a cell damages one link
             "products_project": {"DATABASE_URL": cluster.url(databases.products), "EVENTS_URL": node.url()},
             "orders_project": {
-                "DATABASE_URL": cluster.url(databases.orders),
+                "DATABASE_URL": cluster.url(databases.orders, port=behind.port),
+                "DATABASE_STATEMENT_TIMEOUT": "2",
                 "EVENTS_URL": node.url(port=broker.port),
                 "EVENTS_TIMEOUT": "3",
             },
         }
-        background = [worker for worker in workers(direct, directory) if worker.name != "recovery"]
+        background = workers(envs, directory)
         for worker in background:
             worker.start()
             stack.callback(worker.kill)
@@ -157,6 +158,7 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
             "orders->database": database,
             "products->database": catalogue,
             "relay->broker": broker,
+            "workers->database": behind,
         }
         urls = cluster.url(databases.orders), cluster.url(databases.products)
         network = Network(products, orders, background, *urls, links)

@@ -130,7 +130,7 @@ def outcome_of(ended: Ended) -> str:
 def test_a_damaged_link_means_what_is_promised_and_heals(
     network: Network, kept: list[tuple[Cell, str]], cell: Cell
 ) -> None:
-    held_up = network.times_held_up()
+    held_up = network.logged("relay", "relay.held_up")
     network.links[cell.link].fault = FAULTS[cell.fault]
     try:
         ended = network.order(timeout=PATIENCE if cell.promised == UNANSWERED else cell.within)
@@ -175,3 +175,19 @@ def test_a_database_behind_a_black_hole_makes_orders_unready_and_not_dead(networ
         network.heal()
 
     assert healthy == 200
+
+
+def test_a_database_behind_a_black_hole_does_not_hold_a_worker_for_ever(network: Network) -> None:
+    said = {"relay": "relay.held_up", "recovery": "recovery.database_failed"}
+    before = {worker: network.logged(worker, event) for worker, event in said.items()}
+    network.links["workers->database"].fault = FAULTS["black_hole"]
+    deadline = time.monotonic() + 60
+    try:
+        while any(network.logged(worker, event) == before[worker] for worker, event in said.items()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        healed = network.heal()  # which waits until the relay has sent
+
+    assert healed < HEALED_WITHIN
+    assert all(worker.is_running() for worker in network.workers)

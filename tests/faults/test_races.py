@@ -22,7 +22,7 @@ from tests.faults.invariants import ORDERS, PRODUCTS, RESERVATIONS, read
 from tests.faults.ledger import Ledger
 from tests.faults.postgresql import Cluster
 
-KEYS_WANTED = int(os.environ.get("FAULTS_KEYS") or 1000)
+KEYS_WANTED = int(os.environ.get("FAULTS_KEYS") or 200)
 DUPLICATES = 16
 BUYERS, PIECES = 500, 100
 
