@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,13 +84,13 @@ class World:
 
 @contextmanager
 def running_world(
-    directory: Path, cluster: Cluster, *, stock: int, over_rabbitmq: bool = True, **env: str
+    directory: Path, cluster: Cluster, *, stock: int, over_rabbitmq: bool = True, env: Mapping[str, str] | None = None
 ) -> Iterator[World]:
     """Yield both services, their workers, PostgreSQL and, where events go there, RabbitMQ; `env` goes to each."""
     with ExitStack() as stack:
         databases = new_databases(cluster)
         port = free_port()
-        shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1", **LEASES, **env}
+        shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1", **LEASES, **(env or {})}
         victims: list[Victim] = [cluster]
         if over_rabbitmq:
             node = stack.enter_context(rabbitmq.running_node())

@@ -115,7 +115,9 @@ def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     directory = tmp_path_factory.mktemp("fault_points")
     file = directory / "fault"
     with ExitStack() as stack:
-        world = stack.enter_context(running_world(directory, cluster, stock=STOCK, FAULT_POINT=str(file), **LEASES))
+        world = stack.enter_context(
+            running_world(directory, cluster, stock=STOCK, env={"FAULT_POINT": str(file), **LEASES})
+        )
         ledger = Ledger(directory / "ledger.jsonl")
         stack.callback(ledger.close)
         client = Client(world.orders.url, ledger, "fault points", timeout=CLIENT_TIMEOUT)

@@ -30,7 +30,7 @@ BUYERS, PIECES = 500, 100
 @pytest.fixture(scope="module")
 def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("races")
-    with running_world(directory, cluster, stock=PIECES, over_rabbitmq=False, WEB_CONCURRENCY="2") as running:
+    with running_world(directory, cluster, stock=PIECES, over_rabbitmq=False, env={"WEB_CONCURRENCY": "2"}) as running:
         yield running
 
 
