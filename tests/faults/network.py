@@ -142,7 +142,7 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
                 "DATABASE_URL": cluster.url(databases.orders, port=behind.port),
                 "DATABASE_STATEMENT_TIMEOUT": "2",
                 "EVENTS_URL": node.url(port=broker.port),
-                "EVENTS_TIMEOUT": "3",
+                "EVENTS_TIMEOUT": "5",
             },
         }
         background = workers(envs, directory)

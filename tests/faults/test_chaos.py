@@ -33,5 +33,5 @@ def test_no_promise_breaks_under_random_kills(tmp_path: Path, cluster: Cluster) 
 
     assert report.violations == {promise: [] for promise in report.violations}, options
     assert report.kills.total() == options["kills"], options
-    assert report.kills.keys() == set(VICTIMS), options
+    assert len(report.kills) == min(len(VICTIMS), options["kills"]), options
     assert report.answers["201"] >= 10, report
