@@ -13,7 +13,7 @@ run: $(BIN)/installed  ## both services, migrated and seeded, on ports 3001 and 
 test: $(BIN)/installed  ## every test; also on PostgreSQL where TEST_DATABASE_URL is set
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/test
 
-faults: $(BIN)/installed  ## kill and damage what runs; no promise may break (needs PostgreSQL's programs)
+faults: $(BIN)/installed  ## kill and damage what runs; no promise may break (needs PostgreSQL's and RabbitMQ's programs)
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/faults
 
 observability: $(BIN)/installed  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)

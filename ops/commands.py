@@ -29,7 +29,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ops import tracing
+from ops import defaults, tracing
 from ops.command_help import HelpFormatter
 from ops.command_metrics import record_run
 from ops.exclusive import HeldByAnother, exclusive
@@ -67,6 +67,7 @@ class OpsCommand(BaseCommand):
     examples = ""  # shown below the options by --help, with what each exit code means
     changes = False  # it gets --dry-run, and `perform` the argument dry_run
     destroys = False  # it gets --yes, and `perform` the argument yes, for `confirm`
+    loops = False  # it runs for ever, so the database bounds its waits as it does a request's
     exclusive = False  # one run at a time; a dry run needs no lock
     stopping = False
     asking = False  # waits for somebody to confirm
@@ -123,6 +124,8 @@ class OpsCommand(BaseCommand):
         name = type(self).__module__.rsplit(".", 1)[-1]
         started, clock = datetime.now(UTC), time.perf_counter()
         structlog.contextvars.clear_contextvars()
+        if self.loops:
+            defaults.restore_request_bounds(settings.DATABASES)
         as_json: bool = options.pop("json")
         with tracing.command_span(name) as span, self._stoppable():
             tracing.bind_trace(span)

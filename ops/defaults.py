@@ -12,6 +12,7 @@ from ops.config import ROOT, ServiceConfig
 logging = logs.logging_settings
 
 COMMAND_LOCK_TIMEOUT_MS = 20_000  # as long as a writer waits for another on SQLite
+BOUNDED = "ARGOS_BOUNDED"  # beside OPTIONS: what they were before `lift_request_bounds`
 LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is noticed within some ten seconds
     "tcp_user_timeout": 10_000,  # milliseconds that what was sent may go unacknowledged
     "keepalives": 1,
@@ -115,11 +116,22 @@ def lift_request_bounds(databases: dict[str, dict[str, Any]]) -> None:
     """
     for database in databases.values():
         if database["ENGINE"].endswith(".postgresql"):
+            database[BOUNDED] = dict(database["OPTIONS"])
             database["OPTIONS"].pop("pool", None)
             database["OPTIONS"]["options"] = (
                 f"-c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
                 "-c idle_in_transaction_session_timeout=0"
             )
+
+
+def restore_request_bounds(databases: dict[str, dict[str, Any]]) -> None:
+    """Give a command that runs for ever the bounds of a request again, before it opens a connection.
+
+    Its statements are short, and a database that is frozen or behind a dead link must not hold it for ever.
+    """
+    for database in databases.values():
+        if BOUNDED in database:
+            database["OPTIONS"] = database.pop(BOUNDED)
 
 
 def rest_framework() -> dict[str, Any]:

@@ -14,10 +14,12 @@ from django.db import connection as database
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
+from events.fault_points import Point
 from events.inbox.queues import Queues
 from events.inbox.taking import take_event
 from events.transports import broker
 from ops.config import ServiceConfig
+from ops.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +56,8 @@ class Consumer:
                 while self._delivered and not stopping():
                     message = self._delivered.popleft()
                     self._take(message, publisher)
-                    channel.basic_ack(message.delivery_tag)
+                    with fault_point(Point.ACKNOWLEDGE):
+                        channel.basic_ack(message.delivery_tag)
                     self.taken += 1
                 connection.heartbeat_check()
 

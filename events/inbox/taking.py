@@ -11,8 +11,10 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from events.cloudevents import Event, InvalidEvent
+from events.fault_points import Point
 from events.inbox import metrics
 from events.inbox.models import InboxEvent
+from ops.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +47,7 @@ def take_event(event: Event) -> str:
 
 
 def _apply(event: Event, handler: Handler) -> str:
-    with transaction.atomic():
+    with fault_point(Point.TAKE), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(REMEMBER, [event.source, event.id, event.type])
             if not cursor.rowcount:

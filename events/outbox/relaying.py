@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import structlog
 
 from events.backoff import retry_in
+from events.fault_points import Point
 from events.outbox import metrics, queue
 from events.transports.contract import Transport
+from ops.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 
@@ -37,16 +39,19 @@ def relay_batch(
     transport: Transport, *, limit: int, lease: float, max_attempts: int, stopping: Callable[[], bool] = lambda: False
 ) -> Relayed:
     """Send one batch of what is due; what was not tried is given back at once."""
-    claimed = queue.claim(limit=limit, lease=lease)
+    with fault_point(Point.CLAIM):
+        claimed = queue.claim(limit=limit, lease=lease)
     result = Relayed(claimed=len(claimed))
     if not claimed:
         return result
     # Half a lease is left for what is on its way then, so that no other relay begins with the same events.
     until = time.monotonic() + lease / 2
-    done = transport.send([one.event for one in claimed], enough=lambda: stopping() or time.monotonic() > until)
+    with fault_point(Point.SEND):
+        done = transport.send([one.event for one in claimed], enough=lambda: stopping() or time.monotonic() > until)
     result.unavailable = done.unavailable
     if done.sent:
-        queue.mark_sent([claimed[place] for place in done.sent])
+        with fault_point(Point.MARK_SENT):
+            queue.mark_sent([claimed[place] for place in done.sent])
     for place in done.sent:
         metrics.events_published_total.labels(claimed[place].event.type, metrics.SENT).inc()
     result.sent = len(done.sent)

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from ops import defaults, tracing
 from ops.commands import LOCKED, OpsCommand, Result, Stopped
+from ops.database_deadline import GRACE
 from ops.tests.run_command import run
 from ops.tests.settings import PlainConfig
 
@@ -164,6 +165,22 @@ def test_a_command_is_free_of_a_web_requests_bounds_but_for_locks() -> None:
     assert "pool" not in options
     assert "statement_timeout=0" in options["options"]
     assert "lock_timeout=20000" in options["options"]
+
+
+def test_a_command_that_runs_for_ever_is_bounded_as_a_request_is() -> None:
+    config = PlainConfig.read({"DATABASE_URL": "postgres://me@db.internal/x"}).config
+    assert config is not None
+    databases = defaults.databases(config)
+    bounded = databases["default"]["OPTIONS"]["options"]
+
+    defaults.lift_request_bounds(databases)
+    defaults.restore_request_bounds(databases)
+
+    assert databases["default"]["OPTIONS"]["options"] == bounded
+    assert "statement_timeout=5000" in bounded
+    assert databases["default"]["OPTIONS"]["pool"]["connection_class"].deadline == 5 + GRACE
+    assert databases.keys() == {"default"}
+    assert defaults.BOUNDED not in databases["default"]
 
 
 def test_on_sqlite_a_command_waits_for_another_writer_as_a_request_does() -> None:

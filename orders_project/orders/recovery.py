@@ -10,8 +10,10 @@ from typing import Literal
 import structlog
 from django.utils import timezone
 
+from ops.fault_points import fault_point
 from orders_project.orders import selectors, settling
 from orders_project.orders.errors import OrderExpired, ProductsUnavailable
+from orders_project.orders.fault_points import Point
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient, products_client
 
@@ -53,7 +55,8 @@ def _recover(order: Order, products: ProductsClient) -> Outcome | None:
 
 def _settle(order: Order, products: ProductsClient) -> Outcome | None:
     assert order.reservation_id is not None  # noqa: S101 - a constraint of the table
-    found = products.find_reservation(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
+    with fault_point(Point.FIND_RESERVATION):
+        found = products.find_reservation(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     if found.state == "held":
         return "confirmed" if settling.confirm(order) else None
     if found.state != "unknown":  # cancelled, or not this order's
@@ -68,6 +71,7 @@ def _settle(order: Order, products: ProductsClient) -> Outcome | None:
 
 def _release(order: Order, products: ProductsClient) -> Outcome:
     assert order.reservation_id is not None  # noqa: S101 - only what was reserved is given back
-    products.release(order.reservation_id)
+    with fault_point(Point.RELEASE):
+        products.release(order.reservation_id)
     settling.finish(order)
     return "released"

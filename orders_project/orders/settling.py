@@ -19,10 +19,12 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ops.fault_points import fault_point
 from ops.problems import DomainError
 from orders_project.orders import metrics
 from orders_project.orders.announcing import announce_confirmed
 from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
+from orders_project.orders.fault_points import Point
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient
 
@@ -36,7 +38,7 @@ REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.co
 def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation, and announce it."""
     order.status = Order.Status.CONFIRMED
-    with transaction.atomic():
+    with fault_point(Point.STORE_ORDER), transaction.atomic():
         _insert(order)
         announce_confirmed(order, order.created_at)
     metrics.count_confirmed(order.quantity)
@@ -65,7 +67,8 @@ def begin(order: Order) -> None:
     order.status = Order.Status.PENDING
     order.reservation_id = uuid4()
     order.leased, order.settle_after = True, _lease_end()
-    order.save(force_insert=True)
+    with fault_point(Point.BEGIN):
+        order.save(force_insert=True)
 
 
 def claim(order: Order, *, for_retry: bool = False) -> bool:
@@ -87,7 +90,8 @@ def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> 
     """
     assert order.reservation_id is not None  # noqa: S101 - a constraint of the table
     try:
-        reservation = products.reserve(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
+        with fault_point(Point.RESERVE):
+            reservation = products.reserve(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     except ProductsUnavailable as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         patience = settings.CONFIG.order_patience if order.idempotency_key else 0  # nobody can come back without a key
@@ -112,7 +116,7 @@ def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> 
 
 def confirm(order: Order) -> bool:
     """Confirm a pending order and announce it; false if it is settled already."""
-    with transaction.atomic():
+    with fault_point(Point.CONFIRM), transaction.atomic():
         if not _settle_as(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
             return False
         announce_confirmed(order, timezone.now())
@@ -135,8 +139,9 @@ def reject(
     orders = Order.objects.filter(settle_after=order.settle_after) if within_lease else Order.objects.all()
     rejected = {"status": Order.Status.REJECTED, "rejection": code, "available": available}
     leased = None if release_after is None else release_after == order.settle_after
-    if not _settle_as(order, orders, **rejected, leased=leased, settle_after=release_after):
-        return False
+    with fault_point(Point.REJECT):
+        if not _settle_as(order, orders, **rejected, leased=leased, settle_after=release_after):
+            return False
     metrics.orders_rejected_total.labels(code).inc()
     log.debug("order.rejected", reason=code)
     return True

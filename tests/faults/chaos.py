@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,6 @@ import psycopg
 from tests.faults import invariants, rabbitmq, results
 from tests.faults.clients import Client, ordering
 from tests.faults.databases import Databases, new_databases
-from tests.faults.features import EVENTS, FEATURES
 from tests.faults.killing import Killer
 from tests.faults.ledger import Ledger
 from tests.faults.postgresql import Cluster, running_cluster
@@ -36,7 +35,9 @@ from tests.processes import Service, free_port, stop_all
 
 CLIENTS = 4
 TRACKED, UNTRACKED = 2, 1  # products
-INITIAL_STOCK = 2_000
+STOCK_PER_SECOND = 25  # of a run; so that some want what is sold out, and most do not
+# Short, so that what a crash leaves is taken over soon.
+LEASES = {"PRODUCTS_DEADLINE": "2", "ORDER_LEASE": "3", "ORDER_PATIENCE": "3", "EVENTS_TIMEOUT": "3"}
 SETTLED_WITHIN = 120.0  # seconds; a bound on hanging, not a promise
 
 
@@ -70,29 +71,32 @@ class World:
     products: Service
     orders: Service
     victims: list[Victim]
+    initial_stock: int
 
     def state(self, ledger: Ledger) -> invariants.State:
         return invariants.read_state(
             orders_url=self.cluster.url(self.databases.orders),
             products_url=self.cluster.url(self.databases.products),
             intents=ledger.intents(),
-            initial_stock={TRACKED: INITIAL_STOCK} if FEATURES["reservations"] else {},
+            initial_stock={TRACKED: self.initial_stock},
         )
 
 
 @contextmanager
-def running_world(directory: Path, cluster: Cluster, **env: str) -> Iterator[World]:
+def running_world(
+    directory: Path, cluster: Cluster, *, stock: int, over_rabbitmq: bool = True, env: Mapping[str, str] | None = None
+) -> Iterator[World]:
     """Yield both services, their workers, PostgreSQL and, where events go there, RabbitMQ; `env` goes to each."""
     with ExitStack() as stack:
         databases = new_databases(cluster)
         port = free_port()
-        shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1", **env}
+        shared = {"PRODUCTS_BREAKER_OPEN_FOR": "1", **LEASES, **(env or {})}
         victims: list[Victim] = [cluster]
-        if EVENTS and rabbitmq.server():
+        if over_rabbitmq:
             node = stack.enter_context(rabbitmq.running_node())
             victims.append(node)
             shared["EVENTS_URL"] = node.url()
-        elif EVENTS:
+        else:
             shared["EVENTS_URL"] = f"http://127.0.0.1:{port}/events"
         envs = {
             "products_project": {"DATABASE_URL": cluster.url(databases.products), **shared},
@@ -102,9 +106,8 @@ def running_world(directory: Path, cluster: Cluster, **env: str) -> Iterator[Wor
                 **shared,
             },
         }
-        if FEATURES["reservations"]:
-            with psycopg.connect(cluster.url(databases.products), autocommit=True) as connection:
-                connection.execute("UPDATE products_product SET stock = %s WHERE id = %s", (INITIAL_STOCK, TRACKED))
+        with psycopg.connect(cluster.url(databases.products), autocommit=True) as connection:
+            connection.execute("UPDATE products_product SET stock = %s WHERE id = %s", (stock, TRACKED))
         products = Service("products_project", directory, envs["products_project"], port)
         orders = Service("orders_project", directory, envs["orders_project"])
         stack.callback(stop_all, products, orders)
@@ -117,12 +120,12 @@ def running_world(directory: Path, cluster: Cluster, **env: str) -> Iterator[Wor
         for web in (products, orders):
             web.wait_until_ready(60)
         victims += [WebVictim("products", products), WebVictim("orders", orders), *background]
-        yield World(cluster, databases, products, orders, victims)
+        yield World(cluster, databases, products, orders, victims, stock)
 
 
 def run(directory: Path, cluster: Cluster, *, seed: int, seconds: float, kills: int) -> Report:
     """Order and kill for so long, heal, wait for settlement, and check every promise."""
-    with running_world(directory, cluster) as world:
+    with running_world(directory, cluster, stock=int(STOCK_PER_SECOND * seconds)) as world:
         killer = Killer(world.victims)
         schedule = make_schedule(seed=seed, seconds=seconds, kills=kills, victims=list(killer.victims))
         ledger = Ledger(directory / "ledger.jsonl")

@@ -12,21 +12,18 @@ from uuid import UUID
 
 import requests
 
-from tests.faults.features import KEYS
 from tests.faults.ledger import Attempt, Ledger, is_final
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
-def attempt_order(
-    url: str, *, key: str, product_id: int, quantity: int, timeout: float = 10.0, keys: bool = KEYS
-) -> Attempt:
+def attempt_order(url: str, *, key: str, product_id: int, quantity: int, timeout: float = 10.0) -> Attempt:
     """Send one request; say how it ended, never raise."""
     try:
         answer = requests.post(
             f"{url}/orders",
             json={"productId": product_id, "quantity": quantity},
-            headers={"Idempotency-Key": key} if keys else {},
+            headers={"Idempotency-Key": key},
             timeout=timeout,
         )
         body = answer.json()
@@ -44,7 +41,6 @@ class Client:
     seed: str
     product_ids: Sequence[int] = (1, 2)
     timeout: float = 10.0
-    keys: bool = KEYS
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -63,17 +59,20 @@ class Client:
             )
             self._stopping.wait(0.02)
 
-    def place(self, *, product_id: int, quantity: int, give_up_at: float = float("inf")) -> Attempt:
-        """Place one order, until its answer is final; without keys there is one try, as another might double it."""
-        key = str(UUID(int=self._chance.getrandbits(128), version=4))
+    def new_key(self) -> str:
+        return str(UUID(int=self._chance.getrandbits(128), version=4))
+
+    def place(
+        self, *, product_id: int, quantity: int, key: str | None = None, give_up_at: float = float("inf")
+    ) -> Attempt:
+        """Place one order, until its answer is final or it is given up."""
+        key = key or self.new_key()
         pause = FIRST_PAUSE
         while True:
             self.ledger.sent(key=key, product_id=product_id, quantity=quantity)
-            ended = attempt_order(
-                self.url, key=key, product_id=product_id, quantity=quantity, timeout=self.timeout, keys=self.keys
-            )
+            ended = attempt_order(self.url, key=key, product_id=product_id, quantity=quantity, timeout=self.timeout)
             self.ledger.ended(key, ended)
-            if is_final(ended) or not self.keys or time.monotonic() > give_up_at:
+            if is_final(ended) or time.monotonic() > give_up_at:
                 return ended
             time.sleep(pause * (0.5 + random.random()))
             pause = min(LONGEST_PAUSE, pause * 2)

@@ -1,4 +1,4 @@
-"""Both services with a damageable link before each of them and before the database of orders."""
+"""Both services and their workers with a damageable link before each of them, their databases and the broker."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import raw_http
+from tests.faults import rabbitmq
 from tests.faults.databases import new_databases
+from tests.faults.invariants import OUTBOX_UNSENT, SALES, read
 from tests.faults.postgresql import Cluster
 from tests.faults.toxic_proxy import NONE, Fault, Link, toxic_proxy
+from tests.faults.victims import Worker, workers
 from tests.processes import Service, stop_all
+
+HELD_UP = "relay.held_up"  # in the relay's log
+ANNOUNCED_WITHIN = 60.0  # seconds; a bound on hanging
 
 # Every kind of damage, mild enough where it only slows down that a promise of 201 stands.
 FAULTS = {
@@ -41,11 +47,13 @@ class Ended:
 
 @dataclass
 class Network:
-    """The services and the links between them."""
+    """The services, the links between them, and the URLs of their databases past the links."""
 
     products: Service
     orders: Service
-    cluster: Cluster
+    workers: list[Worker]
+    orders_url: str
+    products_url: str
     links: dict[str, Link]
 
     def order(self, *, timeout: float = 60.0) -> Ended:
@@ -66,24 +74,51 @@ class Network:
             seconds=time.monotonic() - started,
         )
 
+    def logged(self, worker: str, event: str) -> int:
+        """Return how often a worker has logged an event."""
+        (path,) = (each.log_path for each in self.workers if each.name == worker)
+        return path.read_text().count(f'"{event}"')
+
+    def announced(self, *, held_up_before: int) -> str:
+        """Return what becomes of the events that wait: `sent`, or `held up` once the relay says so."""
+        deadline = time.monotonic() + ANNOUNCED_WITHIN
+        while read(self.orders_url, OUTBOX_UNSENT):
+            if self.logged("relay", HELD_UP) > held_up_before:
+                return "held up"
+            assert time.monotonic() < deadline, "neither sent nor held up"
+            time.sleep(0.05)
+        return "sent"
+
+    def is_counted(self) -> bool:
+        """Tell whether all that was ordered has taken effect in products, once."""
+        ordered = sum(row["quantity"] for row in read(self.orders_url, "SELECT quantity FROM orders_order"))
+        return bool(ordered == sum(row["units_sold"] for row in read(self.products_url, f"SELECT * FROM {SALES}")))
+
     def heal(self, *, within: float = 60.0) -> float:
-        """Mend every link; return the seconds until an order is placed again."""
+        """Mend every link; return the seconds until an order is placed again, and each event took effect."""
         for link in self.links.values():
             link.fault = NONE
         started = time.monotonic()
         while (ended := self.order()).status != 201:
             assert time.monotonic() - started < within, ended
             time.sleep(0.05)
+        while not self.is_counted():
+            assert time.monotonic() - started < within, "not every event took effect"
+            time.sleep(0.05)
         return time.monotonic() - started
 
 
 @contextmanager
 def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[Network]:
-    """Yield the services, with orders on PostgreSQL; `env` goes to orders."""
+    """Yield the services and the workers; `env` goes to orders. Only the relay reaches the broker over a link."""
     with ExitStack() as stack:
         databases = new_databases(cluster)
-        database = stack.enter_context(toxic_proxy(cluster.port))
-        products = Service("products_project", directory, {"DATABASE_URL": cluster.url(databases.products)})
+        node = stack.enter_context(rabbitmq.running_node())
+        broker = stack.enter_context(toxic_proxy(node.port))
+        database, catalogue, behind = (stack.enter_context(toxic_proxy(cluster.port)) for _ in range(3))
+        products = Service(
+            "products_project", directory, {"DATABASE_URL": cluster.url(databases.products, port=catalogue.port)}
+        )
         peer = stack.enter_context(toxic_proxy(products.port))
         orders = Service(
             "orders_project",
@@ -101,8 +136,31 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
         stack.callback(stop_all, products, orders)
         for service in (products, orders):
             service.start(ready_within=0)
+        envs = {  # not over the services' links to the databases, as a cell damages one link
+            "products_project": {"DATABASE_URL": cluster.url(databases.products), "EVENTS_URL": node.url()},
+            "orders_project": {
+                "DATABASE_URL": cluster.url(databases.orders, port=behind.port),
+                "DATABASE_STATEMENT_TIMEOUT": "2",
+                "EVENTS_URL": node.url(port=broker.port),
+                "EVENTS_TIMEOUT": "5",
+            },
+        }
+        background = workers(envs, directory)
+        for worker in background:
+            worker.start()
+            stack.callback(worker.kill)
         for service in (products, orders):
             service.wait_until_ready(60)
         client = stack.enter_context(toxic_proxy(orders.port))
-        links = {"client->orders": client, "orders->products": peer, "orders->database": database}
-        yield Network(products, orders, cluster, links)
+        links = {
+            "client->orders": client,
+            "orders->products": peer,
+            "orders->database": database,
+            "products->database": catalogue,
+            "relay->broker": broker,
+            "workers->database": behind,
+        }
+        urls = cluster.url(databases.orders), cluster.url(databases.products)
+        network = Network(products, orders, background, *urls, links)
+        network.heal()  # the consumer has made its queue by now, and the relay has sent
+        yield network

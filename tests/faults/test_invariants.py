@@ -16,7 +16,7 @@ RESERVATION = "5f0c9a34-0000-4000-8000-000000000001"
 
 def order(number: int = 1, **changes: Any) -> dict[str, Any]:
     row = {"id": number, "product_id": 2, "quantity": 3, "status": "confirmed", "idempotency_key": "k1"}
-    return row | {"reservation_id": RESERVATION} | changes
+    return row | {"reservation_id": RESERVATION, "settle_after": None} | changes
 
 
 def reservation(**changes: Any) -> dict[str, Any]:
@@ -62,6 +62,11 @@ def test_a_sound_state_has_no_violation(check: Any) -> None:
         (invariants.every_client_was_answered, {"intents": {"k1": Intent("k1", 2, 3, [Attempt(500)], sent=1)}}),
         (invariants.every_client_was_answered, {"intents": {"k1": Intent("k1", 2, 3, [], sent=1)}}),
         (invariants.no_order_is_pending, {"orders": [order(status="pending")]}),
+        (invariants.rejected_orders_hold_nothing, {"orders": [order(status="rejected")]}),
+        (
+            invariants.rejected_orders_hold_nothing,
+            {"orders": [order(status="rejected", settle_after="2026-11-20")], "reservations": []},
+        ),
         (invariants.stock_is_conserved, {"products": [{"id": 2, "stock": 8}]}),
         (invariants.stock_is_conserved, {"products": [{"id": 2, "stock": -1}]}),
         (invariants.stock_is_conserved, {"reservations": [reservation(status="cancelled")]}),
@@ -71,7 +76,7 @@ def test_a_sound_state_has_no_violation(check: Any) -> None:
         (invariants.held_is_sold, {"reservations": [reservation(quantity=4)]}),
         (invariants.sales_equal_confirmed_orders, {"sales": []}),
         (invariants.sales_equal_confirmed_orders, {"sales": [{"product_id": 2, "units_sold": 6}]}),
-        (invariants.outbox_is_drained, {"outbox": [{"id": 1}]}),
+        (invariants.outbox_is_drained, {"outbox": [{"position": 1, "dead_at": None}]}),
     ],
 )
 def test_a_broken_promise_is_seen(check: Any, broken: dict[str, Any]) -> None:

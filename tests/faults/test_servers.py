@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import psycopg
-import pytest
 
 from tests.faults import rabbitmq
 from tests.faults.postgresql import Cluster
@@ -23,7 +22,6 @@ def test_postgresql_keeps_over_a_crash_what_it_committed(cluster: Cluster) -> No
         connection.execute("DROP TABLE kept")
 
 
-@pytest.mark.skipif(not rabbitmq.server(), reason="RabbitMQ is not installed")
 def test_rabbitmq_comes_back_on_its_port() -> None:
     with rabbitmq.running_node() as node:
         node.kill()

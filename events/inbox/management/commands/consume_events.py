@@ -41,7 +41,7 @@ class Command(OpsCommand):
         "EVENTS_URL must be amqp://… or it ends with 2: over HTTP events come to POST /events, for which no process\n"
         "has to run. The queues are EVENTS_EXCHANGE.products-service, with .retry and .dead behind it."
     )
-
+    loops = True
     _next_beat = 0.0
 
     def add_arguments(self, parser: CommandParser) -> None:

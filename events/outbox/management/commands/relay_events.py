@@ -40,6 +40,7 @@ class Command(OpsCommand):
         "With EVENTS_URL unset events stay in the outbox: --once says so and ends with 0, otherwise it is wrong\n"
         "configuration and ends with 2. --once ends with 1 if an event could not be sent."
     )
+    loops = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="send what is due, then end")

@@ -33,6 +33,7 @@ class Command(OpsCommand):
         "While products gives no answer an order waits, 30 seconds at the most, and is asked about again: --once then\n"
         "ends with 1. Without --once a failing database is waited for as well."
     )
+    loops = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="end when nothing is due any more")

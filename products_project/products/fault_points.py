@@ -1,0 +1,12 @@
+"""The steps of a reservation that tests break; `tests/faults/test_fault_points.py` has each meet each action."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Point(StrEnum):
+    """Where a reservation can be interrupted."""
+
+    HOLD = "products.hold"  # the transaction that holds stock
+    RELEASE = "products.release"  # the transaction that gives it back, or buries the id
