@@ -13,10 +13,6 @@ orders_replayed_total = Counter("orders_replayed_total", "Answers given again to
 orders_rejected_total = Counter("orders_rejected_total", "Orders that were well-formed and not confirmed.", ["reason"])
 for reason in (ProductDoesNotExist.code, ProductsUnavailable.code, OutOfStock.code, OrderExpired.code):
     orders_rejected_total.labels(reason)  # from 0 on, so that rate() sees the first
-# Of a process that serves no /metrics: `recover_orders` leaves this with the metrics of commands.
-orders_recovered_total = Counter(
-    "orders_recovered_total", "Orders that recover_orders looked into, by how that ended.", ["outcome"], registry=None
-)
 
 
 def count_confirmed(quantity: int) -> None:
