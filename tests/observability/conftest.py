@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # the library has no types
 
 from tests.observability.eventful_stack import EventfulStack, eventful_stack
 from tests.observability.watched_stack import WatchedStack, watched_stack
@@ -15,7 +15,7 @@ OF_WATCHED = ("test_alerts.py", "test_backlog_alerts.py", "test_prometheus.py", 
 OF_EVENTFUL = ("test_panels.py", "test_queries.py", "test_telemetry_reference.py", "test_walk.py")
 
 
-class ByStack(LoadScopeScheduling):
+class ByStack(LoadScopeScheduling):  # type: ignore[misc] # likewise
     """Give one process all tests of a stack, so that none starts both; any other file goes to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
