@@ -6,6 +6,8 @@ from grafana.panels import COLUMNS, Dashboard, Panel, rate, share, stats
 
 JOB = 'job="orders-service"'
 CREATED, REJECTED, UNITS = "orders_created_total", "orders_rejected_total", "orders_units_total"
+RESERVING = 'job="products-service"'
+LOOPS = 'service="orders-service"'  # what a loop counts, it leaves with the metrics of commands
 ASKED = f'{JOB}, method="POST", route="/orders"'
 
 
@@ -24,6 +26,26 @@ def orders_and_rejections() -> list[Panel]:
             "cpm",
             {f"{rate(REJECTED, JOB, 'reason')} * 60": "{{reason}}"},
             "products_unavailable: customers are turned away. product_does_not_exist: a caller's catalogue is stale.",
+            width=12,
+        ),
+    ]
+
+
+def keys_and_stock() -> list[Panel]:
+    """Return what came twice, and what was reserved."""
+    return [
+        Panel(
+            "Answers given again",
+            "cpm",
+            {f"{rate('orders_replayed_total', JOB)} * 60": "to a known Idempotency-Key"},
+            "Many: a caller's answers do not reach it, or it sends everything twice. No order is placed twice.",
+            width=12,
+        ),
+        Panel(
+            "Reservations by outcome",
+            "cpm",
+            {f"{rate('reservations_total', RESERVING, 'outcome')} * 60": "{{outcome}}"},
+            "out_of_stock rises: a product is sold out. busy: many want one product's last pieces, or a lock is held.",
             width=12,
         ),
     ]
@@ -84,6 +106,90 @@ def funnel() -> list[Panel]:
     ]
 
 
+def in_doubt() -> list[Panel]:
+    """Return the orders that products has not answered for yet, and what becomes of them."""
+    return [
+        pending_orders(8),
+        Panel(
+            "Age of the oldest pending order",
+            "s",
+            {f"max by (job) (orders_oldest_pending_age_seconds{{{JOB}}})": "{{job}}"},
+            "Above two minutes: recovery does not run, or products does not answer. Five minutes alert.",
+            high=120,
+            thresholds={300: "orange", 1800: "red"},
+        ),
+        Panel(
+            "Recovery",
+            "cpm",
+            {f"{rate('orders_recovered_total', LOOPS, 'outcome')} * 60": "{{outcome}}"},
+            "postponed: products gives no answer. rejected: requests die before products has reserved.",
+        ),
+    ]
+
+
+def pending_orders(width: int) -> Panel:
+    """Return how many orders wait for their end."""
+    return Panel(
+        "Orders pending",
+        "short",
+        {f"max by (job) (orders_pending{{{JOB}}})": "{{job}}"},
+        "More than a handful that stay: customers do not know whether their order stands.",
+        width=width,
+        high=5,
+    )
+
+
+def oldest_event(width: int) -> Panel:
+    """Return how far the relay lags behind."""
+    return Panel(
+        "Age of the oldest event to be sent",
+        "s",
+        {f"max by (job) (outbox_oldest_pending_age_seconds{{{JOB}}})": "{{job}}"},
+        "Above a minute: the relay does not run, or its receiver is away. 0 without EVENTS_URL.",
+        width=width,
+        high=60,
+        thresholds={60: "orange", 600: "red"},
+    )
+
+
+def events() -> list[Panel]:
+    """Return how confirmed orders are announced, and who learns of them."""
+    return [
+        Panel(
+            "Events to be sent",
+            "short",
+            {f"max by (job) (outbox_events_pending{{{JOB}}})": "{{job}}"},
+            "It only grows: nothing is sent. A hill that goes down again: the relay has caught up.",
+            width=6,
+            high=10,
+        ),
+        oldest_event(6),
+        Panel(
+            "Dead letters",
+            "short",
+            {f"max by (job) (outbox_events_dead{{{JOB}}})": "{{job}}"},
+            "Any: events that nobody sends any more, until somebody runs redrive_events.",
+            width=6,
+            high=1,
+            thresholds={1: "red"},
+        ),
+        Panel(
+            "Events sent",
+            "cpm",
+            {f"{rate('events_published_total', LOOPS, 'outcome')} * 60": "{{outcome}}"},
+            "failed: the receiver refuses them; dead: for the last time. Told every 15 s by each relay.",
+            width=6,
+        ),
+        Panel(
+            "Events consumed by products",
+            "cpm",
+            {f"{rate('events_consumed_total', RESERVING, 'outcome')} * 60": "{{outcome}}"},
+            "failed or invalid: no effect. duplicate: sent more than once, which does no harm.",
+            width=COLUMNS,
+        ),
+    ]
+
+
 def answers() -> list[Panel]:
     """Return what those who order are answered."""
     return [
@@ -107,6 +213,9 @@ def orders_business() -> Dashboard:
             "Today": today(),
             "Orders": orders_and_rejections(),
             "From the request to the order": funnel(),
+            "Keys and stock": keys_and_stock(),
+            "Orders in doubt": in_doubt(),
+            "Events": events(),
             "Answers": answers(),
         },
         jobs=JOB,

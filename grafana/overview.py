@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.business import CREATED, JOB, REJECTED
+from grafana.business import CREATED, JOB, REJECTED, oldest_event, pending_orders
 from grafana.panels import (
     BREAKER_STATES,
     COLUMNS,
@@ -160,6 +160,8 @@ def dependencies() -> list[Panel]:
             "The one that rises first is the cause; the others follow it.",
             high=0.1,
         ),
+        pending_orders(12),
+        oldest_event(12),
     ]
 
 

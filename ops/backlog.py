@@ -52,6 +52,10 @@ class Backlog(Collector):
         """Say nothing: the gauges come later, and the registry would read them to learn their names."""
         return []
 
+    def declared(self) -> Iterable[Metric]:
+        """Return the gauges without their values, for the reference of metrics."""
+        return [GaugeMetricFamily(name, documentation) for name, (documentation, _) in self._reads.items()]
+
     def collect(self) -> Iterable[Metric]:
         values = self._current()
         for name, (documentation, _) in self._reads.items():

@@ -16,6 +16,7 @@ from orders_project.orders.errors import OrderExpired, ProductsUnavailable
 from orders_project.orders.fault_points import Point
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient, products_client
+from orders_project.orders.recovery_metrics import orders_recovered_total
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,10 @@ def recover(order: Order, products: ProductsClient | None = None) -> Outcome | N
     if not settling.claim(order):
         return None
     # In a context of its own: what the client notes of a failed call is of this order alone.
-    return copy_context().run(_recover, order, products or products_client())
+    outcome = copy_context().run(_recover, order, products or products_client())
+    if outcome:
+        orders_recovered_total.labels(outcome).inc()
+    return outcome
 
 
 def _recover(order: Order, products: ProductsClient) -> Outcome | None:

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # the library has no types
 
 from tests.observability.eventful_stack import EventfulStack, eventful_stack
 from tests.observability.watched_stack import WatchedStack, watched_stack
+
+OF_WATCHED = ("test_alerts.py", "test_backlog_alerts.py", "test_prometheus.py", "test_runbooks.py")
+OF_EVENTFUL = ("test_panels.py", "test_queries.py", "test_telemetry_reference.py", "test_walk.py")
+
+
+class ByStack(LoadScopeScheduling):  # type: ignore[misc] # likewise
+    """Give one process all tests of a stack, so that none starts both; any other file goes to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.split("::", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
+        return "watched" if name in OF_WATCHED else "eventful" if name in OF_EVENTFUL else name
+
+
+@pytest.hookimpl(optionalhook=True)  # only with several processes there is something to schedule
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
+    return ByStack(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import requests
@@ -27,6 +28,7 @@ PUSHED = "pushgateway"  # the job whose target is replaced by the files that the
 ROUNDS = 3
 BREAKER_WINDOW = "1"  # second, so that the calls from before the trouble do not count for long
 CALLS_TO_OPEN = 60  # the breaker opens at 20 tries, half of them failed
+TRACKED, STOCK = 2, 100_000  # a product, and how much of it is left to be reserved
 
 
 @dataclass
@@ -60,6 +62,8 @@ def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Eventfu
             "PRODUCTS_BREAKER_WINDOW": BREAKER_WINDOW,
         }
         with running_stack(directory, **env) as stack:
+            stack.orders.env["EVENTS_URL"] = f"{stack.products.url}/events"
+            execute(stack.products.env["DATABASE_URL"], track_stock(TRACKED, STOCK))
             targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
             with running_prometheus(directory, targets | {PUSHED: [address]}) as prometheus:
                 eventful = EventfulStack(stack, prometheus, collector, time.time())
@@ -81,6 +85,7 @@ def everything_happens(eventful: EventfulStack, rounds: int) -> None:
     commands_run(stack)
     for _ in range(2):
         ordinary_traffic(stack)
+        loops_come_round(stack)
         wait_for_scrapes(eventful)
 
 
@@ -90,6 +95,11 @@ def ordinary_traffic(stack: Stack) -> None:
     with requests.Session() as session:
         for number in range(12):
             session.post(f"{orders}/orders", json={"productId": 1 + number % 2, "quantity": 1 + number % 3}, timeout=10)
+        for quantity in (1, 2, STOCK + 1):
+            session.post(f"{orders}/orders", json={"productId": TRACKED, "quantity": quantity}, timeout=10)
+        keyed = {"Idempotency-Key": uuid4().hex}
+        for _ in range(2):
+            session.post(f"{orders}/orders", json={"productId": 1, "quantity": 1}, headers=keyed, timeout=10)
         session.post(f"{orders}/orders", json={"productId": 999, "quantity": 1}, timeout=10)
         session.post(f"{orders}/orders", data=b"{", headers={"Content-Type": "application/json"}, timeout=10)
         for path in (
@@ -101,6 +111,11 @@ def ordinary_traffic(stack: Stack) -> None:
             "/nowhere",
         ):
             session.get(f"{products}{path}", timeout=10)
+
+
+def track_stock(product_id: int, stock: int) -> str:
+    """Return the statement after which orders of a product need a reservation."""
+    return f"UPDATE products_product SET stock = {stock} WHERE id = {product_id}"
 
 
 def products_goes_and_comes_back(eventful: EventfulStack) -> None:
@@ -146,12 +161,16 @@ def database_away(url: str) -> Iterator[None]:
 def tables_go_missing(eventful: EventfulStack) -> None:
     """Let statements of both services fail, by renaming the tables below them."""
     stack = eventful.stack
-    tables = {"orders_order": stack.orders, "products_product": stack.products}
+    tables = {
+        "orders_order": (stack.orders, 1),
+        "products_product": (stack.products, 1),
+        "products_reservation": (stack.products, TRACKED),  # which leaves the order pending
+    }
     for _ in range(2):  # a counter that begins with its first error shows no rate before the second
-        for table, service in tables.items():
+        for table, (service, product_id) in tables.items():
             url = service.env["DATABASE_URL"]
             execute(url, f"ALTER TABLE {table} RENAME TO aside")
-            assert stack.place_order().status_code == 500
+            assert stack.place_order(product_id).status_code == 500
             requests.get(f"{stack.products.url}/products/1", timeout=10)
             execute(url, f"ALTER TABLE aside RENAME TO {table}")
         wait_for_scrapes(eventful)
@@ -168,6 +187,15 @@ def commands_run(stack: Stack) -> None:
     with ThreadPoolExecutor(len(runs)) as side_by_side:
         ended = side_by_side.map(lambda run: manage(run[1].project, *run[2], env=run[1].env).returncode, runs)
         assert list(ended) == [run[0] for run in runs]
+
+
+def loops_come_round(stack: Stack) -> None:
+    """Send the events and settle the orders in doubt: one round of what production does all the time."""
+    orders = stack.orders
+    commands = ("relay_events", "recover_orders")
+    with ThreadPoolExecutor(len(commands)) as side_by_side:
+        rounds = side_by_side.map(lambda name: manage(orders.project, name, "--once", env=orders.env), commands)
+        assert [(done.returncode, done.stderr) for done in rounds if done.returncode] == []
 
 
 def wait_for_scrapes(eventful: EventfulStack, *, count: int = 2, jobs: tuple[str, ...] = tuple(JOBS)) -> None:

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from grafana import make_dashboards
-from tests.declared_metrics import declared_series
 from tests.observability.eventful_stack import WINDOW, EventfulStack
 from tests.observability.prometheus_server import shipped_rule_files
 from tests.processes import ROOT
@@ -22,8 +21,6 @@ EXCEPTIONS = {
 }
 if not os.environ.get("TEST_DATABASE_URL"):
     EXCEPTIONS["database_connections"] = "SQLite has no connections"
-# Of tasks that are not done: expected as soon as a service declares them.
-PLANNED = {"outbox_oldest_pending_age_seconds", "outbox_events_dead", "orders_oldest_pending_age_seconds"}
 COMPARISON = re.compile(r"\s(?:==|!=|>=|<=|>|<)\s*(?:bool\s*)?-?\d[\d.e]*(?:\s*[*/+-]\s*[\d.e]+)*")
 
 
@@ -56,8 +53,7 @@ def of_rules() -> Iterator[tuple[str, str]]:
 
 
 def is_excepted(expr: str) -> bool:
-    planned = PLANNED - declared_series().keys()
-    return any(part in expr for part in (*EXCEPTIONS, *planned))
+    return any(part in expr for part in EXCEPTIONS)
 
 
 def everywhere() -> Iterator[tuple[str, str]]:

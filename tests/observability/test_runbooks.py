@@ -97,6 +97,8 @@ def stack_variables(watched: WatchedStack, directory: Path) -> dict[str, str]:
     """Return the variables of docs/runbooks/README.md for the stack that runs here."""
     logs = directory / "logs"
     paths = {f"{name}-service": getattr(watched, name).log_path for name in SERVICES}
+    # Of recovery there is no process: no product has tracked stock here.
+    paths |= {"relay": watched.relay.log_path, "orders-recovery": watched.relay.log_path}
     cases = "".join(f"{name}) exec cat {path} ;;\n" for name, path in paths.items())
     logs.write_text(f'#!/bin/sh\ncase "$1" in\n{cases}*) echo "$1 not found" >&2; exit 1 ;;\nesac\n')
     logs.chmod(0o755)

@@ -15,6 +15,7 @@ import requests
 from ops.tests.test_command_metrics import pushgateway
 from tests.observability.alertmanager_server import Alertmanager, running_alertmanager
 from tests.observability.link import Link, link_to
+from tests.observability.loops import Loop
 from tests.observability.prometheus_server import Prometheus, running_prometheus
 from tests.observability.webhook_sink import WebhookSink, webhook_sink
 from tests.processes import ROOT, Service, Stack, database, free_port, prepared_database
@@ -33,6 +34,7 @@ class WatchedStack(Stack):
     wires: dict[str, Link]
     collector_port: int  # of the traces, where nobody listens unless a test does
     pushgateway: str
+    relay: Loop  # there is none of recovery: no product has tracked stock, unless a test says so
 
 
 def traffic(stack: Stack, ending: threading.Event) -> None:
@@ -80,7 +82,10 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
             project = f"{name}_project"
             url = exits.enter_context(database(directory, name, like=prepared_database(project)))
             services[name] = Service(project, directory, shared | {"DATABASE_URL": wired(exits, url, wires, name)})
-        services["orders"].env["PRODUCTS_SERVICE_URL"] = services["products"].url
+        services["orders"].env |= {
+            "PRODUCTS_SERVICE_URL": services["products"].url,
+            "EVENTS_URL": f"{services['products'].url}/events",
+        }
         for service in services.values():
             exits.callback(kill, service)
             service.start(ready_within=0)
@@ -90,13 +95,24 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
         targets["pushgateway"] = [gateway.removeprefix("http://")]
         for service in services.values():
             service.wait_until_ready(30)
+        relay = Loop(services["orders"], "relay_events")
+        exits.callback(relay.stop)
+        relay.start()
         prometheus = exits.enter_context(
             running_prometheus(
                 directory, targets, alertmanager=alertmanager.address, options=[f"--web.user-assets={ROOT / 'docs'}"]
             )
         )
         stack = WatchedStack(
-            services["products"], services["orders"], prometheus, alertmanager, sink, wires, collector_port, gateway
+            services["products"],
+            services["orders"],
+            prometheus,
+            alertmanager,
+            sink,
+            wires,
+            collector_port,
+            gateway,
+            relay,
         )
         ending = threading.Event()
         for _ in range(CLIENTS):

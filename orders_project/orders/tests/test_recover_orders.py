@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
+from django.test import override_settings
 from django.utils import timezone
 
 from ops.tests.run_command import run
@@ -51,6 +55,19 @@ def test_it_settles_what_is_due_and_says_what_it_did() -> None:
     assert again == 0
     assert json.loads(nothing)["counts"] == {"confirmed": 0, "rejected": 0, "released": 0, "postponed": 0}
     assert_nothing_is_left_over(stock)
+
+
+def test_it_leaves_what_it_did_with_the_metrics_of_commands(tmp_path: Path) -> None:
+    with stocked_products() as stock:
+        leave_pending(stock, peer.done_and_cut, peer.cut)
+        config = settings.CONFIG.model_copy(update={"command_metrics_dir": str(tmp_path)})
+
+        with override_settings(CONFIG=config):
+            run(Command(), "--once")
+
+    text = (tmp_path / "orders-service-recover_orders.prom").read_text()
+    counted = dict(re.findall(r'^orders_recovered_total\{.*outcome="(\w+)".*\} (\S+)$', text, flags=re.MULTILINE))
+    assert (counted["confirmed"], counted["rejected"]) == ("1.0", "1.0")
 
 
 def test_an_order_that_a_request_still_works_at_is_left_to_it() -> None:

@@ -14,6 +14,7 @@ from ops.commands import OpsCommand, Result
 from ops.heartbeat import beat
 from ops.pacing import pause_until
 from orders_project.orders.recovery import due_orders, recover
+from orders_project.orders.recovery_metrics import reported
 
 log = structlog.get_logger(__name__)
 
@@ -47,25 +48,26 @@ class Command(OpsCommand):
 
     def perform(self, *, once: bool, interval: int, **options: Any) -> Result:
         counts: Counter[str] = Counter()
-        while not self.stopping:
-            beat()
-            try:
-                is_more = self._settle_some(counts)
-            except DatabaseFailure as error:
-                if once:
-                    raise
-                log.warning("recovery.database_failed", reason=" ".join(str(error).split()))
-                connection.close()  # or a connection that is lost would fail for ever
-                is_more = False
-            if once and not is_more:
-                break
-            if not is_more:
-                pause_until(time.monotonic() + interval, lambda: self.stopping)
+        with reported() as report:
+            while not self.stopping:
+                beat()
+                try:
+                    is_more = self._settle_some(counts)
+                except DatabaseFailure as error:
+                    if once:
+                        raise
+                    log.warning("recovery.database_failed", reason=" ".join(str(error).split()))
+                    connection.close()  # or a connection that is lost would fail for ever
+                    is_more = False
+                report.publish_now_and_then()
+                if once and not is_more:
+                    break
+                if not is_more:
+                    pause_until(time.monotonic() + interval, lambda: self.stopping)
         done = {outcome: counts[outcome] for outcome in OUTCOMES}
         problems = ["products gave no answer"] if once and counts["postponed"] else []
-        return Result(
-            ", ".join(f"{count} {outcome}" for outcome, count in done.items()).capitalize() + ".", done, problems
-        )
+        sentence = ", ".join(f"{count} {outcome}" for outcome, count in done.items()).capitalize()
+        return Result(f"{sentence}.", done, problems)
 
     def _settle_some(self, counts: Counter[str]) -> bool:
         """Settle what is due, up to a number or a signal; false if nothing was."""

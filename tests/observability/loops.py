@@ -1,0 +1,44 @@
+"""The loops of production as processes: a test may stop one, and start it again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.processes import ROOT, Service, clean_environment
+
+
+@dataclass
+class Loop:
+    """One `manage.py` command of a service that goes on until it gets a signal."""
+
+    service: Service
+    command: str
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log_path(self) -> Path:
+        return self.service.directory / f"{self.command}.log"
+
+    def start(self) -> None:
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / self.service.project / "manage.py"), self.command],
+                env=clean_environment(self.service.env),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def stop(self) -> None:
+        """End it as a deploy does; what it has in hand it finishes."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+        self.process = None
