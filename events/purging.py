@@ -22,9 +22,9 @@ PAUSE = 0.05  # seconds between two batches
 
 def purge(rows: QuerySet[Model, Any], *, batch: int) -> Iterator[int]:
     """Delete the rows in the order of their keys; yield how many after each batch, while no transaction is open."""
-    last = 0
-    while keys := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:batch]):
-        last = keys[-1]
+    rest = rows
+    while keys := list(rest.order_by("pk").values_list("pk", flat=True)[:batch]):
+        rest = rows.filter(pk__gt=keys[-1])
         yield rows.filter(pk__in=keys).delete()[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from django.db import connections
+from kombu import Connection
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -18,6 +19,7 @@ from ops.config_report import masked
 
 Ask = Callable[[], None]  # returns if it answered; raises with the reason if not
 ANSWERS = "answers"
+NOT_THIS_WAY = 405  # the right address, which takes POST only
 
 
 class NoAnswer(Exception):
@@ -35,6 +37,8 @@ def backing_services(config: ServiceConfig, *, deadline: float) -> dict[str, Ask
             if getattr(config, name) is None:
                 continue
             asks[name.upper()] = partial(ask_url, f"{getattr(config, name)}{probe}", timeout=deadline)
+    if config.events_url is not None:
+        asks["EVENTS_URL"] = partial(ask_events, config, timeout=deadline)
     if (endpoint := tracing.endpoint(config)) is not None:
         asks["JAEGER_ENDPOINT"] = partial(ask_collector, endpoint, timeout=deadline)
     return asks
@@ -56,6 +60,23 @@ def ask_url(url: str, *, timeout: float) -> None:
         session.trust_env = False
         with session.get(url, timeout=timeout, stream=True) as response:
             if response.status_code >= 400:
+                raise NoAnswer(f"answers {response.status_code}")
+
+
+def ask_events(config: ServiceConfig, *, timeout: float) -> None:
+    """Log in where events go to: to RabbitMQ, or by a GET with the service token, which sends no event."""
+    assert config.events_url is not None  # noqa: S101 - the caller has looked
+    url = config.events_url.get_secret_value()
+    if not url.startswith("http"):
+        options = {"read_timeout": timeout, "write_timeout": timeout}
+        with Connection(url, connect_timeout=timeout, transport_options=options) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
+        return
+    with requests.Session() as session:
+        session.trust_env = False
+        token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
+        with session.get(url, headers=token, timeout=timeout, stream=True, allow_redirects=False) as response:
+            if response.status_code >= 300 and response.status_code != NOT_THIS_WAY:
                 raise NoAnswer(f"answers {response.status_code}")
 
 
@@ -90,7 +111,7 @@ def verdicts(asks: Mapping[str, Ask], *, deadline: float) -> dict[str, str]:
 
 def reason(error: BaseException) -> str:
     """Return in one short line why something failed: the system's own words, where libraries wrapped them."""
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | TimeoutError):
         return "no answer in time"
     cause: BaseException | None = error
     while cause is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from rest_framework import renderers
+from rest_framework.exceptions import APIException
 
 from ops.problems import CONTENT_TYPE, Problem
 
@@ -29,6 +31,9 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
     def get_context(
         self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
+        # Before the forms ask on behalf of methods that need a CSRF token, and would log out who is not known yet.
+        with suppress(APIException):
+            _ = renderer_context["request"].user
         context = super().get_context(data, accepted_media_type, renderer_context)
         context["display_edit_forms"] = True  # hidden on a 403, though anyone may POST where staff alone GET
         if isinstance(data, Problem):

@@ -26,6 +26,7 @@ CHECKS = (
     Check("disk.temporary", machine.temporary_disk, "Make TMPDIR a folder that can be written."),
     Check(PEER, surroundings.peers_healthy, "Look at the peer."),
     Check("peer.contract", surroundings.peers_contract, "Look at the peer's /openapi.json.", rests_on=PEER),
+    Check("events.reachable", surroundings.events, "Look at the broker."),
     Check("telemetry.reachable", surroundings.telemetry, "Look at the collector."),
     Check("telemetry.command_metrics", machine.command_metrics, "Make COMMAND_METRICS_DIR a folder of this user's."),
 )

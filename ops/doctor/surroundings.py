@@ -18,6 +18,7 @@ from ops.config import ServiceConfig
 from ops.doctor.findings import Finding, failure, ok, warning
 
 TIMEOUT = 4.0  # seconds; less than the check's deadline, so that the line says which one was silent
+EVENTS = "EVENTS_URL"
 LARGEST_DOCUMENT = 1024 * 1024  # bytes
 
 
@@ -46,6 +47,21 @@ def telemetry(config: ServiceConfig) -> Iterator[Finding]:
         yield ok("off: JAEGER_ENDPOINT and PUSHGATEWAY_URL are unset")
 
 
+def events(config: ServiceConfig) -> Iterator[Finding]:
+    """Try where events go to and come from."""
+    ask = backing_services(config, deadline=TIMEOUT).get(EVENTS)
+    if ask is None:
+        yield ok("off: EVENTS_URL is unset")
+        return
+    verdict = verdicts({EVENTS: ask}, deadline=TIMEOUT)[EVENTS]
+    if verdict == ANSWERS:
+        yield ok(f"{EVENTS}: {verdict}")
+    else:
+        yield warning(
+            f"{EVENTS}: {verdict}", "Start what it names, or correct it; meanwhile events wait in the outbox."
+        )
+
+
 def peers_contract(config: ServiceConfig) -> Iterator[Finding]:
     """Look in each peer's OpenAPI document for the operation that this service calls."""
     called = {
@@ -66,13 +82,13 @@ def peers_contract(config: ServiceConfig) -> Iterator[Finding]:
 
 
 def _asks(config: ServiceConfig, *, optional: bool) -> dict[str, Ask]:
-    """Return what to ask, without the database, which has checks of its own."""
+    """Return what to ask, without the database and the events, which have checks of their own."""
     fields = type(config).model_fields
     asks = backing_services(config, deadline=TIMEOUT)
     return {
         name: ask
         for name, ask in asks.items()
-        if name != "DATABASE_URL" and (fields[name.lower()].default is None) is optional
+        if name not in ("DATABASE_URL", EVENTS) and (fields[name.lower()].default is None) is optional
     }
 
 

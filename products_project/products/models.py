@@ -39,8 +39,9 @@ class Product(models.Model):
 class Reservation(models.Model):
     """Some of a product, held for an order under an id that the caller chose; never deleted by the API.
 
-    A cancelled one is a tombstone, so that a late request to hold under its id is refused; without product and
-    quantity if nothing was ever held. There is no foreign key: a product may be deleted, its reservations stay.
+    A cancelled one is a tombstone until `purge_reservations`, so that a late request to hold under its id is refused;
+    without product and quantity if nothing was ever held. There is no foreign key: a product may be
+    deleted, its reservations stay.
     """
 
     class Status(models.TextChoices):

@@ -74,7 +74,7 @@ def release(*, reservation_id: UUID) -> None:
     with _counted(), busy_if_locked(), fault_point(Point.RELEASE), transaction.atomic():
         if _insert(BURY, reservation_id):
             outcome = metrics.BURIED
-        else:  # it is there, and stays: rows are never deleted, and never held again
+        else:  # it is there, and never held again
             outcome = metrics.RELEASED if _give_back(reservation_id) else metrics.REPEATED
     metrics.reservations_total.labels(outcome).inc()
     structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))
@@ -118,8 +118,8 @@ def _take(reservation_id: UUID, product_id: int, quantity: int) -> None:
 
 def _check_same(reservation_id: UUID, product_id: int, quantity: int) -> None:
     """Raise ReservationCancelled or ReservationReused if the id does not hold just this."""
-    found = Reservation.objects.only("status", "product_id", "quantity").get(pk=reservation_id)
-    if found.status == Reservation.Status.CANCELLED:
+    found = Reservation.objects.only("status", "product_id", "quantity").filter(pk=reservation_id).first()
+    if found is None or found.status == Reservation.Status.CANCELLED:  # None: purged since
         raise ReservationCancelled
     if (found.product_id, found.quantity) != (product_id, quantity):
         raise ReservationReused

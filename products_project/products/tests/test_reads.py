@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
 from ops.tests.clients import BROWSER, anonymous
 from ops.tests.problem_shape import assert_problem
@@ -152,6 +154,17 @@ def test_a_browser_gets_the_browsable_api(path: str, status: int) -> None:
 
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_staff_are_known_in_the_browsable_api_and_get_the_forms_to_write() -> None:
+    staff = APIClient(enforce_csrf_checks=True)
+    staff.force_login(User.objects.create_user("ada", is_staff=True))
+
+    page = staff.get("/products/1", headers={"accept": BROWSER}).content.decode()
+
+    assert "ada" in page
+    assert "Log in" not in page
+    assert 'data-method="PUT"' in page
 
 
 def test_another_media_type_is_not_acceptable() -> None:
