@@ -66,6 +66,20 @@ def test_the_final_stage_takes_only_what_was_built_and_runs_as_appuser(project: 
     assert image.environment()["PORT"] in image.values("EXPOSE")
 
 
+def test_what_an_image_is_made_of_reaches_the_builder_and_nothing_else() -> None:
+    copied = {
+        value.split()[0]
+        for project in WEB.values()
+        for stage in Dockerfile(project).stages
+        for name, value in stage
+        if name == "COPY" and not value.startswith("--from")
+    }
+
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+
+    assert let_in == copied
+
+
 def test_every_image_has_an_exact_tag() -> None:
     images = {service["image"] for service in BASE.values() if "build" not in service}
     images |= {stage[0][1].split()[0] for project in WEB.values() for stage in Dockerfile(project).stages}

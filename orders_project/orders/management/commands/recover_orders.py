@@ -65,9 +65,8 @@ class Command(OpsCommand):
                 if not is_more:
                     pause_until(time.monotonic() + interval, lambda: self.stopping)
         done = {outcome: counts[outcome] for outcome in OUTCOMES}
-        problems = ["products gave no answer"] if once and counts["postponed"] else []
         sentence = ", ".join(f"{count} {outcome}" for outcome, count in done.items()).capitalize()
-        return Result(f"{sentence}.", done, problems)
+        return Result(f"{sentence}.", done, ["products gave no answer"] if once and counts["postponed"] else [])
 
     def _settle_some(self, counts: Counter[str]) -> bool:
         """Settle what is due, up to a number or a signal; false if nothing was."""
