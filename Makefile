@@ -23,7 +23,7 @@ check: $(BIN)/installed  ## formatting, lint, types, migrations, documents, cont
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/check
 
 bench: $(BIN)/installed  ## Argos against the plain assembly of its packages, and the ceiling (needs wrk)
-	@PATH="$(abspath $(BIN)):$$PATH" python -m bench.run
+	@PATH="$(abspath $(BIN)):$$PATH" python -m bench.run $(BENCH)
 
 lock: $(BIN)/installed  ## resolve requirements/*.in again, with hashes
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/lock

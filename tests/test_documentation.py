@@ -122,6 +122,12 @@ def test_every_error_code_is_documented_and_every_documented_one_exists() -> Non
     assert first_column(README, "Errors") == codes
 
 
+def test_every_file_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"`((?:ops|events|tests|scripts|bench|docs|grafana|requirements)/[\w./*-]+)`", README))
+
+    assert {name for name in named if not list(ROOT.glob(name.rstrip("/")))} == set()
+
+
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda path: str(path.name))
 def test_every_link_within_the_documentation_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
