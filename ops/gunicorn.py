@@ -27,7 +27,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from gunicorn import util
+from gunicorn import glogging, util
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
 
@@ -48,6 +48,7 @@ graceful_timeout = 10  # seconds; past every deadline that a request has
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 control_socket_disable = True  # its default path is shared by every service of a user
 accesslog = None  # ops.middleware writes one line a request
+logger_class = "ops.gunicorn.Logger"
 logconfig_dict = settings.LOGGING
 
 SOCKET_TIMEOUT = 10  # seconds that one read from a client, or one write to it, may take
@@ -55,6 +56,13 @@ SO_ATTACH_FILTER = 26  # Linux, <asm/socket.h>; the standard library has no name
 
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 os.environ.pop(METRICS_DIRECTORY, None)  # one process keeps its metrics in memory; see on_starting
+
+
+class Logger(glogging.Logger):
+    """Write no access log: any log configuration has the library make each line, whether or not it is written."""
+
+    def _compute_access_log_enabled(self) -> bool:
+        return False
 
 
 def on_starting(server: Arbiter) -> None:
