@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.conf import settings
+from django.conf import global_settings, settings
+from django.core.cache import close_caches
+from django.core.signals import request_finished, request_started
+from django.db import reset_queries
 
 
 class OpsConfig(AppConfig):
@@ -16,5 +19,11 @@ class OpsConfig(AppConfig):
         from ops import checks, fault_points, measured_cursors, metrics  # noqa: F401, PLC0415
 
         measured_cursors.install()
+        # Two of the four things that Django does around each request have no use here: it asks every connection for
+        # what only DEBUG records, and every cache to close, where there is none.
+        if not settings.DEBUG:
+            request_started.disconnect(reset_queries)
+        if settings.CACHES == global_settings.CACHES:
+            request_finished.disconnect(close_caches)
         metrics.describe_build(settings.CONFIG)
         fault_points.switch_on(settings.CONFIG.fault_point)

@@ -40,11 +40,9 @@ MIDDLEWARE = [
     # OpenTelemetry's middleware is inserted here when tracing is on.
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "ops.visitors.VisitorMiddleware",
     "django.middleware.common.CommonMiddleware",  # refuses a bad Host, sets Content-Length
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "ops.lazy_messages.LazyMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

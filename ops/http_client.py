@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple, TypeVar
 
 import requests
 import structlog
 import urllib3
-from requests.structures import CaseInsensitiveDict
 
 from ops import metrics
 from ops.circuit_breaker import BreakerOpen, CircuitBreaker, RetryBudget
+from ops.client_span import client_span, set_answer
 from ops.deadline_adapter import DeadlineAdapter, limit_exchange
 
 T = TypeVar("T")
@@ -73,6 +72,7 @@ class HttpClient:
         self._breaker = breaker
         self._budget = budget
         self._local = threading.local()
+        self.authorities: bool | str = True  # or the path of the certificates to trust in place of the common ones
         self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)  # from 0 on
 
     def get(self, url: str, read: Callable[[int, bytes], T]) -> T:
@@ -89,7 +89,7 @@ class HttpClient:
         failure of the peer and is not retried; whatever else it raises passes through and counts as a success.
         """
         content = None if document is None else json.dumps(document).encode()
-        request = _request(method, url, content, token)
+        request = _Request(method, url, content, token)
         deadline = time.monotonic() + self._policy.deadline.total_seconds()
         self._budget.earn()
         for attempt in range(1, self._policy.max_tries + 1):
@@ -113,7 +113,7 @@ class HttpClient:
             self._retries_refused.inc()
         return allowed
 
-    def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T], deadline: float, attempt: int) -> T:
+    def _try(self, request: _Request, read: Callable[[Answer], T], deadline: float, attempt: int) -> T:
         started = time.monotonic()
         try:
             permit = self._breaker.acquire()
@@ -130,19 +130,25 @@ class HttpClient:
             raise
         except InvalidAnswer as reason:
             outcome = "invalid_answer"
-            self._session().close()  # what else comes on that connection is no answer either
+            self._adapter().close()  # what else comes on that connection is no answer either
             raise PeerUnavailable(outcome, str(reason)) from None
         finally:
             self._breaker.record(permit, failed=outcome != "success")
             metrics.http_client_requests_total.labels(self.peer, outcome).inc()
             metrics.http_client_request_duration_seconds.labels(self.peer).observe(time.monotonic() - started)
 
-    def _exchange(self, request: requests.PreparedRequest, deadline: float) -> Answer:
+    def _exchange(self, request: _Request, deadline: float) -> Answer:
         """Send one request and read its answer whole, by the deadline; raise PeerUnavailable."""
         limit_exchange(deadline, self._policy.max_bytes + HEAD_BYTES)
         connect_timeout = self._policy.connect_timeout.total_seconds()
         try:
-            with self._session().send(request, timeout=connect_timeout, stream=True, proxies={}) as response:
+            with (
+                client_span(request.method, request.url, request.headers) as span,
+                self._adapter().send(
+                    request, timeout=connect_timeout, stream=True, verify=self.authorities
+                ) as response,
+            ):
+                set_answer(span, response.status_code)
                 body = self._read_body(response)
         # requests' own errors are OSErrors; AttributeError is what urllib3 raises of a connection reset while it sends.
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
@@ -162,23 +168,12 @@ class HttpClient:
             body += chunk
         return body
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = _Session()
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-            session.trust_env = False  # no proxy and no .netrc between services
-            session.mount("http://", DeadlineAdapter())
-            session.mount("https://", DeadlineAdapter())
-            self._local.session = session
-        return session
-
-
-class _Session(requests.Session):
-    """Follow no redirect; with `allow_redirects=False`, requests still parses it and reads its body, however long."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
+    def _adapter(self) -> DeadlineAdapter:
+        """Return this thread's connections: what a session adds, cookies, redirects, proxies, is not for services."""
+        adapter: DeadlineAdapter | None = getattr(self._local, "adapter", None)
+        if adapter is None:
+            adapter = self._local.adapter = DeadlineAdapter()
+        return adapter
 
 
 def _root_cause(error: BaseException) -> BaseException:
@@ -187,18 +182,26 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _request(method: str, url: str, content: bytes | None, token: str | None) -> requests.PreparedRequest:
-    """Return the request as it is sent; to have the session merge and encode it takes a quarter of the whole call."""
-    request = requests.PreparedRequest()
-    request.method = method
-    request.url = url
-    request.headers = CaseInsensitiveDict(HEADERS)
-    if content is not None:
-        request.body = content
-        request.headers["Content-Type"] = "application/json"
-        request.headers["Content-Length"] = str(len(content))
-    if token is not None:
-        request.headers["Authorization"] = f"Bearer {token}"
-    if request_id := structlog.contextvars.get_contextvars().get("request_id"):
-        request.headers["X-Request-ID"] = request_id
-    return request
+class _Request(requests.PreparedRequest):
+    """A request as it is sent; to have a session merge and encode it takes a quarter of the whole call.
+
+    Its headers are a plain dict, which urllib3 copies, with the names spelled as they are sent.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str]  # type: ignore[assignment] # as said above
+
+    def __init__(self, method: str, url: str, content: bytes | None, token: str | None) -> None:
+        super().__init__()
+        self.method = method
+        self.url = url
+        self.headers = dict(HEADERS)
+        if content is not None:
+            self.body = content
+            self.headers["Content-Type"] = "application/json"
+            self.headers["Content-Length"] = str(len(content))
+        if token is not None:
+            self.headers["Authorization"] = f"Bearer {token}"
+        if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+            self.headers["X-Request-ID"] = request_id

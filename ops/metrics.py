@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
@@ -97,12 +97,17 @@ def method_label(method: str | None) -> str:
     return method if method in KNOWN_METHODS else "other"
 
 
+@cache
+def _request_series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the series of such requests; the library takes as long to find them as to write to them."""
+    return http_requests_total.labels(method, route, status), http_request_duration_seconds.labels(method, route)
+
+
 def observe_request(method: str, route: str, status: int, seconds: float, trace_id: str | None = None) -> None:
     """Count one answered request and observe its duration, with the trace as the exemplar."""
-    method = method_label(method)
-    http_requests_total.labels(method, route, status).inc()
-    exemplar = {"trace_id": trace_id} if trace_id else None
-    http_request_duration_seconds.labels(method, route).observe(seconds, exemplar)
+    count, duration = _request_series(method_label(method), route, status)
+    count.inc()
+    duration.observe(seconds, {"trace_id": trace_id} if trace_id else None)
 
 
 class WorkerProcesses(Collector):

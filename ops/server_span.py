@@ -67,12 +67,13 @@ class ServerSpanMiddleware(_DjangoMiddleware):
             return
         route = route_of(request)
         span.update_name(f"{method_label(request.method)} {route}")
+        found: dict[str, Any] = {"http.response.status_code": response.status_code}
         if route != UNMATCHED:
-            span.set_attribute("http.route", route)
-        span.set_attribute("http.response.status_code", response.status_code)
+            found["http.route"] = route
         if error := request.META.get(EXCEPTION):
             span.record_exception(error)
-            span.set_attribute("error.type", type(error).__qualname__)
+            found["error.type"] = type(error).__qualname__
+        span.set_attributes(found)
         if response.status_code >= 500:
             span.set_status(StatusCode.ERROR)
 

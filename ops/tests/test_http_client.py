@@ -193,7 +193,7 @@ def test_the_reason_names_the_cause_and_not_the_library(serve: Callable[..., Non
 
 def test_over_tls_a_connection_is_kept_and_verified() -> None:
     client = make_client()
-    client._session().verify = str(CERTIFICATE)
+    client.authorities = str(CERTIFICATE)
     with raw_peer(RawPeer.answer_forever, tls=True) as peer:
         assert client.get(peer.url("https"), read) == (200, b"OK")
         assert client.get(peer.url("https"), read) == (200, b"OK")
@@ -210,7 +210,7 @@ def test_over_tls_a_certificate_that_nobody_vouches_for_is_refused() -> None:
 
 def test_over_tls_a_dripping_body_ends_by_the_deadline() -> None:
     client = make_client(try_timeout=0.4, deadline=1.1)
-    client._session().verify = str(CERTIFICATE)
+    client.authorities = str(CERTIFICATE)
     with raw_peer(drip, tls=True) as peer:
         assert seconds_to_fail(client, peer.url("https"), "timeout") < 1.1 + SLACK
 
