@@ -12,6 +12,8 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
+from ops.turns import waiting
+
 GRACE = 1.0  # seconds that the server's own statement_timeout comes first, as it says more
 
 T = TypeVar("T")
@@ -25,7 +27,8 @@ class DeadlineConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait as psycopg does, never longer than the deadline; raise OperationalError."""
         try:
-            return super().wait(gen, interval, timeout or self.deadline)
+            with waiting():
+                return super().wait(gen, interval, timeout or self.deadline)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # sent and not answered
                 self.close()

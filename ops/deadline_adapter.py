@@ -18,6 +18,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from ops.turns import waiting
+
 
 class _Limits(threading.local):
     deadline: float = 0.0
@@ -51,7 +53,8 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
             found.set_exception(error)
 
     threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
-    return found.result(_seconds_left())
+    with waiting():
+        return found.result(_seconds_left())
 
 
 def _connect(host: str, port: int, connect_timeout: float) -> socket.socket:
@@ -66,7 +69,8 @@ def _connect(host: str, port: int, connect_timeout: float) -> socket.socket:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(min(connect_timeout, _seconds_left()))
-            sock.connect(address)
+            with waiting():
+                sock.connect(address)
             sock.settimeout(_seconds_left())  # for the TLS handshake and the request
         except OSError as error:
             sock.close()
@@ -88,7 +92,8 @@ class _DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(_seconds_left())
-        received = self._raw.readinto(buffer)
+        with waiting():
+            received = self._raw.readinto(buffer)
         _limits.bytes_left -= received or 0
         if _limits.bytes_left < 0:
             raise OSError("the answer is longer than its limit")

@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
@@ -30,11 +31,14 @@ from django.conf import settings
 from gunicorn import glogging, util
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.gthread import _DEFER, DEFAULT_WORKER_DATA_TIMEOUT
 
 from ops.health import is_draining, start_draining
 from ops.linger import LingeringWorker
 from ops.manage import load_config
 from ops.problems import CONTENT_TYPE, problem, reason_phrase
+from ops.turns import request_in_turn, waiting
 
 service_config = load_config()  # `config` is a setting of gunicorn
 
@@ -112,10 +116,24 @@ def _is_no_slow_client(record: logging.LogRecord) -> bool:
 def post_worker_init(worker: Worker) -> None:
     """Leave SIGINT, which Ctrl-C sends to the whole process group, to the master; say what this worker can take."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    SocketUnreader.chunk = _receive
     from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
     metrics.web_workers.set(1)
     metrics.web_threads.set(worker.cfg.threads)
+
+
+_receive_now: Callable[..., bytes] = SocketUnreader.chunk
+
+
+def _receive(unreader: SocketUnreader, size_hint: int | None = None) -> bytes:
+    """Read from a client; let others compute if nothing is there yet."""
+    try:
+        unreader.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        with waiting():
+            return _receive_now(unreader, size_hint)
+    return _receive_now(unreader, size_hint)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
@@ -164,7 +182,10 @@ class Worker(LingeringWorker):
         from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
         metrics.web_queue_seconds_total.inc(time.monotonic() - conn.queued_at)
-        return super().handle(conn)
+        if not conn.initialized and not conn.wait_for_data(DEFAULT_WORKER_DATA_TIMEOUT):
+            return _DEFER  # as the library does
+        with request_in_turn():
+            return super().handle(conn)
 
     def is_parent_alive(self) -> bool:
         """Stop as on SIGTERM when the master was killed; else kept-alive clients hold the port from the next one."""

@@ -19,6 +19,7 @@ from ops import metrics
 from ops.circuit_breaker import BreakerOpen, CircuitBreaker, RetryBudget
 from ops.client_span import client_span, set_answer
 from ops.deadline_adapter import DeadlineAdapter, limit_exchange
+from ops.turns import waiting
 
 T = TypeVar("T")
 
@@ -104,7 +105,8 @@ class HttpClient:
                         peer=self.peer, peer_outcome=failure.outcome, peer_reason=str(failure), peer_tries=attempt
                     )
                     raise
-                time.sleep(pause)
+                with waiting():
+                    time.sleep(pause)
         raise AssertionError("a policy allows at least one try")
 
     def _may_retry(self) -> bool:
