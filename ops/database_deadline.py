@@ -6,10 +6,11 @@ proxy or the kernel before it still acknowledges what is sent, so TCP sees no fa
 
 from __future__ import annotations
 
+import select
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
 
 from ops.turns import waiting
@@ -33,6 +34,21 @@ class DeadlineConnection(psycopg.Connection[Any]):
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # sent and not answered
                 self.close()
             raise
+
+    def execute(self, query: Query, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
+        """Answer the empty statement, with which the pool tries a connection before each use, without the server.
+
+        A server that ends a connection says so, and then there is something to read. One that is gone without a word
+        is noticed by the deadline, as it would be then.
+        """
+        if query == "" and not self._has_something_to_say():
+            return self.cursor()
+        return super().execute(query, *args, **kwargs)
+
+    def _has_something_to_say(self) -> bool:
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
 
 def connection_class(statement_timeout: float) -> type[DeadlineConnection]:

@@ -5,6 +5,7 @@ The library makes a class for each cursor and looks its series up for each query
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -47,5 +48,7 @@ def measured(cursor_class: type[Any], alias: str, vendor: str) -> type[Any]:
 
 
 def install() -> None:
-    """Have the library's database engines, which are not imported yet, use these cursors."""
+    """Have the library's database engines use these cursors, whether they are imported yet or not."""
     common.ExportingCursorWrapper = measured
+    if engine := sys.modules.get("django_prometheus.db.backends.postgresql.base"):
+        engine.ExportingCursorWrapper = measured  # type: ignore[attr-defined] # as it imports it
