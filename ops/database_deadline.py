@@ -28,7 +28,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait as psycopg does, never longer than the deadline; raise OperationalError."""
         try:
-            with waiting():
+            with waiting:
                 return super().wait(gen, interval, timeout or self.deadline)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # sent and not answered

@@ -53,7 +53,7 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
             found.set_exception(error)
 
     threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
-    with waiting():
+    with waiting:
         return found.result(_seconds_left())
 
 
@@ -69,7 +69,7 @@ def _connect(host: str, port: int, connect_timeout: float) -> socket.socket:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(min(connect_timeout, _seconds_left()))
-            with waiting():
+            with waiting:
                 sock.connect(address)
             sock.settimeout(_seconds_left())  # for the TLS handshake and the request
         except OSError as error:
@@ -92,7 +92,7 @@ class _DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(_seconds_left())
-        with waiting():
+        with waiting:
             received = self._raw.readinto(buffer)
         _limits.bytes_left -= received or 0
         if _limits.bytes_left < 0:

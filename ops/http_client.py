@@ -105,7 +105,7 @@ class HttpClient:
                         peer=self.peer, peer_outcome=failure.outcome, peer_reason=str(failure), peer_tries=attempt
                     )
                     raise
-                with waiting():
+                with waiting:
                     time.sleep(pause)
         raise AssertionError("a policy allows at least one try")
 

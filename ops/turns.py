@@ -7,8 +7,6 @@ dozen short ones: four threads that take it from one another so often spend a th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 PATIENCE = 0.02  # seconds; then a request goes on without its turn, as nobody knows what the one before it is at
 
@@ -33,24 +31,24 @@ def _give() -> None:
         _turn.release()
 
 
-@contextmanager
-def request_in_turn() -> Iterator[None]:
-    """Have this thread compute in turn with others that do."""
-    _mine.is_in_request = True
-    _take()
-    try:
-        yield
-    finally:
+class _RequestInTurn:
+    def __enter__(self) -> None:
+        _mine.is_in_request = True
+        _take()
+
+    def __exit__(self, *_: object) -> None:
         _mine.is_in_request = False
         _give()
 
 
-@contextmanager
-def waiting() -> Iterator[None]:
-    """Let others compute while this thread waits for a client, the database or a peer; outside a request do nothing."""
-    _give()
-    try:
-        yield
-    finally:
+class _Waiting:
+    def __enter__(self) -> None:
+        _give()
+
+    def __exit__(self, *_: object) -> None:
         if _mine.is_in_request:
             _take()
+
+
+request_in_turn = _RequestInTurn()  # with it, a thread computes in turn with the others that do
+waiting = _Waiting()  # with it, a thread lets others compute while it waits; outside a request it does nothing
