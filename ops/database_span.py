@@ -29,7 +29,7 @@ def traced_execution(
     https://opentelemetry.io/docs/specs/semconv/database/database-spans/
 
     What no request and no command asked for has no span: the probes' statements, and those of the connection pool,
-    which sets up its connections in threads of its own, and tries one with an empty statement before each use. Nor has
+    which sets up its connections in threads of its own, and tries one with an empty statement. Nor has
     the BEGIN that Django sends to SQLite: PostgreSQL's goes another way, and both say nothing.
     """
     statement = tracer.get_statement(cursor, args)

@@ -183,13 +183,15 @@ class Worker(LingeringWorker):
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
-        """Count for how long the connection waited for this thread."""
+        """Handle a request in its turn; count for how long it waited for this thread and for that."""
         from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
         metrics.web_queue_seconds_total.inc(time.monotonic() - conn.queued_at)
         if not conn.initialized and not conn.wait_for_data(DEFAULT_WORKER_DATA_TIMEOUT):
             return _DEFER  # as the library does
+        ready_at = time.monotonic()
         with request_in_turn:
+            metrics.web_queue_seconds_total.inc(time.monotonic() - ready_at)
             return super().handle(conn)
 
     def is_parent_alive(self) -> bool:

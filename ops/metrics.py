@@ -69,7 +69,8 @@ web_threads = Gauge(
 )
 # How many threads are busy is no gauge of its own: it is the rate of http_request_duration_seconds_sum.
 web_queue_seconds_total = Counter(
-    "web_queue_seconds_total", "Time that connections waited for a free thread; its rate is how many are waiting."
+    "web_queue_seconds_total",
+    "Time that connections waited for a free thread, and for their turn; its rate is how many are waiting.",
 )
 log_lines_total = Counter("log_lines_total", "Log lines of level warning and above.", ["level"])
 for level in ("warning", "error", "critical"):

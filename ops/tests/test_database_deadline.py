@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from psycopg_pool import ConnectionPool
 
 from ops import defaults
 from ops.database_deadline import GRACE, connection_class
@@ -73,3 +74,29 @@ def test_a_statement_that_fails_leaves_its_connection_open(address: dict[str, An
             lasting.execute("SELECT pg_sleep(50)")
 
         assert lasting.execute("SELECT 1").fetchone() == (1,)
+
+
+def last_asked(session: int) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state_change FROM pg_stat_activity WHERE pid = %s", [session])
+        return cursor.fetchone()
+
+
+def test_the_pool_tries_a_connection_without_asking_a_server_that_is_silent(address: dict[str, Any]) -> None:
+    with connection_class(60).connect(**address, autocommit=True) as lasting:
+        session = lasting.info.backend_pid
+        before = last_asked(session)
+
+        ConnectionPool.check_connection(lasting)
+
+        assert last_asked(session) == before
+        assert lasting.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_the_pool_finds_a_connection_that_its_server_has_ended(address: dict[str, Any]) -> None:
+    lasting = connection_class(60).connect(**address, autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 20000)", [lasting.info.backend_pid])
+
+    with pytest.raises(psycopg.OperationalError):
+        ConnectionPool.check_connection(lasting)

@@ -83,3 +83,8 @@ def test_djangos_connection_measures_what_it_executes() -> None:
         real.execute("SELECT 1")
 
     assert count() > before
+
+
+def test_the_databases_own_engine_uses_them(db: None) -> None:
+    with connection.cursor() as used:
+        assert "MeasuredCursor" in [kind.__name__ for kind in type(used.cursor).__mro__]
