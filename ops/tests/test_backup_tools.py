@@ -61,12 +61,13 @@ def test_a_password_is_never_an_argument(tools: Path, tmp_path: Path, monkeypatc
         stand_in(tools, name, f'echo "{name} $@" >> {seen}\nexec {real} "$@"')
 
     code, _, errors = run(backup.Command(), "--to", str(tmp_path), "--verify")
+    assert code == 0, errors
     (path,) = tmp_path.glob("*.backup")
-    restored, _, _ = run(restore.Command(), str(path), "--yes")
+    restored, _, refusal = run(restore.Command(), str(path), "--yes")
 
-    assert (code, restored) == (0, 0), errors
+    assert restored == 0, refusal
     called = seen.read_text() if seen.exists() else ""
     assert [f"{name} --no-password" in called for name in ("pg_dump", "pg_restore", "psql")] == [
         connection.vendor == "postgresql"
     ] * 3
-    assert "canary" not in called + errors
+    assert "canary" not in called + errors + refusal
