@@ -64,7 +64,8 @@ def saturation(job: str) -> list[Panel]:
             "Threads busy on average",
             "percentunit",
             {busy(job): "busy"},
-            "Above 70 %: requests begin to wait for a thread. Add replicas, or find what holds the threads.",
+            "Above 70 %: requests begin to wait for a thread. Add replicas, or find what holds the threads. Low, and "
+            "connections wait all the same: the CPU is the limit.",
             width=6,
             high=1,
             thresholds={0.7: "orange", 0.9: "red"},
@@ -73,7 +74,8 @@ def saturation(job: str) -> list[Panel]:
             "Connections waiting for a thread",
             "none",
             {waiting: "waiting"},
-            "Above one that stays: every request waits before it begins; its duration does not show it.",
+            "Or for its turn to compute. Above one that stays: every request waits before it begins; its duration does "
+            "not show it.",
             width=6,
             high=1,
         ),

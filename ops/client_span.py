@@ -10,6 +10,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import requests
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
@@ -18,7 +19,7 @@ from ops.tracing import tracer
 
 @contextmanager
 def client_span(method: str, url: str, headers: MutableMapping[str, str]) -> Iterator[Span]:
-    """Trace one request, and tell its peer so in `headers`; call `set_answer` with what it answered.
+    """Trace one request, and tell its peer so in `headers`; call `set_answer` with its answer.
 
     https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
     """
@@ -47,10 +48,16 @@ def client_span(method: str, url: str, headers: MutableMapping[str, str]) -> Ite
         span.end()
 
 
-def set_answer(span: Span, status: int) -> None:
-    """Say how the request was answered; 4xx and 5xx are errors of the one who asks."""
-    if status < 400:
-        span.set_attribute("http.response.status_code", status)
-    else:
-        span.set_attributes({"http.response.status_code": status, "error.type": str(status)})
+def set_answer(span: Span, response: requests.Response) -> None:
+    """Say who answered and how; 4xx and 5xx are errors of the one who asks."""
+    status = response.status_code
+    found: dict[str, str | int] = {
+        "http.response.status_code": status,
+        "network.protocol.version": "1.0" if response.raw.version == 10 else "1.1",
+    }
+    if sock := getattr(response.raw.connection, "sock", None):  # none where the peer closes the connection
+        found["network.peer.address"], found["network.peer.port"] = sock.getpeername()[:2]
+    if status >= 400:
+        found["error.type"] = str(status)
         span.set_status(StatusCode.ERROR)
+    span.set_attributes(found)

@@ -150,7 +150,7 @@ class HttpClient:
                     request, timeout=connect_timeout, stream=True, verify=self.authorities
                 ) as response,
             ):
-                set_answer(span, response.status_code)
+                set_answer(span, response)
                 body = self._read_body(response)
         # requests' own errors are OSErrors; AttributeError is what urllib3 raises of a connection reset while it sends.
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
