@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import psycopg
 from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
+from psycopg.waiting import Wait
 
 from ops.turns import waiting
 
@@ -28,8 +29,13 @@ class DeadlineConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait as psycopg does, never longer than the deadline; raise OperationalError."""
         try:
+            state = next(gen)
+        except StopIteration as done:  # nothing is asked of the server, as where autocommit is switched
+            value: T = done.value
+            return value
+        try:
             with waiting:
-                return super().wait(gen, interval, timeout or self.deadline)
+                return super().wait(_resumed(gen, state), interval, timeout or self.deadline)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # sent and not answered
                 self.close()
@@ -42,13 +48,24 @@ class DeadlineConnection(psycopg.Connection[Any]):
         is noticed by the deadline, as it would be then.
         """
         if query == "" and not self._has_something_to_say():
-            return self.cursor()
+            return None  # type: ignore[return-value] # which the pool does not look at
         return super().execute(query, *args, **kwargs)
 
     def _has_something_to_say(self) -> bool:
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         return bool(poll.poll(0))
+
+
+def _resumed(gen: PQGen[T], state: Wait) -> PQGen[T]:
+    """Go on with a generator that has begun."""
+    while True:
+        ready = yield state
+        try:
+            state = gen.send(ready)
+        except StopIteration as done:
+            value: T = done.value
+            return value
 
 
 def connection_class(statement_timeout: float) -> type[DeadlineConnection]:
