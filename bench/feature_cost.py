@@ -1,17 +1,20 @@
 """What each kind of telemetry costs a `GET /products/1`: `python -m bench.feature_cost`.
 
-One process a variant, which calls the WSGI application as gunicorn does, without sockets; the variants alternate, and
-the CPU time of the whole process counts, so the threads that encode and send spans are in it. Each figure is the
-smallest of the rounds' lower quartiles: whatever else the machine does can only add to it.
+One process a variant, which calls the WSGI application as gunicorn does, without sockets; all run at once, each for a
+moment in turn, and the CPU time of the whole process counts, so the threads that encode and send spans are in it. What
+a feature costs is the median of what its absence saved within a round: a busy machine slows a whole round.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.run import sink
@@ -28,11 +31,11 @@ LABELS = {
     "nothing": "all telemetry",
 }
 
-# Runs in a process of its own; prints microseconds of CPU a request.
+# Runs in a process of its own; for each line of its input, prints microseconds of CPU a request.
 PROGRAM = """
 import io, os, sys, time
 BLOCK = 512  # twice as many spans, which are two batches of the exporter, so that none goes uncounted
-variant, requests = sys.argv[1], int(sys.argv[2])
+variant = sys.argv[1]
 off = lambda *names: variant in (*names, "nothing")
 from unittest import mock
 import django.conf
@@ -68,59 +71,70 @@ def answer():
     assert status == ["200 OK"] and body == b'{"id":1,"name":"Quantum Laptop"}', (status, body)
 for _ in range(300):
     answer()
-found = []
-for _ in range(requests // BLOCK):
+for line in sys.stdin:
     started = time.process_time()
     for _ in range(BLOCK):
         answer()
-    found.append((time.process_time() - started) / BLOCK * 1e6)
-sys.stderr.write(f"{sorted(found)[len(found) // 4]:.1f}\\n")
+    sys.stderr.write(f"{(time.process_time() - started) / BLOCK * 1e6:.1f}\\n")
+    sys.stderr.flush()
 os._exit(0)
 """
 
 
-def measure(variant: str, url: str, endpoint: str, requests: int) -> float:
-    """Return the microseconds of CPU that one request takes."""
+@contextmanager
+def running(variant: str, url: str, endpoint: str) -> Iterator[Callable[[], float]]:
+    """Yield what measures a block of requests, in microseconds of CPU each."""
     env = {"DJANGO_SETTINGS_MODULE": "products_project.settings", "DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
     if variant not in ("no_tracing", "nothing"):
         env["JAEGER_ENDPOINT"] = endpoint
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, variant, str(requests)],
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, variant],
         cwd=ROOT,
         env=clean_environment(env),
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return float(done.stderr.splitlines()[-1])
+    assert process.stdin is not None  # noqa: S101 - for the type checker
+    assert process.stderr is not None  # noqa: S101 - likewise
+    ask, answers = process.stdin, process.stderr
+
+    def measure() -> float:
+        ask.write("\n")
+        ask.flush()
+        answer = answers.readline()
+        try:
+            return float(answer)
+        except ValueError:
+            raise SystemExit(answer + answers.read()) from None
+
+    try:
+        yield measure
+    finally:
+        process.communicate()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="of all variants in turn (default: %(default)s)")
-    parser.add_argument(
-        "--requests", type=int, default=10_240, help="of each variant in a round (default: %(default)s)"
-    )
+    parser.add_argument("--rounds", type=int, default=40, help="of all variants in turn (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
-    with tempfile.TemporaryDirectory() as directory, database(Path(directory), "products") as url, sink() as endpoint:
+    with ExitStack() as stack:
+        url = stack.enter_context(database(Path(stack.enter_context(tempfile.TemporaryDirectory())), "products"))
+        endpoint = stack.enter_context(sink())
         for command in (["migrate", "-v0"], ["seed_products"]):
             manage("products_project", *command, env={"DATABASE_URL": url}).check_returncode()
-        for _ in range(options.rounds):
-            for variant in VARIANTS:
-                found[variant].append(measure(variant, url, endpoint, options.requests))
-    smallest = {variant: min(values) for variant, values in found.items()}
+        variants = {variant: stack.enter_context(running(variant, url, endpoint)) for variant in VARIANTS}
+        rounds = [{variant: measure() for variant, measure in variants.items()} for _ in range(options.rounds)]
+    full = statistics.median(found["full"] for found in rounds)
+    saved = {variant: statistics.median(found["full"] - found[variant] for found in rounds) for variant in LABELS}
     if options.json:
-        print(json.dumps(smallest))
+        print(json.dumps({"full": full, "saved": saved}))
         return
-    full = smallest["full"]
     print(f"| GET /products/1, all telemetry on | {full:.0f} µs | |\n|---|---|---|")
     for variant, label in LABELS.items():
-        print(f"| {label} | {full - smallest[variant]:.0f} µs | {1 - smallest[variant] / full:.0%} |")
+        print(f"| {label} | {saved[variant]:.0f} µs | {saved[variant] / full:.0%} |")
 
 
 if __name__ == "__main__":

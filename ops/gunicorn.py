@@ -12,6 +12,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import select
 import shutil
 import signal
@@ -43,11 +44,14 @@ from ops.turns import request_in_turn, waiting
 
 service_config = load_config()  # `config` is a setting of gunicorn
 
+SPARE_FILES = 100  # of those that a process may open, for what is no client's connection
+
 bind = f"0.0.0.0:{service_config.port}"
 wsgi_app = settings.WSGI_APPLICATION.replace(".application", ":application")
 worker_class = "ops.gunicorn.Worker"
 workers = service_config.web_concurrency
 threads = service_config.web_threads
+worker_connections = min(2000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
 keepalive = 65  # seconds; longer than the 60 that load balancers keep an idle connection
 graceful_timeout = 10  # seconds; past every deadline that a request has
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
@@ -56,6 +60,7 @@ accesslog = None  # ops.middleware writes one line a request
 logger_class = "ops.gunicorn.Logger"
 logconfig_dict = settings.LOGGING
 
+LOOK_EVERY = 0.5  # seconds
 SOCKET_TIMEOUT = 10  # seconds that one read from a client, or one write to it, may take
 GARBAGE = 10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
 SO_ATTACH_FILTER = 26  # Linux, <asm/socket.h>; the standard library has no name for it
@@ -178,6 +183,8 @@ class Worker(LingeringWorker):
         (Exception, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"),
     )
 
+    next_look = 0.0  # when to look after the master, on the monotonic clock
+
     def enqueue_req(self, conn: Any) -> None:
         conn.queued_at = time.monotonic()
         super().enqueue_req(conn)
@@ -194,8 +201,16 @@ class Worker(LingeringWorker):
             metrics.web_queue_seconds_total.inc(time.monotonic() - ready_at)
             return super().handle(conn)
 
+    def notify(self) -> None:
+        """Tell the master that this worker lives; now and then, not at each turn of the loop."""
+        if self.next_look <= time.monotonic():
+            super().notify()
+
     def is_parent_alive(self) -> bool:
         """Stop as on SIGTERM when the master was killed; else kept-alive clients hold the port from the next one."""
+        if self.next_look > time.monotonic():
+            return True
+        self.next_look = time.monotonic() + LOOK_EVERY
         alive: bool = super().is_parent_alive()
         if not alive:
             start_draining()
