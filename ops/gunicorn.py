@@ -60,7 +60,7 @@ accesslog = None  # ops.middleware writes one line a request
 logger_class = "ops.gunicorn.Logger"
 logconfig_dict = settings.LOGGING
 
-LOOK_EVERY = 0.5  # seconds
+SIGN_OF_LIFE_EVERY = 0.5  # seconds; the master waits for 30
 SOCKET_TIMEOUT = 10  # seconds that one read from a client, or one write to it, may take
 GARBAGE = 10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
 SO_ATTACH_FILTER = 26  # Linux, <asm/socket.h>; the standard library has no name for it
@@ -183,7 +183,7 @@ class Worker(LingeringWorker):
         (Exception, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"),
     )
 
-    next_look = 0.0  # when to look after the master, on the monotonic clock
+    next_sign_of_life = 0.0  # on the monotonic clock
 
     def enqueue_req(self, conn: Any) -> None:
         conn.queued_at = time.monotonic()
@@ -202,15 +202,14 @@ class Worker(LingeringWorker):
             return super().handle(conn)
 
     def notify(self) -> None:
-        """Tell the master that this worker lives; now and then, not at each turn of the loop."""
-        if self.next_look <= time.monotonic():
+        """Tell the master that this worker lives: twice a second, not for each request."""
+        now = time.monotonic()
+        if now >= self.next_sign_of_life:
+            self.next_sign_of_life = now + SIGN_OF_LIFE_EVERY
             super().notify()
 
     def is_parent_alive(self) -> bool:
         """Stop as on SIGTERM when the master was killed; else kept-alive clients hold the port from the next one."""
-        if self.next_look > time.monotonic():
-            return True
-        self.next_look = time.monotonic() + LOOK_EVERY
         alive: bool = super().is_parent_alive()
         if not alive:
             start_draining()

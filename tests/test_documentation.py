@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from bench.run import table
 from tests.processes import ROOT, clean_environment, manage, running_stack
 from tests.test_architecture import PACKAGES, sources
 
@@ -140,3 +142,9 @@ def test_every_link_within_the_documentation_leads_somewhere(page: Path) -> None
             headings = re.findall(r"^#+ (.+)$", linked.read_text(), flags=re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
             assert fragment in anchors, f"{page}: {target}"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_page_on_performance_shows_what_was_measured_last(database: str) -> None:
+    found = json.loads((ROOT / "bench" / "results" / f"{database}.json").read_text())
+    assert table(found["medians"]) in (ROOT / "docs" / "performance.md").read_text()
