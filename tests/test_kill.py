@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,15 @@ def test_a_service_whose_master_alone_was_killed_starts_again_on_its_port(stack:
 
     assert acknowledged(clients) <= stored(orders)
     assert stack.place_order().status_code == 201
+
+
+def test_a_worker_that_works_or_has_nothing_to_do_is_not_taken_for_dead(tmp_path: Path) -> None:
+    patience = 5  # seconds without a sign of life, of gunicorn's master; it has 30 by default
+    with running_stack(tmp_path, GUNICORN_CMD_ARGS=f"--timeout {patience}") as running:
+        started = running.products.metric("process_start_time_seconds")
+        time.sleep(patience + 1)
+        with load(running.products.port, "GET", "/products/1") as clients:
+            time.sleep(patience + 1)
+
+        assert len(clients.ended("answered")) == len(clients.requests) > 0
+        assert running.products.metric("process_start_time_seconds") == started > 0

@@ -45,6 +45,9 @@ ADVANCE_ON_POSTGRESQL = f"""
     SELECT setval(sequence, GREATEST((SELECT MAX(id) FROM {TABLE}), pg_sequence_last_value(sequence)))
     FROM (SELECT pg_get_serial_sequence('{TABLE}', 'id')::regclass AS sequence) AS own
 """  # noqa: S608 - likewise; without this, the admin's next insert would draw a number that is taken
+# Until it is told, PostgreSQL takes retired_at, which is null, for mostly not null: a page from the middle of a million
+# products, asked for by their ids, then sorts the rest of the table.
+ANALYZE_ON_POSTGRESQL = f"ANALYZE {TABLE} (id, retired_at)"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def merge() -> Seeding:
         _execute(MERGE)
     if seeding.created and on_postgresql:
         _execute(ADVANCE_ON_POSTGRESQL)
+        _execute(ANALYZE_ON_POSTGRESQL)
     return seeding
 
 
