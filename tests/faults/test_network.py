@@ -80,7 +80,7 @@ CELLS = [
         SLOW_IS_WELL
         | {
             "reset": UNAVAILABLE,
-            "half_close": UNAVAILABLE,
+            "half_close": "201",  # the one statement of a read is answered before PostgreSQL ends the session
             "black_hole": UNAVAILABLE,
             "truncated": UNAVAILABLE,
             "cut_after_request": UNAVAILABLE,
