@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.conf import global_settings, settings
 from django.core.cache import close_caches
 from django.core.signals import request_finished, request_started
-from django.db import reset_queries
+from django.db import close_old_connections, reset_queries
 
 
 class OpsConfig(AppConfig):
@@ -19,8 +19,10 @@ class OpsConfig(AppConfig):
         from ops import checks, fault_points, measured_cursors, metrics  # noqa: F401, PLC0415
 
         measured_cursors.install()
-        # Two of the four things that Django does around each request have no use here: it asks every connection for
-        # what only DEBUG records, and every cache to close, where there is none.
+        # Three of the four things that Django does around each request have no use here: it asks every connection for
+        # what only DEBUG records, every cache to close, where there is none, and looks for connections to close before
+        # a request, as it did after the one before it.
+        request_started.disconnect(close_old_connections)
         if not settings.DEBUG:
             request_started.disconnect(reset_queries)
         if settings.CACHES == global_settings.CACHES:

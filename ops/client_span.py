@@ -10,7 +10,6 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-import requests
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
@@ -48,15 +47,14 @@ def client_span(method: str, url: str, headers: MutableMapping[str, str]) -> Ite
         span.end()
 
 
-def set_answer(span: Span, response: requests.Response) -> None:
-    """Say who answered and how; 4xx and 5xx are errors of the one who asks."""
-    status = response.status_code
+def set_answer(span: Span, status: int, version: int, peer: tuple[str, int] | None) -> None:
+    """Say who answered and how; 4xx and 5xx are errors of the one who asks. `version` is 10 or 11."""
     found: dict[str, str | int] = {
         "http.response.status_code": status,
-        "network.protocol.version": "1.0" if response.raw.version == 10 else "1.1",
+        "network.protocol.version": "1.0" if version == 10 else "1.1",
     }
-    if sock := getattr(response.raw.connection, "sock", None):  # none where the peer closes the connection
-        found["network.peer.address"], found["network.peer.port"] = sock.getpeername()[:2]
+    if peer is not None:
+        found["network.peer.address"], found["network.peer.port"] = peer
     if status >= 400:
         found["error.type"] = str(status)
         span.set_status(StatusCode.ERROR)

@@ -29,11 +29,10 @@ def traced_execution(
     https://opentelemetry.io/docs/specs/semconv/database/database-spans/
 
     What no request and no command asked for has no span: the probes' statements, and those of the connection pool,
-    which sets up its connections in threads of its own, and tries one with an empty statement. Nor has
-    the BEGIN that Django sends to SQLite: PostgreSQL's goes another way, and both say nothing.
+    which sets up its connections in threads of its own, and tries one with an empty statement.
     """
     statement = tracer.get_statement(cursor, args)
-    if not trace.get_current_span().is_recording() or not statement.strip() or statement.startswith("BEGIN"):
+    if not trace.get_current_span().is_recording() or not statement.strip():
         return query_method(*args, **kwargs)
     integration = tracer._db_api_integration  # noqa: SLF001 - what the library's own method, which this replaces, reads
     span = integration._tracer.start_span(  # noqa: SLF001 - likewise

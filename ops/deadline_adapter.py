@@ -35,7 +35,8 @@ def limit_exchange(deadline: float, max_bytes: int) -> None:
     _limits.bytes_left = max_bytes
 
 
-def _seconds_left() -> float:
+def seconds_left() -> float:
+    """Return how long this thread's exchange may still take; raise TimeoutError."""
     left = _limits.deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("the exchange took longer than its deadline")
@@ -54,11 +55,11 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
 
     threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
     with waiting:
-        return found.result(_seconds_left())
+        return found.result(seconds_left())
 
 
-def _connect(host: str, port: int, connect_timeout: float) -> socket.socket:
-    """Try each address for up to `connect_timeout`."""
+def connect(host: str, port: int, connect_timeout: float) -> socket.socket:
+    """Return a connected socket; try each address of the host for up to `connect_timeout` seconds; raise OSError."""
     failure = OSError("the name has no address")
     for family, kind, protocol, _, address in _resolve(host, port):
         try:
@@ -68,10 +69,10 @@ def _connect(host: str, port: int, connect_timeout: float) -> socket.socket:
             continue
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(min(connect_timeout, _seconds_left()))
+            sock.settimeout(min(connect_timeout, seconds_left()))
             with waiting:
                 sock.connect(address)
-            sock.settimeout(_seconds_left())  # for the TLS handshake and the request
+            sock.settimeout(seconds_left())  # for the TLS handshake and the request
         except OSError as error:
             sock.close()
             failure = error
@@ -91,7 +92,7 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(_seconds_left())
+        self._sock.settimeout(seconds_left())
         with waiting:
             received = self._raw.readinto(buffer)
         _limits.bytes_left -= received or 0
@@ -104,7 +105,9 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
-class _Response(http.client.HTTPResponse):
+class DeadlineResponse(http.client.HTTPResponse):
+    """Read an answer within this thread's limits."""
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
@@ -112,16 +115,16 @@ class _Response(http.client.HTTPResponse):
 
 def _open_socket(connection: HTTPConnection) -> socket.socket:
     host = connection._dns_host.strip("[]")  # noqa: SLF001 - what its own _new_conn connects to
-    return _connect(host, connection.port, connection.timeout)  # type: ignore[arg-type] # requests resolves it to a float
+    return connect(host, connection.port, connection.timeout)  # type: ignore[arg-type] # requests resolves it to a float
 
 
 class _Connection(HTTPConnection):
-    response_class = _Response
+    response_class = DeadlineResponse
     _new_conn = _open_socket
 
 
 class _TLSConnection(HTTPSConnection):
-    response_class = _Response
+    response_class = DeadlineResponse
     _new_conn = _open_socket
 
 

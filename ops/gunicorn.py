@@ -40,7 +40,7 @@ from ops.health import is_draining, start_draining
 from ops.linger import LingeringWorker
 from ops.manage import load_config
 from ops.problems import CONTENT_TYPE, problem, reason_phrase
-from ops.turns import request_in_turn, waiting
+from ops.turns import WorkInTurn, in_turn, waiting
 
 service_config = load_config()  # `config` is a setting of gunicorn
 
@@ -61,6 +61,8 @@ logger_class = "ops.gunicorn.Logger"
 logconfig_dict = settings.LOGGING
 
 SIGN_OF_LIFE_EVERY = 0.5  # seconds; the master waits for 30
+SHORTEST_REQUEST = 0.00025  # seconds, about; for so long the loop may rest for each request that waits
+LONGEST_REST = 0.005  # seconds
 SOCKET_TIMEOUT = 10  # seconds that one read from a client, or one write to it, may take
 GARBAGE = 10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
 SO_ATTACH_FILTER = 26  # Linux, <asm/socket.h>; the standard library has no name for it
@@ -189,17 +191,37 @@ class Worker(LingeringWorker):
         conn.queued_at = time.monotonic()
         super().enqueue_req(conn)
 
+    def get_thread_pool(self) -> Any:
+        pool = super().get_thread_pool()
+        pool._work_queue = WorkInTurn()  # noqa: SLF001 - the standard library has no public way
+        return pool
+
     def handle(self, conn: Any) -> Any:
-        """Handle a request in its turn; count for how long it waited for this thread and for that."""
+        """Handle a request; count for how long it waited for a thread and its turn."""
         from ops import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
         metrics.web_queue_seconds_total.inc(time.monotonic() - conn.queued_at)
-        if not conn.initialized and not conn.wait_for_data(DEFAULT_WORKER_DATA_TIMEOUT):
-            return _DEFER  # as the library does
-        ready_at = time.monotonic()
-        with request_in_turn:
-            metrics.web_queue_seconds_total.inc(time.monotonic() - ready_at)
-            return super().handle(conn)
+        if not conn.initialized:
+            with waiting:
+                has_data = conn.wait_for_data(DEFAULT_WORKER_DATA_TIMEOUT)
+            if not has_data:
+                return _DEFER  # as the library does
+        return super().handle(conn)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Look after the connections in turn with the requests, and less often while several of these are waiting.
+
+        Each time costs the request that is computing its place. A new connection is not kept waiting.
+        """
+        if (queued := self.tpool._work_queue.qsize()) > 1:  # noqa: SLF001 - as above
+            doorbell = select.poll()
+            for listener in self.sockets if self._accepting else ():
+                doorbell.register(listener, select.POLLIN)
+            doorbell.poll(min(queued * SHORTEST_REQUEST, LONGEST_REST) * 1000)
+        else:
+            self.poller.select(timeout)
+        with in_turn:
+            super().wait_for_and_dispatch_events(0)
 
     def notify(self) -> None:
         """Tell the master that this worker lives: twice a second, not for each request."""
@@ -234,11 +256,16 @@ class Worker(LingeringWorker):
                     listener.sock.shutdown(socket.SHUT_RDWR)
 
     def accept(self, listener: Any) -> None:
-        try:
-            super().accept(listener)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # a sibling has shut the socket that all workers share
-                raise
+        """Accept as many connections at once as there are threads; the library's loop takes one each time around."""
+        for _ in range(self.cfg.threads):
+            before = self.nr_conns
+            try:
+                super().accept(listener)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a sibling has shut the socket that all workers share
+                    raise
+            if self.nr_conns == before or self.nr_conns >= self.worker_connections:
+                return
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached Django; neither the answer nor the log repeats what was sent."""

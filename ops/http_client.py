@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
-import requests
 import structlog
-import urllib3
 
 from ops import metrics
 from ops.circuit_breaker import BreakerOpen, CircuitBreaker, RetryBudget
 from ops.client_span import client_span, set_answer
-from ops.deadline_adapter import DeadlineAdapter, limit_exchange
+from ops.deadline_adapter import limit_exchange
+from ops.kept_connection import KeptConnection
 from ops.turns import waiting
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     tries: int = 1
 
 
@@ -73,7 +73,7 @@ class HttpClient:
         self._breaker = breaker
         self._budget = budget
         self._local = threading.local()
-        self.authorities: bool | str = True  # or the path of the certificates to trust in place of the common ones
+        self.authorities: str | None = None  # the path of the certificates to trust in place of the common ones
         self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)  # from 0 on
 
     def get(self, url: str, read: Callable[[int, bytes], T]) -> T:
@@ -89,8 +89,7 @@ class HttpClient:
         as JSON, `token` as the bearer's. `read` raises InvalidAnswer for what breaks the contract, which counts as a
         failure of the peer and is not retried; whatever else it raises passes through and counts as a success.
         """
-        content = None if document is None else json.dumps(document).encode()
-        request = _Request(method, url, content, token)
+        request = _request(method, url, document, token)
         deadline = time.monotonic() + self._policy.deadline.total_seconds()
         self._budget.earn()
         for attempt in range(1, self._policy.max_tries + 1):
@@ -132,7 +131,7 @@ class HttpClient:
             raise
         except InvalidAnswer as reason:
             outcome = "invalid_answer"
-            self._adapter().close()  # what else comes on that connection is no answer either
+            self._connection().close()  # what else comes on that connection is no answer either
             raise PeerUnavailable(outcome, str(reason)) from None
         finally:
             self._breaker.record(permit, failed=outcome != "success")
@@ -142,40 +141,39 @@ class HttpClient:
     def _exchange(self, request: _Request, deadline: float) -> Answer:
         """Send one request and read its answer whole, by the deadline; raise PeerUnavailable."""
         limit_exchange(deadline, self._policy.max_bytes + HEAD_BYTES)
-        connect_timeout = self._policy.connect_timeout.total_seconds()
+        connection = self._connection()
         try:
-            with (
-                client_span(request.method, request.url, request.headers) as span,
-                self._adapter().send(
-                    request, timeout=connect_timeout, stream=True, verify=self.authorities
-                ) as response,
-            ):
-                set_answer(span, response)
+            with client_span(request.method, request.url, request.headers) as span:
+                response = connection.send(*request)
+                set_answer(span, response.status, response.version, connection.peer_address())
                 body = self._read_body(response)
-        # requests' own errors are OSErrors; AttributeError is what urllib3 raises of a connection reset while it sends.
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            connection.close()
             cause = _root_cause(error)
             outcome = "timeout" if isinstance(cause, TimeoutError) else "connection_error"
             raise PeerUnavailable(outcome, type(cause).__name__, retriable=True) from error
-        if response.status_code >= 500:
-            raise PeerUnavailable("server_error", f"answered {response.status_code}", retriable=True)
+        if response.status >= 500:
+            raise PeerUnavailable("server_error", f"answered {response.status}", retriable=True)
         if len(body) > self._policy.max_bytes:
             raise InvalidAnswer(f"answered more than {self._policy.max_bytes} bytes")
-        return Answer(response.status_code, body, response.headers)
+        return Answer(response.status, body, response.headers)
 
-    def _read_body(self, response: requests.Response) -> bytes:
+    def _read_body(self, response: http.client.HTTPResponse) -> bytes:
         """Return the body as it was sent, or one byte more than allowed; an end before Content-Length is an error."""
         body = b""
-        while chunk := response.raw.read(self._policy.max_bytes + 1 - len(body)):
+        while chunk := response.read(self._policy.max_bytes + 1 - len(body)):
             body += chunk
+        if response.length and len(body) <= self._policy.max_bytes:
+            raise http.client.IncompleteRead(body, response.length)
         return body
 
-    def _adapter(self) -> DeadlineAdapter:
-        """Return this thread's connections: what a session adds, cookies, redirects, proxies, is not for services."""
-        adapter: DeadlineAdapter | None = getattr(self._local, "adapter", None)
-        if adapter is None:
-            adapter = self._local.adapter = DeadlineAdapter()
-        return adapter
+    def _connection(self) -> KeptConnection:
+        """Return this thread's connection."""
+        connection: KeptConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            timeout = self._policy.connect_timeout.total_seconds()
+            connection = self._local.connection = KeptConnection(timeout, self.authorities)
+        return connection
 
 
 def _root_cause(error: BaseException) -> BaseException:
@@ -184,26 +182,19 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-class _Request(requests.PreparedRequest):
-    """A request as it is sent; to have a session merge and encode it takes a quarter of the whole call.
-
-    Its headers are a plain dict, which urllib3 copies, with the names spelled as they are sent.
-    """
-
+class _Request(NamedTuple):
     method: str
     url: str
-    headers: dict[str, str]  # type: ignore[assignment] # as said above
+    body: bytes | None
+    headers: dict[str, str]
 
-    def __init__(self, method: str, url: str, content: bytes | None, token: str | None) -> None:
-        super().__init__()
-        self.method = method
-        self.url = url
-        self.headers = dict(HEADERS)
-        if content is not None:
-            self.body = content
-            self.headers["Content-Type"] = "application/json"
-            self.headers["Content-Length"] = str(len(content))
-        if token is not None:
-            self.headers["Authorization"] = f"Bearer {token}"
-        if request_id := structlog.contextvars.get_contextvars().get("request_id"):
-            self.headers["X-Request-ID"] = request_id
+
+def _request(method: str, url: str, document: Any, token: str | None) -> _Request:
+    headers = dict(HEADERS)
+    if document is not None:
+        headers["Content-Type"] = "application/json"
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+        headers["X-Request-ID"] = request_id
+    return _Request(method, url, None if document is None else json.dumps(document).encode(), headers)

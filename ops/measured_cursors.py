@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django_prometheus.db import common, errors_total, execute_many_total, execute_total, query_duration_seconds
 
 
@@ -47,8 +48,15 @@ def measured(cursor_class: type[Any], alias: str, vendor: str) -> type[Any]:
     return MeasuredCursor
 
 
+def _begin(database: DatabaseWrapper) -> None:
+    """Begin a transaction on SQLite without a cursor that is measured: PostgreSQL's BEGIN is no query either."""
+    with database.wrap_database_errors:
+        database.connection.execute(f"BEGIN {database.transaction_mode or ''}")  # type: ignore[attr-defined] # unknown to its types
+
+
 def install() -> None:
     """Have the library's database engines use these cursors, whether they are imported yet or not."""
+    DatabaseWrapper._start_transaction_under_autocommit = _begin  # type: ignore[attr-defined] # noqa: SLF001 - Django has no public name
     common.ExportingCursorWrapper = measured
     if engine := sys.modules.get("django_prometheus.db.backends.postgresql.base"):
         engine.ExportingCursorWrapper = measured  # type: ignore[attr-defined] # as it imports it

@@ -6,10 +6,30 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import orjson
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework import renderers
 from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from ops.problems import CONTENT_TYPE, Problem
+
+MEDIA_TYPE = "application/json"
+
+
+def answer(
+    request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HttpResponseBase:
+    """Return what a view answers with: bytes where plain JSON is wanted, which is almost always, else to be rendered.
+
+    `data` is what JSON is made of, and nothing else. A Response is a template that waits to be rendered, which takes
+    as long as the rest of the view.
+    """
+    if request.accepted_media_type == MEDIA_TYPE:
+        return HttpResponse(orjson.dumps(data), content_type=MEDIA_TYPE, status=status, headers=headers)
+    return Response(data, status=status, headers=headers)
 
 
 class JSONRenderer(renderers.JSONRenderer):

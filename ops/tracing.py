@@ -18,6 +18,7 @@ from ops.config import ServiceConfig
 
 EXPORT_TIMEOUT = 1.0  # seconds for one batch; a slow collector costs spans, never requests or the shutdown
 SHUTDOWN_TIMEOUT = 0.5  # seconds to send what is left; gunicorn may have waited 2 s for idle connections before
+BATCH = 256  # spans; the library's 512 take 20 ms to encode, for which each request of that moment waits
 REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
@@ -76,6 +77,7 @@ def start_tracing(config: ServiceConfig) -> None:
     if not is_configured(config):
         return
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+    os.environ.setdefault("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", str(BATCH))
     timeouts = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
     exporter = CountingExporter(
         endpoint=config.jaeger_endpoint,

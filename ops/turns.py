@@ -1,20 +1,24 @@
 """One request computes at a time in a process; whoever waits for somebody lets the next one go.
 
-Python lets one thread compute at a time anyway. But whoever makes a system call loses its place, and a request makes a
-dozen short ones: four threads that take it from one another so often spend a third of their time on that.
+Python lets one thread compute at a time anyway. But whoever makes a system call loses its place to any thread that
+wants it, a request makes a dozen short ones, and to wake a thread takes longer than most of them do.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
+from typing import Any
 
-PATIENCE = 0.02  # seconds; then a request goes on without its turn, as nobody knows what the one before it is at
+PATIENCE = 0.02  # seconds; then one goes on without its turn, as nobody knows what the one before it is at
 
 _turn = threading.Lock()
+_first_of_the_idle = threading.Lock()
+_claims: list[None] = []  # one for each thread that has begun something and wants its turn; append and pop are atomic
 
 
 class _State(threading.local):
-    is_in_request = False
+    is_at_work = False
     has_turn = False
 
 
@@ -25,19 +29,71 @@ def _take() -> None:
     _mine.has_turn = _turn.acquire(timeout=PATIENCE)
 
 
+def _claim() -> None:
+    _claims.append(None)
+    _take()
+    _claims.pop()
+
+
 def _give() -> None:
     if _mine.has_turn:
         _mine.has_turn = False
         _turn.release()
 
 
-class _RequestInTurn:
+class WorkInTurn:
+    """The queue of a pool whose threads work in turn: each gets its next work together with its turn.
+
+    So who is ready goes on with the next without waking anybody, unless somebody has claimed the turn meanwhile. It
+    stands in for the `queue.SimpleQueue` of a ThreadPoolExecutor, for which None says that the pool is shut down.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.put = self._queue.put
+        self.qsize = self._queue.qsize
+
+    def get_nowait(self) -> Any:
+        """Return the next work if this thread may go on; raise queue.Empty."""
+        _mine.is_at_work = False
+        if not _mine.has_turn or _claims:
+            raise queue.Empty
+        return self._begun(self._queue.get_nowait())
+
+    def get(self, block: bool = True) -> Any:
+        """Return the next work; wait for it and for the turn."""
+        try:
+            return self.get_nowait()
+        except queue.Empty:
+            _give()
+            with _first_of_the_idle:  # and so nobody takes work in hand that would have to wait there
+                return self._begun(self._wait())
+
+    def _wait(self) -> Any:
+        while True:
+            _take()
+            try:
+                return self._queue.get_nowait()
+            except queue.Empty:
+                if _mine.has_turn:
+                    _give()
+                    work = self._queue.get()
+                    _take()
+                    return work
+
+    def _begun(self, work: Any) -> Any:
+        if work is None:
+            _give()
+        else:
+            _mine.is_at_work = True
+        return work
+
+
+class _InTurn:
     def __enter__(self) -> None:
-        _mine.is_in_request = True
-        _take()
+        _claim()
 
     def __exit__(self, *_: object) -> None:
-        _mine.is_in_request = False
         _give()
 
 
@@ -46,9 +102,9 @@ class _Waiting:
         _give()
 
     def __exit__(self, *_: object) -> None:
-        if _mine.is_in_request:
-            _take()
+        if _mine.is_at_work:
+            _claim()
 
 
-request_in_turn = _RequestInTurn()  # with it, a thread computes in turn with the others that do
-waiting = _Waiting()  # with it, a thread lets others compute while it waits; outside a request it does nothing
+in_turn = _InTurn()  # with it, a thread that is not the pool's computes in turn with those that are
+waiting = _Waiting()  # with it, a thread lets others compute while it waits; outside of its work it does nothing

@@ -7,22 +7,23 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from events.outbox.models import OutboxEvent
 from events.tracing import current_traceparent
 
+COLUMNS = "event_id, type, subject, data, traceparent"
 # On the way of every order: to have the ORM build this statement takes longer than the database takes for it.
-RECORD = (
-    f"INSERT INTO {OutboxEvent._meta.db_table} (event_id, type, subject, data, traceparent) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
-)
+RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
 
 
-def record_event(*, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name
+def record_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name
     """Record an event; call it within the transaction that makes it true, so that both are stored or neither.
 
     An order that is confirmed calls
 
         record_event(
+            cursor,
             type="argos.order.confirmed.v1",
             subject=str(order.pk),
             data={"orderId": order.pk, "productId": ..., "quantity": ..., "confirmedAt": "2026-11-20T09:30:00.123456Z"},
@@ -38,5 +39,21 @@ def record_event(*, type: str, subject: str, data: dict[str, Any]) -> None:  # n
         orjson.dumps(data).decode(),
         current_traceparent(),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(RECORD, values)
+    cursor.execute(RECORD, values)
+
+
+def with_event(insert: str, *, subject: str, data: str) -> str:
+    """Return the one statement that inserts a row and records its event, for PostgreSQL; `event_values` go with it.
+
+    A transaction does the same, and waits four times: for its begin, for each statement and for its end. `subject`
+    (text) and `data` (jsonb) are SQL, of what `insert` returns.
+    """
+    return (
+        f"WITH stored AS ({insert}), recorded AS (INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) "  # noqa: S608, SLF001 - likewise
+        f"SELECT %s, %s, {subject}, {data}, %s FROM stored) SELECT * FROM stored"
+    )
+
+
+def event_values(type: str) -> list[Any]:  # noqa: A002 - CloudEvents' name
+    """Return what a statement of `with_event` takes after the values of its row."""
+    return [uuid.uuid4(), type, current_traceparent()]

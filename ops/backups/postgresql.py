@@ -60,7 +60,7 @@ def load(chunks: Iterable[bytes], folder: Path, look: Look, *, database: str | N
 
     Not `pg_restore --single-transaction`: it leaves tables that the backup does not know, such as a newer release's.
     """
-    name = database or str(connection.settings_dict["NAME"])
+    name = database or _database()
     with closing(_connect(name)) as target:
         doomed = ", ".join(_quoted(*table) for table in _names(target))
     drop = f"DROP TABLE {doomed} CASCADE;" if doomed else ""
@@ -192,12 +192,19 @@ def _output(tool: _Tool) -> Iterator[bytes]:
 def _environment(database: str | None) -> dict[str, str]:
     """Return libpq's variables for the connection that Django would make (a password in argv is seen by everybody)."""
     parameters = connection.get_connection_params() | {"connect_timeout": CONNECT_TIMEOUT}
-    parameters |= {"dbname": database} if database else {}
+    parameters["dbname"] = database or _database()
     return {
         str(option.envvar, "ascii"): str(parameters[keyword])
         for option in Conninfo.get_defaults()
         if option.envvar and parameters.get(keyword := str(option.keyword, "ascii")) is not None
     }
+
+
+def _database() -> str:
+    """Return the name of what this process is connected to, whatever its settings say by now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        return str(cursor.fetchone()[0])
 
 
 def _connect(database: str) -> BaseDatabaseWrapper:

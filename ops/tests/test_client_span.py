@@ -78,5 +78,5 @@ def test_no_answer(exporter: InMemorySpanExporter) -> None:
 
     span, attributes = traced(exporter)
     assert span.status.status_code is StatusCode.ERROR
-    assert attributes["error.type"] == "ConnectionError"
+    assert attributes["error.type"] == "ConnectionRefusedError"
     assert [event.name for event in span.events] == ["exception"]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.backends.utils import CursorWrapper
+
 from events.outbox.recording import record_event
 from orders_project.orders.models import Order
 
 CONFIRMED = "argos.order.confirmed.v1"
 
+# The same as `announce_confirmed` writes, in PostgreSQL's words and of an order's row.
+CONFIRMED_DATA = (
+    "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity, 'confirmedAt', "
+    """to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))"""
+)
 
-def announce_confirmed(order: Order, at: datetime) -> None:
+
+def announce_confirmed(cursor: CursorWrapper, order: Order, at: datetime) -> None:
     """Record that an order was confirmed, in the transaction that confirms it."""
     data = {
         "orderId": order.pk,
@@ -18,4 +26,4 @@ def announce_confirmed(order: Order, at: datetime) -> None:
         "quantity": order.quantity,
         "confirmedAt": at.isoformat().replace("+00:00", "Z"),
     }
-    record_event(type=CONFIRMED, subject=str(order.pk), data=data)
+    record_event(cursor, type=CONFIRMED, subject=str(order.pk), data=data)

@@ -16,13 +16,15 @@ from uuid import uuid4
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from events.outbox.recording import event_values, with_event
 from ops.fault_points import fault_point
 from ops.problems import DomainError
 from orders_project.orders import metrics
-from orders_project.orders.announcing import announce_confirmed
+from orders_project.orders.announcing import CONFIRMED, CONFIRMED_DATA, announce_confirmed
 from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
 from orders_project.orders.fault_points import Point
 from orders_project.orders.models import Order
@@ -38,9 +40,13 @@ REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.co
 def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation, and announce it."""
     order.status = Order.Status.CONFIRMED
-    with fault_point(Point.STORE_ORDER), transaction.atomic():
-        _insert(order)
-        announce_confirmed(order, order.created_at)
+    with fault_point(Point.STORE_ORDER), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            _insert(cursor, order, INSERT_ANNOUNCED, *event_values(CONFIRMED))
+        else:
+            with transaction.atomic():
+                _insert(cursor, order, INSERT_CONFIRMED)
+                announce_confirmed(cursor, order, order.created_at)
     metrics.count_confirmed(order.quantity)
 
 
@@ -49,15 +55,15 @@ def store_confirmed(order: Order) -> None:
 INSERT_CONFIRMED = (
     f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
     "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
-    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at"
+    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
 )
+INSERT_ANNOUNCED = with_event(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_DATA)
 
 
-def _insert(order: Order) -> None:
+def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:
     values = (order.product_id, order.product_name, order.quantity, order.status)
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_CONFIRMED, [*values, order.idempotency_key, order.payload_hash])
-        order.pk, created_at = cursor.fetchone()
+    cursor.execute(statement, [*values, order.idempotency_key, order.payload_hash, *more])
+    order.pk, created_at, *_ = cursor.fetchone()
     order.created_at = created_at.replace(tzinfo=UTC)  # which SQLite's lacks
     order._state.adding = False  # noqa: SLF001 - Django's documented name
 
@@ -116,10 +122,10 @@ def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> 
 
 def confirm(order: Order) -> bool:
     """Confirm a pending order and announce it; false if it is settled already."""
-    with fault_point(Point.CONFIRM), transaction.atomic():
+    with fault_point(Point.CONFIRM), transaction.atomic(), connection.cursor() as cursor:
         if not _settle_as(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
             return False
-        announce_confirmed(order, timezone.now())
+        announce_confirmed(cursor, order, timezone.now())
     metrics.count_confirmed(order.quantity)
     return True
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from ops.permissions import IsStaff
+from ops.renderers import answer
 from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.models import Order
 from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement, wanted_order
@@ -67,7 +68,7 @@ class OrderList(generics.ListAPIView[Order]):
             ),
         ],
     )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Place an order of a product that exists, once for each key."""
         key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
         placed = services.place_order(**wanted_order(request.data), key=key)
@@ -75,7 +76,7 @@ class OrderList(generics.ListAPIView[Order]):
         headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[order.pk]))}
         if placed.is_replayed:
             headers[idempotency.REPLAYED] = "true"
-        return Response(acknowledgement(order), status=201, headers=headers)
+        return answer(request, acknowledgement(order), status=201, headers=headers)
 
 
 @extend_schema_view(get=extend_schema(summary="Read an order"))

@@ -69,7 +69,7 @@ CELLS = [
         SLOW_IS_WELL
         | {
             "reset": BROKEN,
-            "half_close": BROKEN,  # PostgreSQL ends a session whose client has said the last word
+            "half_close": "201",  # an order's one statement is answered before PostgreSQL ends the session
             "black_hole": BROKEN,
             "truncated": BROKEN,
             "cut_after_request": BROKEN,
@@ -80,7 +80,7 @@ CELLS = [
         SLOW_IS_WELL
         | {
             "reset": UNAVAILABLE,
-            "half_close": "201",  # the one statement of a read is answered before PostgreSQL ends the session
+            "half_close": "201",  # and so is the one of a read
             "black_hole": UNAVAILABLE,
             "truncated": UNAVAILABLE,
             "cut_after_request": UNAVAILABLE,

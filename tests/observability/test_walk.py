@@ -36,7 +36,7 @@ def test_an_exemplar_leads_to_the_trace_and_to_the_log_line(eventful: EventfulSt
     (trace_id,) = {line["trace_id"] for line in orders.log_lines() if line.get("order_id") == placed.json()["id"]}
 
     eventful.prometheus.wait_until(lambda: trace_id in exemplars_of(orders), "the exemplar of the order")
-    spans = eventful.collector.wait_for(trace_id, "POST /orders", PRODUCT_ROUTE, "INSERT")
+    spans = eventful.collector.wait_for(trace_id, "POST /orders", PRODUCT_ROUTE, "SELECT")
     (orders_line,), (products_line,) = lines_of(orders, trace_id), lines_of(products, trace_id)
 
     assert {span.service for span in spans} == {"orders-service", "products-service"}

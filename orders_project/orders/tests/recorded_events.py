@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connection
+
 from events.outbox.models import OutboxEvent
 from events.outbox.recording import record_event
 
@@ -12,9 +14,10 @@ CONFIRMED = "argos.order.confirmed.v1"
 
 def record(*subjects: object, kind: str = CONFIRMED, **data: Any) -> None:
     """Record an event of each subject."""
-    for subject in subjects:
-        values = {"orderId": 1, "productId": 1, "quantity": 2, "confirmedAt": "2026-11-20T09:30:00.123456Z"} | data
-        record_event(type=kind, subject=str(subject), data=values)
+    values = {"orderId": 1, "productId": 1, "quantity": 2, "confirmedAt": "2026-11-20T09:30:00.123456Z"} | data
+    with connection.cursor() as cursor:
+        for subject in subjects:
+            record_event(cursor, type=kind, subject=str(subject), data=values)
 
 
 def due_now() -> None:
