@@ -22,7 +22,7 @@ BURNING: dict[str, Any] = {"severity": "critical", "window": "1h/5m"}
 def test_products_killed(watched: WatchedStack) -> None:
     since = watched.sink.mark()
     # By its instance: the alert of the same name for a service that nobody scrapes fires while Prometheus starts.
-    service_down = {"alertname": "ServiceDown", "instance": f"127.0.0.1:{watched.products.port}"}
+    service_down: dict[str, Any] = {"alertname": "ServiceDown", "instance": f"127.0.0.1:{watched.products.port}"}
     watched.products.kill()
     try:
         down = watched.sink.wait_for("firing", since=since, service="products-service", **service_down)
