@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -132,10 +132,9 @@ def run(directory: Path, cluster: Cluster, *, seed: int, seconds: float, kills: 
         clients = [
             Client(world.orders.url, ledger, f"{seed}/{number}", (UNTRACKED, TRACKED)) for number in range(CLIENTS)
         ]
-        with ordering(clients, settled_within=SETTLED_WITHIN):
+        with closing(ledger), ordering(clients, settled_within=SETTLED_WITHIN):
             killer.carry_out(schedule)
             killer.heal()
-        ledger.close()
         report = Report(seed, killer.kills, killer.fell)
         started = time.monotonic()
         while True:  # until all is settled, or it is certain that it never will be

@@ -102,7 +102,7 @@ class Cluster:
         assert self.process is not None
         if self.is_running():
             self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(30)
+        self.process.wait(120)  # a session that flushes to a busy disk ends only afterwards, however it is told
 
     def create(self, database: str, *, template: str = "template1") -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
