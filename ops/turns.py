@@ -54,18 +54,30 @@ class WorkInTurn:
         self.qsize = self._queue.qsize
 
     def get_nowait(self) -> Any:
-        """Return the next work if this thread may go on; raise queue.Empty."""
+        """Return the next work, and wait for the turn if need be; raise queue.Empty where there is no work.
+
+        Nor is it said that there is none where there is: the pool, from Python 3.12 on, would take the thread for idle.
+        """
         _mine.is_at_work = False
-        if not _mine.has_turn or _claims:
-            raise queue.Empty
-        return self._begun(self._queue.get_nowait())
+        if _claims:
+            _give()
+        try:
+            if not _mine.has_turn:
+                if not self.qsize():
+                    raise queue.Empty
+                with _first_of_the_idle:
+                    _take()
+                    return self._begun(self._queue.get_nowait())
+            return self._begun(self._queue.get_nowait())
+        except queue.Empty:
+            _give()
+            raise
 
     def get(self, block: bool = True) -> Any:
         """Return the next work; wait for it and for the turn."""
         try:
             return self.get_nowait()
         except queue.Empty:
-            _give()
             with _first_of_the_idle:  # and so nobody takes work in hand that would have to wait there
                 return self._begun(self._wait())
 

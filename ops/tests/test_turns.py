@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,17 @@ def test_all_threads_work_when_all_of_them_wait(pool: ThreadPoolExecutor) -> Non
         work.has_answer.set()
         work.end.set()
     assert len({work.ends() for work in asking}) == 4
+
+
+def test_a_thread_without_the_turn_is_not_idle_where_work_is_queued() -> None:
+    work = WorkInTurn()  # as the pools of Python 3.12 and later ask it, which take queue.Empty for "idle"
+    work.put("first")
+    work.put("second")
+    assert [work.get_nowait(), work.get_nowait()] == ["first", "second"]
+    assert turns._turn.locked()
+    with pytest.raises(queue.Empty):
+        work.get_nowait()
+    assert not turns._turn.locked()
 
 
 def test_patience_ends(pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
