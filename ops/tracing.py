@@ -103,7 +103,7 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
             "deployment.environment.name": config.django_env,
         }
     )
-    provider = TracerProvider(resource=span_encoding.ProcessResource(resource))
+    provider = TracerProvider(resource=resource)
     provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
     # Behind ops.middleware.RequestMiddleware, which answers the probes and /metrics, so these are never traced; and
