@@ -4,6 +4,7 @@ if wrk.method == "POST" then
   wrk.body = os.getenv("BODY")
   wrk.headers["Content-Type"] = "application/json"
 end
+wrk.headers["Cookie"] = os.getenv("COOKIE")
 
 function done(summary, latency, requests)
   local errors = summary.errors

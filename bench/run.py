@@ -158,13 +158,15 @@ def subject(name: str, databases: dict[str, str], endpoint: str, **more: str) ->
         yield servers
 
 
-def load(server: Server, method: str, path: str, connections: int, seconds: float) -> dict[str, float]:
+def load(
+    server: Server, method: str, path: str, connections: int, seconds: float, *, cookie: str = ""
+) -> dict[str, float]:
     """Load one path with wrk and return throughput, latencies, errors, and the worker's CPU time a request."""
     worker, before = server.worker(), server.cpu_seconds()
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", "bench/report.lua", server.url + path],
         cwd=ROOT,
-        env=os.environ | {"METHOD": method, "BODY": ORDER},
+        env=os.environ | {"METHOD": method, "BODY": ORDER} | ({"COOKIE": cookie} if cookie else {}),
         capture_output=True,
         text=True,
         check=True,
