@@ -135,17 +135,16 @@ def post_worker_init(worker: Worker) -> None:
     metrics.web_threads.set(worker.cfg.threads)
 
 
-_receive_now: Callable[..., bytes] = SocketUnreader.chunk
+_wait_and_receive: Callable[..., bytes] = SocketUnreader.chunk
 
 
 def _receive(unreader: SocketUnreader, size_hint: int | None = None) -> bytes:
     """Read from a client; let others compute if nothing is there yet."""
     try:
-        unreader.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return unreader.sock.recv(unreader.mxchunk, socket.MSG_DONTWAIT)
     except BlockingIOError:
         with waiting:
-            return _receive_now(unreader, size_hint)
-    return _receive_now(unreader, size_hint)
+            return _wait_and_receive(unreader, size_hint)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
