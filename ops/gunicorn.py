@@ -141,10 +141,11 @@ _wait_and_receive: Callable[..., bytes] = SocketUnreader.chunk
 def _receive(unreader: SocketUnreader, size_hint: int | None = None) -> bytes:
     """Read from a client; let others compute if nothing is there yet."""
     try:
-        return unreader.sock.recv(unreader.mxchunk, socket.MSG_DONTWAIT)
+        received: bytes = unreader.sock.recv(unreader.mxchunk, socket.MSG_DONTWAIT)
     except BlockingIOError:
         with waiting:
-            return _wait_and_receive(unreader, size_hint)
+            received = _wait_and_receive(unreader, size_hint)
+    return received
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
