@@ -18,7 +18,7 @@ from ops.config import ServiceConfig
 
 EXPORT_TIMEOUT = 1.0  # seconds for one batch; a slow collector costs spans, never requests or the shutdown
 SHUTDOWN_TIMEOUT = 0.5  # seconds to send what is left; gunicorn may have waited 2 s for idle connections before
-BATCH = 256  # spans; the library's 512 take 20 ms to encode, for which each request of that moment waits
+BATCH = 256  # spans; while they are encoded, each request of that moment waits, with the library's 512 twice as long
 REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
