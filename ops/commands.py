@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -100,6 +101,8 @@ class OpsCommand(BaseCommand):
             raise Stopped
         self.stderr.write(f"{question} Type yes to go on: ", ending="")
         self.stderr.flush()
+        while not select.select([sys.stdin], [], [], 0.5)[0]:
+            pass  # and not in readline, which a signal that comes just before it does not end
         answer = sys.stdin.readline()
         self.asking = False
         if answer.strip().lower() != "yes":
