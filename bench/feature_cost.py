@@ -47,7 +47,8 @@ if off("no_database_span"):
     for module, name in (("psycopg", "PsycopgInstrumentor"), ("sqlite3", "SQLite3Instrumentor")):
         mock.patch(f"opentelemetry.instrumentation.{module}.{name}.instrument").start()
 from products_project.wsgi import application
-from ops import metrics, middleware
+from ops.telemetry import metrics
+from ops.server import middleware
 if off("no_metrics"):
     metrics.observe_request = lambda *a, **k: None
     from products_project.products import metrics as business

@@ -148,7 +148,7 @@ def subject(name: str, databases: dict[str, str], endpoint: str, **more: str) ->
                 env["PRODUCTS_SERVICE_URL"] = servers["products"].url
             if name == "argos":
                 env["DJANGO_SETTINGS_MODULE"] = f"{service}_project.settings"
-                arguments, path = ["-c", "python:ops.gunicorn"], "/healthz"
+                arguments, path = ["-c", "python:ops.server.gunicorn"], "/healthz"
             elif name == "baseline":
                 env |= {"DJANGO_SETTINGS_MODULE": "bench.baseline.settings", "BASELINE": service}
                 arguments, path = plain("bench.baseline.wsgi", port), "/metrics"

@@ -12,9 +12,9 @@ from django.core.management.base import CommandParser
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from ops.arguments import moment, whole_number
-from ops.commands import OpsCommand, Result
-from ops.pacing import pause_until
+from ops.cli.arguments import moment, whole_number
+from ops.cli.command import OpsCommand, Result
+from ops.cli.pacing import pause_until
 
 YOUNGEST = timedelta(days=1)
 PAUSE = 0.05  # seconds between two batches

@@ -12,7 +12,7 @@ from opentelemetry import context, propagate, trace
 from opentelemetry.trace import Span, SpanKind
 
 from events.cloudevents import Event
-from ops.tracing import tracer
+from ops.telemetry.tracing import tracer
 
 OPERATION_TYPE = "messaging.operation.type"
 

@@ -16,7 +16,9 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         # Only once the settings are loaded.
-        from ops import checks, fault_points, measured_cursors, metrics  # noqa: F401, PLC0415
+        from ops.diagnosis import checks  # noqa: F401, PLC0415
+        from ops.telemetry import measured_cursors, metrics  # noqa: PLC0415
+        from ops.testing import fault_points  # noqa: PLC0415
 
         measured_cursors.install()
         # Three of the four things that Django does around each request have no use here: it asks every connection for

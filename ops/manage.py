@@ -9,8 +9,9 @@ from importlib import import_module
 from django.conf import settings
 from django.core.management import execute_from_command_line
 
-from ops import defaults, logs, tracing
-from ops.config import ConfigurationError, ServiceConfig
+from ops.config.service import ConfigurationError, ServiceConfig
+from ops.settings import lift_request_bounds
+from ops.telemetry import logs, tracing
 
 USAGE = 2  # the exit code of a wrong configuration
 EXAMINERS = ("check_config", "doctor")  # commands that say what is wrong with an environment
@@ -38,7 +39,7 @@ def main(argv: list[str], config_class: type[ServiceConfig]) -> None:
     if command != "runserver":  # which serves requests: their logs, their bounds, their application's tracing
         logs.stream_name = "stderr"
         config = load_config()
-        defaults.lift_request_bounds(settings.DATABASES)
+        lift_request_bounds(settings.DATABASES)
         tracing.start_tracing(config)
     else:
         load_config()

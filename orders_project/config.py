@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from ops.config import ROOT, HttpUrl, Seconds, ServiceConfig
+from ops.config.service import ROOT, HttpUrl, Seconds, ServiceConfig
 
 
 class OrdersConfig(ServiceConfig):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops import defaults
+from ops import settings
 from orders_project.config import OrdersConfig
 
 CONFIG = OrdersConfig.load()
@@ -11,38 +11,38 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False  # tracebacks are in the log; a page of frame locals is nobody's friend
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
-INSTALLED_APPS = [*defaults.INSTALLED_APPS, "events.outbox", "orders_project.orders"]
-MIDDLEWARE = list(defaults.MIDDLEWARE)
+INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.outbox", "orders_project.orders"]
+MIDDLEWARE = list(settings.MIDDLEWARE)
 ROOT_URLCONF = "orders_project.urls"
 WSGI_APPLICATION = "orders_project.wsgi.application"
-TEMPLATES = defaults.TEMPLATES
+TEMPLATES = settings.TEMPLATES
 APPEND_SLASH = False  # its redirect loses a POST's body
 
-DATABASES = defaults.databases(CONFIG)
+DATABASES = settings.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_PASSWORD_VALIDATORS = defaults.AUTH_PASSWORD_VALIDATORS
+AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = defaults.static_root(CONFIG)
-STORAGES = defaults.storages(CONFIG)
+STATIC_ROOT = settings.static_root(CONFIG)
+STORAGES = settings.storages(CONFIG)
 WHITENOISE_USE_FINDERS = not CONFIG.is_production  # without collectstatic
 
-LOGGING_CONFIG = "ops.logs.configure"
-LOGGING = defaults.logging(CONFIG)
+LOGGING_CONFIG = "ops.telemetry.logs.configure"
+LOGGING = settings.logging(CONFIG)
 
-REST_FRAMEWORK = defaults.rest_framework()
-SPECTACULAR_SETTINGS = defaults.spectacular(CONFIG, title="Orders", description="Orders of products that exist.")
+REST_FRAMEWORK = settings.rest_framework()
+SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Orders", description="Orders of products that exist.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 
 # Named, as browsers send the cookies of one port of a host to its other ports too.
 SESSION_COOKIE_NAME = "orders_session"
 CSRF_COOKIE_NAME = "orders_csrf"
-CSRF_FAILURE_VIEW = "ops.problems.csrf_failure"
-SECURE_PROXY_SSL_HEADER = defaults.proxy_header(CONFIG)
+CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"
+SECURE_PROXY_SSL_HEADER = settings.proxy_header(CONFIG)
 SECURE_HSTS_SECONDS = 31_536_000 if CONFIG.is_production else 0
 SESSION_COOKIE_SECURE = CONFIG.is_production
 CSRF_COOKIE_SECURE = CONFIG.is_production

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from ops.urls import handler400, handler403, handler404, handler500
-from ops.urls import urlpatterns as shared
+from ops.api.urls import handler400, handler403, handler404, handler500
+from ops.api.urls import urlpatterns as shared
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 

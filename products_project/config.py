@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from ops.config import ROOT, ServiceConfig
+from ops.config.service import ROOT, ServiceConfig
 
 
 class ProductsConfig(ServiceConfig):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops import defaults
+from ops import settings
 from products_project.config import ProductsConfig
 
 CONFIG = ProductsConfig.load()
@@ -11,41 +11,41 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False  # tracebacks are in the log; a page of frame locals is nobody's friend
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
-INSTALLED_APPS = [*defaults.INSTALLED_APPS, "events.inbox", "products_project.products"]
-MIDDLEWARE = list(defaults.MIDDLEWARE)
+INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.inbox", "products_project.products"]
+MIDDLEWARE = list(settings.MIDDLEWARE)
 ROOT_URLCONF = "products_project.urls"
 WSGI_APPLICATION = "products_project.wsgi.application"
-TEMPLATES = defaults.TEMPLATES
+TEMPLATES = settings.TEMPLATES
 APPEND_SLASH = False  # its redirect loses a POST's body
 
-DATABASES = defaults.databases(CONFIG)
+DATABASES = settings.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_PASSWORD_VALIDATORS = defaults.AUTH_PASSWORD_VALIDATORS
+AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = defaults.static_root(CONFIG)
-STORAGES = defaults.storages(CONFIG)
+STATIC_ROOT = settings.static_root(CONFIG)
+STORAGES = settings.storages(CONFIG)
 WHITENOISE_USE_FINDERS = not CONFIG.is_production  # without collectstatic
 
-LOGGING_CONFIG = "ops.logs.configure"
-LOGGING = defaults.logging(CONFIG)
+LOGGING_CONFIG = "ops.telemetry.logs.configure"
+LOGGING = settings.logging(CONFIG)
 
-REST_FRAMEWORK = defaults.rest_framework()
-SPECTACULAR_SETTINGS = defaults.spectacular(CONFIG, title="Products", description="The catalogue of products.")
+REST_FRAMEWORK = settings.rest_framework()
+SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Products", description="The catalogue of products.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 
 # What each event does here, by its type; events of other types are acknowledged and ignored.
-INBOX = {"argos.order.confirmed.v1": "products_project.products.sales.count_sale"}
+INBOX = {"argos.order.confirmed.v1": "products_project.products.services.sales.count_sale"}
 
 # Named, as browsers send the cookies of one port of a host to its other ports too.
 SESSION_COOKIE_NAME = "products_session"
 CSRF_COOKIE_NAME = "products_csrf"
-CSRF_FAILURE_VIEW = "ops.problems.csrf_failure"
-SECURE_PROXY_SSL_HEADER = defaults.proxy_header(CONFIG)
+CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"
+SECURE_PROXY_SSL_HEADER = settings.proxy_header(CONFIG)
 SECURE_HSTS_SECONDS = 31_536_000 if CONFIG.is_production else 0
 SESSION_COOKIE_SECURE = CONFIG.is_production
 CSRF_COOKIE_SECURE = CONFIG.is_production

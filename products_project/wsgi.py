@@ -8,8 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "products_project.settings")
 
 from django.conf import settings
 
-from ops.tracing import start_tracing
-from ops.wsgi import get_application
+from ops.server.wsgi import get_application
+from ops.telemetry.tracing import start_tracing
 
 start_tracing(settings.CONFIG)  # before the application, whose middleware it adds to
 application = get_application()

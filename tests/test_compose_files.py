@@ -24,7 +24,7 @@ LOOPS = {"orders-recovery", "relay", "consumer"}
 DATABASES = {"products-db", "orders-db"}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
 SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "EVENTS_URL", "TOKEN")
-GRACEFUL_TIMEOUT = 10  # seconds, ops.gunicorn's
+GRACEFUL_TIMEOUT = 10  # seconds, ops.server.gunicorn's
 LAST_SPANS = 2  # seconds
 
 
@@ -152,7 +152,7 @@ def test_a_service_has_time_to_finish(name: str) -> None:
     needed = GRACEFUL_TIMEOUT + LAST_SPANS + float(service["environment"]["SHUTDOWN_DELAY"])
 
     assert int(service["stop_grace_period"].removesuffix("s")) > needed
-    assert f"graceful_timeout = {GRACEFUL_TIMEOUT} " in (ROOT / "ops/gunicorn.py").read_text()
+    assert f"graceful_timeout = {GRACEFUL_TIMEOUT} " in (ROOT / "ops/server/gunicorn.py").read_text()
 
 
 @pytest.mark.parametrize("name", PRODUCTION)

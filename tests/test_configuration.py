@@ -32,7 +32,7 @@ def test_manage_py_refuses_a_faulty_environment(project: str, service: str, comm
 @pytest.mark.parametrize(("project", "service"), SERVICES)
 def test_gunicorn_refuses_a_faulty_environment(project: str, service: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "python:ops.gunicorn"],
+        [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn"],
         cwd=ROOT,
         env=clean_environment(FAULTY | {"DJANGO_SETTINGS_MODULE": f"{project}.settings"}),
         capture_output=True,

@@ -72,14 +72,16 @@ def test_every_command_is_documented_and_every_documented_one_exists() -> None:
 
 
 def test_every_metric_of_a_command_is_documented_and_every_documented_one_is_published() -> None:
-    files = ("ops/command_metrics.py", "events/outbox/metrics.py", "orders_project/orders/recovery_metrics.py")
+    files = ("ops/cli/run_metrics.py", "events/outbox/metrics.py", "orders_project/orders/recovery_metrics.py")
     source = "".join((ROOT / file).read_text() for file in files)
 
     assert first_column(OPERATIONS, "Metrics of commands") == set(re.findall(r'(?:Counter|Gauge)\(\s*"(\w+)"', source))
 
 
 def test_every_check_of_doctor_is_documented_and_every_documented_one_exists() -> None:
-    checks = set(re.findall(r'"([a-z]+\.[a-z_]+)"', (ROOT / "ops" / "doctor" / "registry.py").read_text()))
+    checks = set(
+        re.findall(r'"([a-z]+\.[a-z_]+)"', (ROOT / "ops" / "diagnosis" / "doctor" / "registry.py").read_text())
+    )
 
     assert first_column(OPERATIONS, "Doctor's checks") == checks
 
@@ -105,7 +107,7 @@ def test_the_page_of_the_commands_shows_what_help_prints(project: str, command: 
 
 
 def test_every_system_check_is_documented_and_every_documented_one_exists() -> None:
-    declared = set(re.findall(r'"(ops\.[EW]\d{3})"', (ROOT / "ops" / "checks.py").read_text()))
+    declared = set(re.findall(r'"(ops\.[EW]\d{3})"', (ROOT / "ops" / "diagnosis" / "checks.py").read_text()))
 
     assert first_column(OPERATIONS, "System checks") == declared
 

@@ -23,8 +23,8 @@ from tests.processes import ROOT, Service, clean_environment, database, manage, 
 RECORD = """
 import sys, django
 from django.conf import settings
-from ops import tracing
-from ops.config import ServiceConfig
+from ops.telemetry import tracing
+from ops.config.service import ServiceConfig
 tracing.start_tracing(settings.CONFIG)
 django.setup()
 from django.db import connection, transaction

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 import requests
 
-from ops.config import DEVELOPMENT_TOKEN
+from ops.config.service import DEVELOPMENT_TOKEN
 from tests.orders_database import execute
 from tests.processes import Service, database, manage, prepared_database, stop_all
 

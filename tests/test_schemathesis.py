@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ops.config import DEVELOPMENT_TOKEN
+from ops.config.service import DEVELOPMENT_TOKEN
 from tests.processes import ROOT, Service, Stack, running_stack
 from tests.staff import csrf_cookie, staff_session
 

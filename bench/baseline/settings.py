@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from ops import defaults
+from ops.settings import databases
 from orders_project.config import OrdersConfig
 from products_project.config import ProductsConfig
 
@@ -22,7 +22,7 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value()
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = f"bench.baseline.{SERVICE}"
 WSGI_APPLICATION = "bench.baseline.wsgi.application"
-DATABASES: dict[str, Any] = defaults.databases(CONFIG)
+DATABASES: dict[str, Any] = databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

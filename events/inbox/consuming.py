@@ -18,8 +18,8 @@ from events.fault_points import Point
 from events.inbox.queues import Queues
 from events.inbox.taking import take_event
 from events.transports import broker
-from ops.config import ServiceConfig
-from ops.fault_points import fault_point
+from ops.config.service import ServiceConfig
+from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 

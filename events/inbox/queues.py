@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.transports.broker import declare_exchange
-from ops.config import ServiceConfig
+from ops.config.service import ServiceConfig
 
 EVERYTHING = "argos.#"  # every type: one that nothing is done for is acknowledged, and its sender is not held up
 # Deliveries that no consumer lived to acknowledge; by then it goes where somebody looks at it. RabbitMQ 4 would make it

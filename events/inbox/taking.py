@@ -14,7 +14,7 @@ from events.cloudevents import Event, InvalidEvent
 from events.fault_points import Point
 from events.inbox import metrics
 from events.inbox.models import InboxEvent
-from ops.fault_points import fault_point
+from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, SPEC_VERSION, InvalidEvent, read_event
 from events.inbox.taking import take_event
-from ops.parsers import JSONParser
-from ops.problems import DomainError
-from ops.service_token import IsService, ServiceTokenAuthentication
+from ops.api.authentication import IsService, ServiceTokenAuthentication
+from ops.api.parsers import JSONParser
+from ops.api.problems import DomainError
 
 
 class EventInvalid(DomainError):

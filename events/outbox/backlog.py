@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from events.outbox.models import OutboxEvent
-from ops.backlog import register_backlog
+from ops.telemetry.backlog import register_backlog
 
 
 def register() -> None:

@@ -12,7 +12,7 @@ from events.backoff import retry_in
 from events.fault_points import Point
 from events.outbox import metrics, queue
 from events.transports.contract import Transport
-from ops.fault_points import fault_point
+from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 

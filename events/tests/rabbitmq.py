@@ -14,7 +14,7 @@ import pytest
 from kombu import Connection
 from pydantic import SecretStr
 
-from ops.config import ServiceConfig
+from ops.config.service import ServiceConfig
 
 
 def url() -> str:

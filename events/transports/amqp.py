@@ -9,7 +9,7 @@ from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
 from events.transports import broker
 from events.transports.contract import Sending
-from ops.config import ServiceConfig
+from ops.config.service import ServiceConfig
 
 
 class AmqpTransport:

@@ -14,7 +14,7 @@ import amqp
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from ops.config import ServiceConfig
+from ops.config.service import ServiceConfig
 
 HEARTBEAT = 20  # seconds; a peer that is silent for twice as long is gone
 PERSISTENT = 2

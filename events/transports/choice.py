@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from events.transports.contract import Transport
-from ops.config import ServiceConfig
+from ops.config.service import ServiceConfig
 
 
 def open_transport(config: ServiceConfig) -> Transport | None:

@@ -12,8 +12,8 @@ import urllib3
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
 from events.transports.contract import Sending
-from ops.config import ServiceConfig
-from ops.deadline_adapter import DeadlineAdapter, limit_exchange
+from ops.config.service import ServiceConfig
+from ops.outbound.deadline_adapter import DeadlineAdapter, limit_exchange
 
 LONGEST_ANSWER = 65_536  # bytes
 LONGEST_CONNECT = 2.0  # seconds

@@ -11,7 +11,7 @@ from typing import Protocol
 from django.apps import apps
 from django.db import connection
 
-from ops import defaults
+from ops import settings
 from ops.backups.files import Look
 from ops.backups.manifest import Table
 
@@ -51,6 +51,6 @@ def engine() -> Engine:
 
 def state(migrations: Iterable[tuple[str, str]]) -> str:
     """Return the last migration of each of the service's own apps, such as orders.0001."""
-    own = {app.label for app in apps.get_app_configs() if app.name not in defaults.INSTALLED_APPS}
+    own = {app.label for app in apps.get_app_configs() if app.name not in settings.INSTALLED_APPS}
     last = {app: name.split("_")[0] for app, name in sorted(migrations) if app in own}
     return "+".join(f"{app}.{number}" for app, number in last.items()) or "none"

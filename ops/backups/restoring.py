@@ -16,8 +16,8 @@ from ops.backups.dump import engine
 from ops.backups.files import Backup, Look, read_backup, spool, workspace
 from ops.backups.manifest import Manifest, Refused
 from ops.backups.taking import LOCK
-from ops.config import ServiceConfig
-from ops.exclusive import exclusive
+from ops.config.service import ServiceConfig
+from ops.database.locks import exclusive
 
 FILLED_BY_MIGRATE = ("django_migrations", "django_content_type", "auth_permission")
 

@@ -14,8 +14,8 @@ from django.db import connection
 from ops.backups.dump import engine, state
 from ops.backups.files import Backup, Look, pour, publish, workspace, write_backup
 from ops.backups.manifest import Manifest, Refused, Table
-from ops.config import ServiceConfig
-from ops.exclusive import exclusive
+from ops.config.service import ServiceConfig
+from ops.database.locks import exclusive
 
 LOCK = "backup-or-restore"
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, DownloadColumn, TimeElapsedColumn, TransferSpeedColumn
 
 from ops.backups.files import Look
-from ops.commands import OpsCommand, Stopped
+from ops.cli.command import OpsCommand, Stopped
 
 
 @contextmanager

@@ -15,14 +15,15 @@ from typing import Any
 
 import psycopg
 
-from ops.config import ROOT
+from ops.config.service import ROOT
 
 PROGRAM = """
 import sys
 from django.conf import settings
-from ops import defaults, logs
+from ops.settings import lift_request_bounds
+from ops.telemetry import logs
 logs.stream_name = "stderr"
-defaults.lift_request_bounds(settings.DATABASES)
+lift_request_bounds(settings.DATABASES)
 import django
 django.setup()
 from ops.tests.specimen import Command

@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ops.fields import StrictCharField, StrictIntegerField
-from ops.problems import DomainError
-from ops.search import SearchFilter
+from ops.api.fields import StrictCharField, StrictIntegerField
+from ops.api.problems import DomainError
+from ops.api.search import SearchFilter
 from ops.tests.urls import handler400, handler403, handler404, handler500
 from ops.tests.urls import urlpatterns as plain
 

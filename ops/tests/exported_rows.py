@@ -6,7 +6,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from tempfile import TemporaryFile
 
-from ops.commands import OpsCommand
+from ops.cli.command import OpsCommand
 from ops.tests.run_command import run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ops.problems import reason_phrase
+from ops.api.problems import reason_phrase
 
 CONTENT_TYPE = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "code", "traceId", "requestId"}

@@ -6,7 +6,7 @@ from io import StringIO
 
 from django.core.management import call_command
 
-from ops.commands import OpsCommand
+from ops.cli.command import OpsCommand
 
 
 def run(command: OpsCommand, *options: str) -> tuple[object, str, str]:

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from ops import defaults
-from ops.config import ServiceConfig
+from ops import settings
+from ops.config.service import ServiceConfig
 
 
 class PlainConfig(ServiceConfig):
@@ -24,23 +24,23 @@ CONFIG = PlainConfig.load()
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-INSTALLED_APPS = defaults.INSTALLED_APPS
-MIDDLEWARE = list(defaults.MIDDLEWARE)
+INSTALLED_APPS = settings.INSTALLED_APPS
+MIDDLEWARE = list(settings.MIDDLEWARE)
 ROOT_URLCONF = "ops.tests.urls"
 WSGI_APPLICATION = "ops.tests.wsgi.application"
-TEMPLATES = defaults.TEMPLATES
+TEMPLATES = settings.TEMPLATES
 APPEND_SLASH = False
-DATABASES = defaults.databases(CONFIG)
+DATABASES = settings.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TIME_ZONE = "UTC"
 USE_TZ = True
-AUTH_PASSWORD_VALIDATORS = defaults.AUTH_PASSWORD_VALIDATORS
+AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
 STATIC_URL = "/static/"
-STORAGES = defaults.storages(CONFIG)
+STORAGES = settings.storages(CONFIG)
 WHITENOISE_USE_FINDERS = True
-LOGGING_CONFIG = "ops.logs.configure"
-LOGGING = defaults.logging(CONFIG)
-REST_FRAMEWORK = defaults.rest_framework()
-SPECTACULAR_SETTINGS = defaults.spectacular(CONFIG, title="Plain", description="A service for tests.")
+LOGGING_CONFIG = "ops.telemetry.logs.configure"
+LOGGING = settings.logging(CONFIG)
+REST_FRAMEWORK = settings.rest_framework()
+SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Plain", description="A service for tests.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
-CSRF_FAILURE_VIEW = "ops.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from ops.commands import OpsCommand, Result
+from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):

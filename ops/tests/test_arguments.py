@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management.base import CommandError
 
-from ops.arguments import check_interval, moment, whole_number
+from ops.cli.arguments import check_interval, moment, whole_number
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ops import backlog as module
-from ops.backlog import Backlog, backlog, register_backlog
-from ops.metrics import current_registry
+from ops.telemetry import backlog as module
+from ops.telemetry.backlog import Backlog, backlog, register_backlog
+from ops.telemetry.metrics import current_registry
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from pydantic import Field
 
-from ops.config import HttpUrl
+from ops.config.service import HttpUrl
 from ops.management.commands.check_config import CONNECT_DEADLINE, Command
 from ops.tests.peers import answering, refused, silent
 from ops.tests.settings import PlainConfig

@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from ops import defaults
-from ops.checks import check_settings
+from ops.diagnosis.checks import check_settings
+from ops.settings import MIDDLEWARE
 
 DATABASES = {"default": {**settings.DATABASES["default"], "CONN_HEALTH_CHECKS": False}}
 
@@ -26,7 +26,7 @@ def test_sound_settings_raise_nothing() -> None:
 @pytest.mark.parametrize(
     ("check", "changed"),
     [
-        ("ops.E001", {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware", *defaults.MIDDLEWARE]}),
+        ("ops.E001", {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware", *MIDDLEWARE]}),
         ("ops.E001", {"MIDDLEWARE": []}),
         ("ops.E002", {"REST_FRAMEWORK": {}}),
         ("ops.E003", {"APPEND_SLASH": True}),

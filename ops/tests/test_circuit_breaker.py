@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from ops.circuit_breaker import BreakerOpen, CircuitBreaker, Permit, State
+from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker, Permit, State
 
 
 class Clock:

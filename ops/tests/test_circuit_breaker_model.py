@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from ops.circuit_breaker import BreakerOpen, CircuitBreaker, Permit, State
+from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker, Permit, State
 
 MIN_CALLS, RATIO, WINDOW, OPEN_FOR = 4, 0.5, 10, 5
 

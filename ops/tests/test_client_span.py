@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from ops import client_span
-from ops.http_client import PeerUnavailable
+from ops.outbound.client import PeerUnavailable
+from ops.telemetry import client_span
 from ops.tests.peers import refused
 from ops.tests.raw_peer import RawPeer, raw_peer
 from ops.tests.test_http_client import make_client, read

@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from ops.command_metrics import CounterReport, record_run
+from ops.cli.run_metrics import CounterReport, record_run
 from ops.tests.peers import answering, refused
 from ops.tests.settings import PlainConfig
 

@@ -17,9 +17,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from structlog.testing import capture_logs
 
-from ops import defaults, tracing
-from ops.commands import LOCKED, OpsCommand, Result, Stopped
-from ops.database_deadline import GRACE
+from ops import settings as shared
+from ops.cli.command import LOCKED, OpsCommand, Result, Stopped
+from ops.database.connection import GRACE
+from ops.telemetry import tracing
 from ops.tests.run_command import run
 from ops.tests.settings import PlainConfig
 
@@ -157,9 +158,9 @@ def test_its_help_shows_examples_and_exit_codes(capsys: pytest.CaptureFixture[st
 def test_a_command_is_free_of_a_web_requests_bounds_but_for_locks() -> None:
     reading = PlainConfig.read({"DATABASE_URL": "postgres://me@db/shop"})
     assert reading.config is not None
-    databases = defaults.databases(reading.config)
+    databases = shared.databases(reading.config)
 
-    defaults.lift_request_bounds(databases)
+    shared.lift_request_bounds(databases)
 
     options = databases["default"]["OPTIONS"]
     assert "pool" not in options
@@ -170,24 +171,24 @@ def test_a_command_is_free_of_a_web_requests_bounds_but_for_locks() -> None:
 def test_a_command_that_runs_for_ever_is_bounded_as_a_request_is() -> None:
     config = PlainConfig.read({"DATABASE_URL": "postgres://me@db.internal/x"}).config
     assert config is not None
-    databases = defaults.databases(config)
+    databases = shared.databases(config)
     bounded = databases["default"]["OPTIONS"]["options"]
 
-    defaults.lift_request_bounds(databases)
-    defaults.restore_request_bounds(databases)
+    shared.lift_request_bounds(databases)
+    shared.restore_request_bounds(databases)
 
     assert databases["default"]["OPTIONS"]["options"] == bounded
     assert "statement_timeout=5000" in bounded
     assert databases["default"]["OPTIONS"]["pool"]["connection_class"].deadline == 5 + GRACE
     assert databases.keys() == {"default"}
-    assert defaults.BOUNDED not in databases["default"]
+    assert shared.BOUNDED not in databases["default"]
 
 
 def test_on_sqlite_a_command_waits_for_another_writer_as_a_request_does() -> None:
     reading = PlainConfig.read({"DATABASE_URL": "sqlite:////tmp/shop.sqlite3"})
     assert reading.config is not None
-    databases = defaults.databases(reading.config)
+    databases = shared.databases(reading.config)
 
-    defaults.lift_request_bounds(databases)
+    shared.lift_request_bounds(databases)
 
-    assert databases == defaults.databases(reading.config)
+    assert databases == shared.databases(reading.config)

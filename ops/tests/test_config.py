@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.config import DEVELOPMENT_TOKEN, ConfigurationError, HttpUrl, Seconds
-from ops.environment import likely_typos
+from ops.config.service import DEVELOPMENT_TOKEN, ConfigurationError, HttpUrl, Seconds
+from ops.config.sources import likely_typos
 from ops.tests.settings import PlainConfig
 
 GOOD_KEY = "k8Jw2xQm-Zr5Tn0Lc7Vb3Hs9Df4Gp6Ya1Ee"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ops.config import ROOT
-from ops.config_report import describe, masked
+from ops.config.report import describe, masked
+from ops.config.service import ROOT
 from ops.tests.settings import PlainConfig
 
 

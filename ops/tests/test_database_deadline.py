@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
-from ops import defaults
-from ops.database_deadline import GRACE, connection_class
+from ops import settings as shared
+from ops.database.connection import GRACE, connection_class
 from ops.tests.settings import PlainConfig
 
 POSTGRESQL = {"DATABASE_URL": "postgres://me@db.internal/x", "DATABASE_STATEMENT_TIMEOUT": "3"}
@@ -20,7 +20,7 @@ POSTGRESQL = {"DATABASE_URL": "postgres://me@db.internal/x", "DATABASE_STATEMENT
 def options(**environ: str) -> dict[str, Any]:
     config = PlainConfig.read({**POSTGRESQL, **environ}).config
     assert config is not None
-    found: dict[str, Any] = defaults.databases(config)["default"]["OPTIONS"]
+    found: dict[str, Any] = shared.databases(config)["default"]["OPTIONS"]
     return found
 
 
@@ -31,9 +31,9 @@ def test_a_requests_connection_gives_up_a_little_later_than_the_server() -> None
 def test_a_lost_peer_is_noticed_by_tcp_in_requests_and_in_commands() -> None:
     config = PlainConfig.read(POSTGRESQL).config
     assert config is not None
-    databases = defaults.databases(config)
+    databases = shared.databases(config)
 
-    defaults.lift_request_bounds(databases)
+    shared.lift_request_bounds(databases)
 
     for found in (options(), databases["default"]["OPTIONS"]):
         assert found["tcp_user_timeout"] == 10_000

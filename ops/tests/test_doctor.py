@@ -13,11 +13,11 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from pydantic import Field
 
-from ops.config import HttpUrl
-from ops.doctor.database import judge_clocks, judge_connections
-from ops.doctor.findings import Check, Finding, ok
-from ops.doctor.machine import DISK_FAILURE, DISK_WARNING, judge_disk
-from ops.doctor.registry import CHECKS, examine
+from ops.config.service import HttpUrl
+from ops.diagnosis.doctor.database import judge_clocks, judge_connections
+from ops.diagnosis.doctor.findings import Check, Finding, ok
+from ops.diagnosis.doctor.machine import DISK_FAILURE, DISK_WARNING, judge_disk
+from ops.diagnosis.doctor.registry import CHECKS, examine
 from ops.management.commands.doctor import Command
 from ops.tests.peers import answering, refused, silent
 from ops.tests.run_command import run

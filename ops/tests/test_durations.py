@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ops.durations import duration, roughly
+from ops.cli.durations import duration, roughly
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from ops.exclusive import HeldByAnother, exclusive
+from ops.database.locks import HeldByAnother, exclusive
 from ops.tests.command_processes import at_it, environment, run, started
 
 HELD = re.compile(r"Another specimen is at it: (\d+)@\S+, since (\S+Z); nothing was changed\.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.exporting import Encoding, Format
+from ops.cli.exports import Encoding, Format
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, 250, tzinfo=UTC)
 

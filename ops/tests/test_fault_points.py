@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from ops import fault_points
-from ops.fault_points import Action, FaultInjected, fault_point, fired, switch_on
+from ops.testing import fault_points
+from ops.testing.fault_points import Action, FaultInjected, fault_point, fired, switch_on
 from ops.tests.settings import PlainConfig
 from ops.tests.test_config import PRODUCTION
 
 STEP = """
 import sys
-from ops.fault_points import fault_point, switch_on
+from ops.testing.fault_points import fault_point, switch_on
 switch_on(sys.argv[1])
 with fault_point("a.step"):
     print("taken", flush=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ops import healthcheck
+from ops.server import healthcheck
 
 
 @contextmanager

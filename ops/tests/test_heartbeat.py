@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import heartbeat
-from ops.config import ROOT
+from ops.cli import heartbeat
+from ops.config.service import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,8 @@ def test_a_loop_that_is_silent_is_not() -> None:
 
 def test_the_check_is_a_program(tmp_path: Path) -> None:
     env = {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}
-    done = subprocess.run([sys.executable, "-m", "ops.heartbeat"], cwd=ROOT, env=env, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli.heartbeat"], cwd=ROOT, env=env, capture_output=True, check=False
+    )
 
     assert (done.returncode, done.stderr) == (1, b"The loop has not begun.\n")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import structlog
 
-from ops import metrics
-from ops.circuit_breaker import CircuitBreaker, RetryBudget
-from ops.http_client import Answer, HttpClient, PeerUnavailable, Policy
+from ops.outbound.circuit_breaker import CircuitBreaker, RetryBudget
+from ops.outbound.client import Answer, HttpClient, PeerUnavailable, Policy
+from ops.telemetry import metrics
 from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
 from ops.tests.slack import slack

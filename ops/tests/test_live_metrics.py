@@ -10,9 +10,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
-from ops import health, metrics
-from ops.health import NotReady, Probe
-from ops.live_metrics import DatabaseConnections
+from ops.server import health
+from ops.server.health import NotReady, Probe
+from ops.server.live_metrics import DatabaseConnections
+from ops.telemetry import metrics
 
 
 def refuse() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ops.logs import render_json
+from ops.telemetry.logs import render_json
 
 HEAD = {"event": "test.done", "level": "info", "timestamp": "2026-11-20T09:30:00Z"}
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ops import logs
-from ops.config import ROOT
+from ops.config.service import ROOT
+from ops.telemetry import logs
 
 # A process of its own: logging is configured once, at start, and for the stream of that process.
 PROGRAM = """
 import logging, structlog
-from ops import logs
+from ops.telemetry import logs
 from ops.tests.settings import PlainConfig
 logs.configure(logs.logging_settings(PlainConfig.load()))
 log = structlog.get_logger("test")

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from prometheus_client import REGISTRY
 
-from ops.measured_cursors import measured
+from ops.telemetry.measured_cursors import measured
 
 
 class Refused(Exception):

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import REGISTRY
 from rest_framework.test import APIClient
 
-from ops import metrics
-from ops.config import ROOT
+from ops.config.service import ROOT
+from ops.telemetry import metrics
 
 
 def count(**labels: str) -> float:
@@ -58,7 +58,7 @@ def test_without_proc_children_a_worker_reports_itself(monkeypatch: pytest.Monke
 PARENT = """
 import subprocess, sys
 sibling = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-asking = "import json; from ops import metrics;" \\
+asking = "import json; from ops.telemetry import metrics;" \\
     "print(json.dumps({f.name: f.samples[0].value for f in metrics.WorkerProcesses().collect()}))"
 print(subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True).stdout)
 sibling.kill()

@@ -11,7 +11,8 @@ from rest_framework.test import APIClient
 from structlog.contextvars import bind_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
-from ops import metrics, middleware
+from ops.server import middleware
+from ops.telemetry import metrics
 from ops.tests.problem_shape import assert_problem
 
 pytestmark = pytest.mark.urls("ops.tests.contract_urls")

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from ops.exclusive import exclusive
+from ops.database.locks import exclusive
 from ops.management.commands import migrate
 from ops.tests.run_command import run
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
-from ops.output import open_output
+from ops.cli.output import open_output
 
 
 def names(folder: Path) -> list[str]:

@@ -13,8 +13,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from ops import health
-from ops.health import NotReady, Probe
+from ops.server import health
+from ops.server.health import NotReady, Probe
 
 NO_TIME = timedelta(0)
 

@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from ops import problems
+from ops.api import problems
 from ops.tests.problem_shape import assert_problem
 
 pytestmark = pytest.mark.urls("ops.tests.contract_urls")

@@ -10,8 +10,8 @@ from django.test import RequestFactory, override_settings
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from ops import middleware
-from ops.middleware import RequestMiddleware
+from ops.server import middleware
+from ops.server.middleware import RequestMiddleware
 
 
 def lines(entries: list[structlog.typing.EventDict]) -> list[structlog.typing.EventDict]:
@@ -68,7 +68,7 @@ class FailingMiddleware:
         raise DatabaseError("gone")
 
 
-@override_settings(MIDDLEWARE=["ops.middleware.RequestMiddleware", f"{__name__}.FailingMiddleware"])
+@override_settings(MIDDLEWARE=["ops.server.middleware.RequestMiddleware", f"{__name__}.FailingMiddleware"])
 def test_an_exception_outside_the_view_is_in_the_line_too() -> None:
     with capture_logs() as entries:
         answer = APIClient(raise_request_exception=False).post("/echo")

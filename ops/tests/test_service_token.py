@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from ops.config import DEVELOPMENT_TOKEN
-from ops.service_token import IsService, ServiceTokenAuthentication
+from ops.api.authentication import IsService, ServiceTokenAuthentication
+from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.clients import BROWSER, staff
 from ops.tests.problem_shape import assert_problem
 from ops.tests.urls import handler400, handler403, handler404, handler500

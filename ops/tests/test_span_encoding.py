@@ -13,7 +13,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanK
 from opentelemetry.trace import set_span_in_context as within
 from opentelemetry.trace.span import TraceState
 
-from ops.span_encoding import encode_spans
+from ops.telemetry.span_encoding import encode_spans
 
 provider = TracerProvider(resource=Resource.create({"service.name": "orders-service"}))
 tracer = provider.get_tracer("argos", "1.0", "https://opentelemetry.io/schemas/1.27.0", {"of": "a scope"})

@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from ops import metrics, tracing
-from ops.config import ROOT
+from ops.config.service import ROOT
+from ops.telemetry import metrics, tracing
 from ops.tests.settings import PlainConfig
 
 ENDPOINT = "http://127.0.0.1:9/v1/traces"
@@ -53,7 +53,7 @@ def test_tracing_is_on_where_an_endpoint_is_named_and_nothing_forbids_it(
 PROGRAM = """
 import json, sys
 from django.conf import settings
-from ops import tracing
+from ops.telemetry import tracing
 tracing.start_tracing(settings.CONFIG)
 from opentelemetry import trace
 provider = trace.get_tracer_provider()
@@ -101,8 +101,8 @@ def test_without_an_endpoint_nothing_is_instrumented() -> None:
 def test_its_middleware_stands_behind_the_one_that_answers_probes() -> None:
     found = started(JAEGER_ENDPOINT=ENDPOINT)
 
-    assert found["middleware"][0] == "ops.middleware.RequestMiddleware"
-    assert found["middleware"][1] == "ops.server_span.ServerSpanMiddleware"
+    assert found["middleware"][0] == "ops.server.middleware.RequestMiddleware"
+    assert found["middleware"][1] == "ops.telemetry.server_span.ServerSpanMiddleware"
 
 
 def test_jaeger_endpoint_comes_before_the_standard_variables() -> None:

@@ -11,7 +11,7 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from ops.visitors import VisitorMiddleware
+from ops.server.visitors import VisitorMiddleware
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ops.urls import handler400, handler403, handler404, handler500
-from ops.urls import urlpatterns as shared
+from ops.api.urls import handler400, handler403, handler404, handler500
+from ops.api.urls import urlpatterns as shared
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 

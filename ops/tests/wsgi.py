@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from ops.wsgi import get_application
+from ops.server.wsgi import get_application
 
 application = get_application()

@@ -12,8 +12,8 @@ class OrdersConfig(AppConfig):
     label = "orders"
 
     def ready(self) -> None:
-        from ops.backlog import register_backlog  # noqa: PLC0415 - only once the settings are loaded
-        from orders_project.orders.metrics import BACKLOG  # noqa: PLC0415 - likewise
+        from ops.telemetry.backlog import register_backlog  # noqa: PLC0415 - only once the settings are loaded
+        from orders_project.orders.backlog import BACKLOG  # noqa: PLC0415 - likewise
 
         for gauge in BACKLOG:
             register_backlog(*gauge)

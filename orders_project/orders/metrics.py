@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
-from orders_project.orders import selectors
 from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
 
 orders_created_total = Counter("orders_created_total", "Orders confirmed, each of them once.")
@@ -19,13 +18,3 @@ def count_confirmed(quantity: int) -> None:
     """Count one order that was confirmed."""
     orders_created_total.inc()
     orders_units_total.inc(quantity)
-
-
-BACKLOG = (
-    ("orders_pending", "Orders that are neither confirmed nor rejected yet.", selectors.orders_pending),
-    (
-        "orders_oldest_pending_age_seconds",
-        "Age of the oldest order that is neither confirmed nor rejected yet.",
-        selectors.oldest_pending_age_seconds,
-    ),
-)

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from ops.circuit_breaker import CircuitBreaker, RetryBudget
-from ops.http_client import Answer, HttpClient, InvalidAnswer, PeerUnavailable, Policy
+from ops.outbound.circuit_breaker import CircuitBreaker, RetryBudget
+from ops.outbound.client import Answer, HttpClient, InvalidAnswer, PeerUnavailable, Policy
 from orders_project.config import OrdersConfig
 from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
 

@@ -10,8 +10,8 @@ from typing import Literal
 import structlog
 from django.utils import timezone
 
-from ops.fault_points import fault_point
-from orders_project.orders import selectors, settling
+from ops.testing.fault_points import fault_point
+from orders_project.orders import lifecycle, selectors
 from orders_project.orders.errors import OrderExpired, ProductsUnavailable
 from orders_project.orders.fault_points import Point
 from orders_project.orders.models import Order
@@ -33,7 +33,7 @@ def due_orders() -> list[Order]:
 
 def recover(order: Order, products: ProductsClient | None = None) -> Outcome | None:
     """Do for one order what is to be done; None if another process was faster. Several at once are safe."""
-    if not settling.claim(order):
+    if not lifecycle.claim(order):
         return None
     # In a context of its own: what the client notes of a failed call is of this order alone.
     outcome = copy_context().run(_recover, order, products or products_client())
@@ -50,7 +50,7 @@ def _recover(order: Order, products: ProductsClient) -> Outcome | None:
     except ProductsUnavailable as error:
         # To wait as long as the order is old doubles each pause. The jitter keeps many orders from coming at once.
         pause = min(max(age, SHORTEST_PAUSE), LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        settling.postpone(order, pause)
+        lifecycle.postpone(order, pause)
         log.warning("order.recovery_postponed", reason=str(error.__cause__), pause_s=round(pause.total_seconds(), 1))
         return "postponed"
     log.info("order.recovered", outcome=outcome, age_s=round(age.total_seconds(), 1))
@@ -62,12 +62,12 @@ def _settle(order: Order, products: ProductsClient) -> Outcome | None:
     with fault_point(Point.FIND_RESERVATION):
         found = products.find_reservation(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     if found.state == "held":
-        return "confirmed" if settling.confirm(order) else None
+        return "confirmed" if lifecycle.confirm(order) else None
     if found.state != "unknown":  # cancelled, or not this order's
-        return "rejected" if settling.reject(order, OrderExpired.code, release_after=None) else None
+        return "rejected" if lifecycle.reject(order, OrderExpired.code, release_after=None) else None
     # First rejected, then given back: whoever reserves in between finds that it may not confirm any more. What is given
     # back before it was ever held is a tombstone, which refuses the request that comes late.
-    if not settling.reject(order, OrderExpired.code, release_after=order.settle_after):
+    if not lifecycle.reject(order, OrderExpired.code, release_after=order.settle_after):
         return None
     _release(order, products)
     return "rejected"
@@ -77,5 +77,5 @@ def _release(order: Order, products: ProductsClient) -> Outcome:
     assert order.reservation_id is not None  # noqa: S101 - only what was reserved is given back
     with fault_point(Point.RELEASE):
         products.release(order.reservation_id)
-    settling.finish(order)
+    lifecycle.finish(order)
     return "released"

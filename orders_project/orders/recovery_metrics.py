@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from prometheus_client import Counter
 
-from ops.command_metrics import CounterReport
+from ops.cli.run_metrics import CounterReport
 
 orders_recovered_total = Counter(
     "orders_recovered_total", "Orders that recover_orders looked into, by how that ended.", ["outcome"], registry=None

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from ops.fields import StrictIntegerField
+from ops.api.fields import StrictIntegerField
 from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
 
 

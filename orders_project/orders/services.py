@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import structlog
 from django.db import IntegrityError
 
-from ops.fault_points import fault_point
-from orders_project.orders import metrics, selectors, settling
+from ops.testing.fault_points import fault_point
+from orders_project.orders import lifecycle, metrics, selectors
 from orders_project.orders.errors import (
     IdempotencyKeyReused,
     ProductDoesNotExist,
@@ -56,7 +56,7 @@ def place_order(
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     structlog.contextvars.bind_contextvars(order_id=order.pk)  # into the request's one log line
     if product.is_tracked:
-        settling.settle(order, products)
+        lifecycle.settle(order, products)
     log.debug("order.placed", product_id=product_id, quantity=quantity)
     return Placement(order)
 
@@ -67,9 +67,9 @@ def _store(product: Product, *, quantity: int, key: str | None) -> Order:
     if key is not None:
         order.idempotency_key, order.payload_hash = key, payload_hash(product_id=product.id, quantity=quantity)
     if product.is_tracked:
-        settling.begin(order)
+        lifecycle.begin(order)
     else:
-        settling.store_confirmed(order)
+        lifecycle.store_confirmed(order)
     return order
 
 
@@ -79,8 +79,8 @@ def _place_again(order: Order, *, product_id: int, quantity: int, products: Prod
     if order.payload_hash != payload_hash(product_id=product_id, quantity=quantity):
         raise IdempotencyKeyReused
     if order.status == Order.Status.PENDING:
-        if settling.claim(order, for_retry=True):
-            settling.settle(order, products or products_client(), is_first=False)
+        if lifecycle.claim(order, for_retry=True):
+            lifecycle.settle(order, products or products_client(), is_first=False)
             log.debug("order.placed", product_id=product_id, quantity=quantity)
             return Placement(order)
         order.refresh_from_db()
@@ -89,7 +89,7 @@ def _place_again(order: Order, *, product_id: int, quantity: int, products: Prod
     metrics.orders_replayed_total.inc()
     log.debug("order.replayed", status=order.status)
     if order.status == Order.Status.REJECTED:
-        error = settling.rejection_of(order)
+        error = lifecycle.rejection_of(order)
         error.headers = {REPLAYED: "true"}
         raise error
     return Placement(order, is_replayed=True)

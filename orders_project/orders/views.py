@@ -14,8 +14,8 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from ops.permissions import IsStaff
-from ops.renderers import answer
+from ops.api.permissions import IsStaff
+from ops.api.renderers import answer
 from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.models import Order
 from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement, wanted_order

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from products_project.products.models import MAX_STOCK, Product, ProductSales, Reservation
-from products_project.products.stock import locked_stock
+from products_project.products.services.stock import locked_stock
 
 
 class SaleFilter(admin.SimpleListFilter):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ops.problems import DomainError
+from ops.api.problems import DomainError
 
 
 class ProductNotFound(DomainError):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import BigIntegerField, QuerySet
 
-from ops import keyset
+from ops.database import batches
 from products_project.products import metrics
 from products_project.products.models import Product, Reservation
 
@@ -50,7 +50,7 @@ def exported_pages(*, retired: bool) -> Iterator[list[tuple[int, str]]]:
     Each page is asked for by its ids alone: PostgreSQL takes a column that is null for rare until the table has been
     analyzed, as after a first seeding it has not, and would sort the whole table again for every page.
     """
-    for page in keyset.pages(Product.objects.values_list("id", "name", "retired_at")):
+    for page in batches.pages(Product.objects.values_list("id", "name", "retired_at")):
         yield [(key, name) for key, name, retired_at in page if retired or retired_at is None]
 
 

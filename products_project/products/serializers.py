@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from ops.fields import StrictCharField, StrictIntegerField
+from ops.api.fields import StrictCharField, StrictIntegerField
 from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Reservation
 
 

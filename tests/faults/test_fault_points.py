@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from events.fault_points import Point as Events
-from ops.fault_points import Action, fired
+from ops.testing.fault_points import Action, fired
 from orders_project.orders.fault_points import Point as Orders
 from products_project.products.fault_points import Point as Products
 from tests.faults import results

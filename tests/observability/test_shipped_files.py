@@ -66,7 +66,7 @@ def test_recorded_names_say_level_metric_and_operation() -> None:
 
 
 def test_the_buckets_lie_on_the_objectives() -> None:
-    from ops.metrics import DURATION_BUCKETS
+    from ops.telemetry.metrics import DURATION_BUCKETS
 
     within = {float(objective.within) for objective in make_slo_rules.OBJECTIVES if objective.within}
     assert within | {0.5} <= set(DURATION_BUCKETS)

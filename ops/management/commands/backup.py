@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.taking import take_backup
 from ops.backups.watching import watched
-from ops.commands import OpsCommand, Result
+from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):

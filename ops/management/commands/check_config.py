@@ -6,12 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from ops.backing_services import ANSWERS, backing_services, verdicts
-from ops.checks import django_findings
-from ops.commands import USAGE, OpsCommand, Result
-from ops.config import ConfigurationError, ServiceConfig
-from ops.config_report import OK, Variable, describe
-from ops.environment import likely_typos
+from ops.cli.command import USAGE, OpsCommand, Result
+from ops.config.report import OK, Variable, describe
+from ops.config.service import ConfigurationError, ServiceConfig
+from ops.config.sources import likely_typos
+from ops.diagnosis.backing_services import ANSWERS, backing_services, verdicts
+from ops.diagnosis.checks import django_findings
 
 CONNECT_DEADLINE = 5.0  # seconds for all backing services together, which are tried at once
 

@@ -6,11 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from ops.commands import OpsCommand, Result
-from ops.config import ServiceConfig
-from ops.doctor import configuration
-from ops.doctor.findings import Finding
-from ops.doctor.registry import CHECKS, examine
+from ops.cli.command import OpsCommand, Result
+from ops.config.service import ServiceConfig
+from ops.diagnosis.doctor import configuration
+from ops.diagnosis.doctor.findings import Finding
+from ops.diagnosis.doctor.registry import CHECKS, examine
 
 WIDTH = max(len(check.id) for check in CHECKS)
 

@@ -10,9 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from ops.commands import USAGE, OpsCommand, Result
-from ops.environment import EnvironmentSource
-from ops.superuser import ensure_superuser
+from ops.cli.command import USAGE, OpsCommand, Result
+from ops.cli.superuser import ensure_superuser
+from ops.config.sources import EnvironmentSource
 
 LONGEST_PASSWORD = 4096  # characters; more is a wrong file
 

@@ -13,8 +13,8 @@ from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from ops.commands import FAILED, OpsCommand, Result
-from ops.exclusive import exclusive
+from ops.cli.command import FAILED, OpsCommand, Result
+from ops.database.locks import exclusive
 
 
 class Command(OpsCommand, migrate.Command):

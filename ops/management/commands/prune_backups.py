@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.retention import LABELS, Plan, plan
-from ops.commands import OpsCommand, Result
+from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from ops.backups.restoring import judged
 from ops.backups.watching import watched
-from ops.commands import OpsCommand, Result
+from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.staticfiles.management.commands import runserver
 from django.core.management.base import CommandParser
 
-from ops.command_help import HelpFormatter
+from ops.cli.help import HelpFormatter
 
 
 class Command(runserver.Command):

@@ -9,10 +9,10 @@ from typing import Any
 import stamina
 from django.core.management.base import CommandError, CommandParser
 
-from ops.backing_services import ANSWERS, Ask, ask_database, ask_url, verdicts
-from ops.commands import OpsCommand, Result, Stopped
-from ops.config_report import masked
-from ops.config_urls import http_url
+from ops.cli.command import OpsCommand, Result, Stopped
+from ops.config.report import masked
+from ops.config.validators import http_url
+from ops.diagnosis.backing_services import ANSWERS, Ask, ask_database, ask_url, verdicts
 
 TRY_TIMEOUT = 2.0  # seconds
 LONGEST_PAUSE = 1.0  # seconds between two tries

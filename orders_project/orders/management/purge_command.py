@@ -10,10 +10,10 @@ from datetime import timedelta
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
-from ops.arguments import whole_number
-from ops.commands import OpsCommand
-from ops.durations import duration
-from ops.pacing import pause_until
+from ops.cli.arguments import whole_number
+from ops.cli.command import OpsCommand
+from ops.cli.durations import duration
+from ops.cli.pacing import pause_until
 from orders_project.orders.models import KEY_LIFETIME
 from orders_project.orders.purging import LARGEST_BATCH, Batch
 

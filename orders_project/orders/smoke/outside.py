@@ -11,9 +11,9 @@ from typing import Any
 import requests
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 
-from ops.backing_services import reason
-from ops.commands import Stopped
-from ops.deadline_adapter import DeadlineAdapter, limit_exchange
+from ops.cli.command import Stopped
+from ops.diagnosis.backing_services import reason
+from ops.outbound.deadline_adapter import DeadlineAdapter, limit_exchange
 
 MAX_BYTES = 10_000_000  # of one answer; a trace of many spans is the longest
 PAUSE = 0.25  # seconds between two looks at what takes its time

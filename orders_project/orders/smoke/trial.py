@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ops.commands import Stopped
+from ops.cli.command import Stopped
 from orders_project.orders.smoke.outside import Broken
 from orders_project.orders.smoke.promises import Step
 

@@ -16,7 +16,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import connection
 
-from ops import keyset
+from ops.database import batches
 from ops.tests.exported_rows import run_for_rows
 from ops.tests.run_command import run
 from orders_project.orders.management.commands.export_orders import Command
@@ -68,7 +68,7 @@ def test_an_order_is_written_as_the_api_shows_it() -> None:
 
 
 def test_many_pages_give_every_order_once_in_the_order_of_the_ids() -> None:
-    made = make_orders(2 * keyset.PAGE + 1)
+    made = make_orders(2 * batches.PAGE + 1)
 
     code, rows, said = run_for_rows(Command(), "--format", "jsonl")
 
@@ -130,17 +130,17 @@ def test_json_reports_the_cursor_on_standard_error() -> None:
 
 
 def test_a_signal_ends_it_between_two_pages_and_a_second_run_goes_on(tmp_path: Path) -> None:
-    made = make_orders(keyset.PAGE + 10)
+    made = make_orders(batches.PAGE + 10)
     path = tmp_path / "orders.json"
 
     with before_the_second_page(lambda: os.kill(os.getpid(), signal.SIGTERM)):
         code, _, said = run(Command(), "--format", "json", "--output", str(path))
-    cursor = made[keyset.PAGE - 1]
+    cursor = made[batches.PAGE - 1]
     _, rest, _ = run_for_rows(Command(), "--format", "json", "--after", str(cursor))
 
     assert code == 1
     assert said == (
-        f"Stopped by a signal. Before that, exported {keyset.PAGE} orders to {path}.partial; "
+        f"Stopped by a signal. Before that, exported {batches.PAGE} orders to {path}.partial; "
         f"--after {cursor} goes on from there.\n"
     )
     assert not path.exists()
@@ -149,7 +149,7 @@ def test_a_signal_ends_it_between_two_pages_and_a_second_run_goes_on(tmp_path: P
 
 
 def test_a_database_that_fails_in_mid_run_leaves_what_was_read_and_says_where_to_go_on() -> None:
-    made = make_orders(keyset.PAGE + 10)
+    made = make_orders(batches.PAGE + 10)
 
     def fail() -> None:
         with connection.cursor() as cursor:
@@ -168,8 +168,8 @@ def test_a_database_that_fails_in_mid_run_leaves_what_was_read_and_says_where_to
 
     document = json.loads(said)
     assert code == 1
-    assert [order["id"] for order in json.loads(rows)] == made[: keyset.PAGE]
-    assert document["cursor"] == made[keyset.PAGE - 1]
+    assert [order["id"] for order in json.loads(rows)] == made[: batches.PAGE]
+    assert document["cursor"] == made[batches.PAGE - 1]
     assert document["problems"][0].startswith("the database refused: ")
     assert Order.objects.count() == len(made)
 
@@ -207,7 +207,7 @@ def test_a_full_disk_is_one_clear_line() -> None:
 
 
 def test_another_run_that_writes_the_file_is_left_alone(tmp_path: Path) -> None:
-    make_orders(keyset.PAGE + 1)
+    make_orders(batches.PAGE + 1)
     path = tmp_path / "orders.csv"
     second: list[tuple[object, str, str]] = []
 
@@ -217,7 +217,7 @@ def test_another_run_that_writes_the_file_is_left_alone(tmp_path: Path) -> None:
     assert first[0] == 0
     assert second[0][0] == 3
     assert f"Another run is writing {path}.partial" in second[0][2]
-    assert path.read_bytes().count(b"\n") == keyset.PAGE + 2
+    assert path.read_bytes().count(b"\n") == batches.PAGE + 2
 
 
 def test_orders_of_every_status_are_written_and_chosen_by_it() -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection
 
 from ops.tests.clients import anonymous
 from ops.tests.problem_shape import assert_problem
-from orders_project.orders import metrics, selectors, settling
+from orders_project.orders import lifecycle, metrics, selectors
 from orders_project.orders.models import Order
 from orders_project.orders.tests.products_peer import orders_asks, products_peer
 
@@ -180,7 +180,7 @@ def test_what_else_the_table_refuses_is_no_replay(monkeypatch: pytest.MonkeyPatc
     def refuse(order: Order) -> None:
         raise IntegrityError("another constraint")
 
-    monkeypatch.setattr(settling, "store_confirmed", refuse)
+    monkeypatch.setattr(lifecycle, "store_confirmed", refuse)
 
     assert_problem(place(), 500, "internal_error")
 

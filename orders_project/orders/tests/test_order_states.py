@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from ops.problems import DomainError
+from ops.api.problems import DomainError
 from orders_project.config import OrdersConfig
 from orders_project.orders import recovery, services
 from orders_project.orders.errors import ProductsUnavailable

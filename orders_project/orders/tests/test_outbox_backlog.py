@@ -11,7 +11,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.outbox.models import OutboxEvent
-from ops.backlog import backlog
+from ops.telemetry.backlog import backlog
 from ops.tests.clients import anonymous
 from orders_project.orders.tests.event_peer import send_to
 from orders_project.orders.tests.recorded_events import record

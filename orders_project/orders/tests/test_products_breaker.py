@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from ops.circuit_breaker import State
+from ops.outbound.circuit_breaker import State
 from orders_project.orders.tests.scripted_products import ScriptedProducts, body, orders_asking, product
 from orders_project.orders.tests.test_products_failures import place_order, tries_by_outcome
 

@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from rest_framework.test import APIClient
 
-from ops import metrics
+from ops.telemetry import metrics
 from ops.tests.slack import slack
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import products_client

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from events.cloudevents import read_event
 from events.outbox import queue
 from events.outbox.models import OutboxEvent
-from ops.config import ROOT
-from orders_project.orders import settling
+from ops.config.service import ROOT
+from orders_project.orders import lifecycle
 from orders_project.orders.models import Order
 from orders_project.orders.tests.recorded_events import CONFIRMED, pending, record
 
@@ -60,7 +60,7 @@ def test_what_is_sent_is_what_the_schema_says() -> None:
 
 def test_an_order_that_is_stored_announces_itself_whichever_way_the_database_has_for_it() -> None:
     order = Order(product_id=7, product_name="Lamp", quantity=3)
-    settling.store_confirmed(order)
+    lifecycle.store_confirmed(order)
 
     (claimed,) = queue.claim(limit=10, lease=30)
     document = json.loads(claimed.event.to_json())

@@ -17,7 +17,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from ops.tests.run_command import run
-from orders_project.orders import metrics, selectors
+from orders_project.orders import backlog, metrics, selectors
 from orders_project.orders.management.commands import recover_orders
 from orders_project.orders.management.commands.recover_orders import Command
 from orders_project.orders.models import Order
@@ -254,7 +254,7 @@ def test_the_backlog_is_counted_and_its_age_known() -> None:
 
     assert selectors.orders_pending() == 2
     assert 3600 <= selectors.oldest_pending_age_seconds() < 3700
-    assert [name for name, _, read in metrics.BACKLOG if read() > 0] == [
+    assert [name for name, _, read in backlog.BACKLOG if read() > 0] == [
         "orders_pending",
         "orders_oldest_pending_age_seconds",
     ]

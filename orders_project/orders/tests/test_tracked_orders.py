@@ -12,7 +12,7 @@ from django.utils import timezone
 from ops.tests.clients import anonymous
 from ops.tests.problem_shape import assert_problem
 from orders_project.config import OrdersConfig
-from orders_project.orders import metrics, settling
+from orders_project.orders import lifecycle, metrics
 from orders_project.orders.errors import OutOfStock
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import products_client
@@ -329,14 +329,14 @@ def test_what_is_settled_is_not_settled_otherwise(status: str) -> None:
     order = the_order()
     seen = the_order()
     if status == "confirmed":
-        assert settling.confirm(order)
+        assert lifecycle.confirm(order)
     else:
-        assert settling.reject(order, OutOfStock.code, available=0, release_after=None)
+        assert lifecycle.reject(order, OutOfStock.code, available=0, release_after=None)
     before = created()
 
-    assert not settling.confirm(seen)
-    assert not settling.reject(seen, OutOfStock.code, release_after=None)
-    assert not settling.claim(seen, for_retry=True)
+    assert not lifecycle.confirm(seen)
+    assert not lifecycle.reject(seen, OutOfStock.code, release_after=None)
+    assert not lifecycle.claim(seen, for_retry=True)
 
     assert (the_order().status, created()) == (status, before)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from rest_framework.test import APIClient
 
-from ops.config import DEVELOPMENT_TOKEN
+from ops.config.service import DEVELOPMENT_TOKEN
 from products_project.products.models import Product
 
 

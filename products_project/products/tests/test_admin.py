@@ -9,7 +9,7 @@ import pytest
 from ops.tests.clients import anonymous, customer, staff
 from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product
-from products_project.products.services import BUILT_IN, built_in_products, seed_products
+from products_project.products.services.catalogue import BUILT_IN, built_in_products, seed_products
 from products_project.products.tests.reserving import hold, path, release, set_stock, stock
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ops import keyset
+from ops.database import batches
 from ops.tests.exported_rows import run_for_rows
 from ops.tests.run_command import run
 from products_project.products.management.commands.export_products import Command as Export
@@ -71,7 +71,7 @@ def test_exported_seeded_and_exported_again_gives_the_same_bytes(form: str, tmp_
 
 
 def test_more_than_a_page_is_in_the_order_of_the_ids(tmp_path: Path) -> None:
-    count = 2 * keyset.PAGE + 1
+    count = 2 * batches.PAGE + 1
     create(*(f"Product {number}" for number in range(count)))
     path = tmp_path / "products.jsonl"
 
@@ -119,7 +119,7 @@ def test_a_file_that_is_replaced_is_named(tmp_path: Path) -> None:
 
 
 def test_a_signal_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    create(*(f"Product {number}" for number in range(keyset.PAGE + 1)))
+    create(*(f"Product {number}" for number in range(batches.PAGE + 1)))
     path = tmp_path / "products.csv"
     path.write_text("old")
 

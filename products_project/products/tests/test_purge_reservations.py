@@ -10,9 +10,9 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from ops.tests.run_command import run
-from products_project.products import reservations
 from products_project.products.management.commands.purge_reservations import Command
 from products_project.products.models import Product, Reservation
+from products_project.products.services import reservations
 
 pytestmark = pytest.mark.django_db
 

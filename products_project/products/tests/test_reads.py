@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from ops.tests.clients import BROWSER, anonymous
 from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product
-from products_project.products.services import built_in_products, seed_products
+from products_project.products.services.catalogue import built_in_products, seed_products
 
 pytestmark = pytest.mark.django_db
 

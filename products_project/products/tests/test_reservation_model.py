@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ops.problems import DomainError
-from products_project.products import reservations
+from ops.api.problems import DomainError
 from products_project.products.errors import OutOfStock
 from products_project.products.models import Product, Reservation
+from products_project.products.services import reservations
 
 TRACKED, SCARCE, UNTRACKED, UNKNOWN = 1, 2, 3, 4
 INITIAL = {TRACKED: 9, SCARCE: 1, UNTRACKED: None}

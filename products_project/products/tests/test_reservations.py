@@ -11,7 +11,7 @@ from ops.tests.clients import anonymous, staff
 from ops.tests.problem_shape import assert_problem
 from products_project.products.metrics import reservations_total
 from products_project.products.models import Product, Reservation
-from products_project.products.services import built_in_products, retire_product, seed_products
+from products_project.products.services.catalogue import built_in_products, retire_product, seed_products
 from products_project.products.tests.reserving import hold, path, release, service, set_stock, stock
 
 pytestmark = pytest.mark.django_db

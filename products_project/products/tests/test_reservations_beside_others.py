@@ -15,10 +15,10 @@ from django.db import OperationalError, connection, transaction
 from psycopg import errors as postgresql
 
 from ops.tests.problem_shape import assert_problem
-from products_project.products.contention import busy_if_locked, is_contention
 from products_project.products.errors import Busy
 from products_project.products.models import Product, Reservation
-from products_project.products.stock import locked_stock
+from products_project.products.services.contention import busy_if_locked, is_contention
+from products_project.products.services.stock import locked_stock
 from products_project.products.tests.reserving import hold, release, set_stock, stock
 
 HOLD = "INSERT INTO products_reservation (id, product_id, quantity) VALUES (%s, 1, 1)"

@@ -13,7 +13,7 @@ from ops.tests.run_command import run
 from products_project.products.management.commands.retire_product import Command
 from products_project.products.models import Product
 from products_project.products.seeding.rows import Row
-from products_project.products.services import built_in_products, retire_product, seed_products
+from products_project.products.services.catalogue import built_in_products, retire_product, seed_products
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from ops.tests.run_command import run
 from products_project.products.management.commands.set_stock import Command
 from products_project.products.models import MAX_STOCK
-from products_project.products.services import built_in_products, seed_products
+from products_project.products.services.catalogue import built_in_products, seed_products
 from products_project.products.tests.reserving import hold, release, set_stock, stock
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from ops.tests.clients import BROWSER, anonymous, customer, staff
 from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product
 from products_project.products.seeding.rows import Row
-from products_project.products.services import BUILT_IN, built_in_products, seed_products
+from products_project.products.services.catalogue import BUILT_IN, built_in_products, seed_products
 
 pytestmark = pytest.mark.django_db
 

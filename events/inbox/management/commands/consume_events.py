@@ -14,11 +14,11 @@ from events.inbox.consuming import Consumer, DatabaseAway
 from events.inbox.metrics import events_consumed_total
 from events.tracing import untraced
 from events.transports import broker
-from ops.arguments import whole_number
-from ops.command_metrics import CounterReport
-from ops.commands import FAILED, USAGE, OpsCommand, Result
-from ops.heartbeat import beat
-from ops.pacing import pause_until
+from ops.cli.arguments import whole_number
+from ops.cli.command import FAILED, USAGE, OpsCommand, Result
+from ops.cli.heartbeat import beat
+from ops.cli.pacing import pause_until
+from ops.cli.run_metrics import CounterReport
 
 log = structlog.get_logger(__name__)
 

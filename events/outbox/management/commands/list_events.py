@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from events.outbox.models import OutboxEvent
 from events.outbox.selectors import STATES, outbox_events, state_of
-from ops.arguments import moment, whole_number
-from ops.commands import OpsCommand, Result
-from ops.durations import roughly
-from ops.tables import print_table
+from ops.cli.arguments import moment, whole_number
+from ops.cli.command import OpsCommand, Result
+from ops.cli.durations import roughly
+from ops.cli.tables import print_table
 
 HEADER = ("position", "state", "age", "failures", "type", "subject", "id", "last error")
 

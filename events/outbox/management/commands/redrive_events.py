@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from events.outbox import queue
-from ops.arguments import moment
-from ops.commands import OpsCommand, Result
+from ops.cli.arguments import moment
+from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):

@@ -16,11 +16,11 @@ from events.outbox.relaying import Relayed, relay_batch
 from events.tracing import untraced
 from events.transports.choice import open_transport
 from events.transports.contract import Transport
-from ops.arguments import whole_number
-from ops.command_metrics import CounterReport
-from ops.commands import USAGE, OpsCommand, Result
-from ops.heartbeat import beat
-from ops.pacing import pause_until
+from ops.cli.arguments import whole_number
+from ops.cli.command import USAGE, OpsCommand, Result
+from ops.cli.heartbeat import beat
+from ops.cli.pacing import pause_until
+from ops.cli.run_metrics import CounterReport
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import Error as DatabaseFailure
 
-from ops import arguments, exporting, keyset, output
-from ops.commands import OpsCommand, Result
+from ops.cli import arguments, output
+from ops.cli import exports as exporting
+from ops.cli.command import OpsCommand, Result
+from ops.database import batches
 from orders_project.orders import selectors
 from orders_project.orders.models import MAX_ID, Order
 
@@ -64,7 +66,7 @@ class Command(OpsCommand):
         with output.showing_progress(self, path, rows.count) as show, output.open_output(path) as file:
             file.write(b"" if no_header and form == "csv" else encoding.head())
             try:
-                for page in keyset.pages(rows):
+                for page in batches.pages(rows):
                     if self.stopping:
                         trouble = "stopped by a signal"
                         break

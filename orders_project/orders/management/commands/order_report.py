@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops import arguments, bar_chart, exporting, output, tables
-from ops.commands import USAGE, OpsCommand, Result
-from orders_project.orders import selectors
+from ops.cli import arguments, output, tables
+from ops.cli import exports as exporting
+from ops.cli.command import USAGE, OpsCommand, Result
+from orders_project.orders import bar_chart, selectors
 from orders_project.orders.selectors import Total
 
 TOP = 20

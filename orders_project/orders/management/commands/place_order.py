@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops.commands import FAILED, USAGE, OpsCommand, Result
-from ops.problems import DomainError
+from ops.api.problems import DomainError
+from ops.cli.command import FAILED, USAGE, OpsCommand, Result
 from orders_project.orders import services
 from orders_project.orders.products_client import products_client
 from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer

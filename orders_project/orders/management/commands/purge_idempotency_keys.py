@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ops.commands import Result
+from ops.cli.command import Result
 from orders_project.orders.management.purge_command import PurgeCommand
 from orders_project.orders.models import KEY_LIFETIME
 from orders_project.orders.purging import purge_keys

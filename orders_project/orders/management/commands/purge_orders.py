@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from ops.commands import Result
-from ops.durations import roughly
+from ops.cli.command import Result
+from ops.cli.durations import roughly
 from orders_project.orders.management.purge_command import PurgeCommand
 from orders_project.orders.purging import DELETIONS_A_SECOND, estimate, purge_orders
 from orders_project.orders.selectors import orders_before, purgeable_orders

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
-from ops.arguments import moment, whole_number
-from ops.commands import OpsCommand, Result
-from ops.pacing import pause_until
+from ops.cli.arguments import moment, whole_number
+from ops.cli.command import OpsCommand, Result
+from ops.cli.pacing import pause_until
 from orders_project.orders.errors import ProductsUnavailable
 from orders_project.orders.models import MAX_ID
 from orders_project.orders.reconciliation import Reconciliation

@@ -9,10 +9,10 @@ from django.core.management.base import CommandParser
 from django.db import Error as DatabaseFailure
 from django.db import connection
 
-from ops.arguments import whole_number
-from ops.commands import OpsCommand, Result
-from ops.heartbeat import beat
-from ops.pacing import pause_until
+from ops.cli.arguments import whole_number
+from ops.cli.command import OpsCommand, Result
+from ops.cli.heartbeat import beat
+from ops.cli.pacing import pause_until
 from orders_project.orders.recovery import due_orders, recover
 from orders_project.orders.recovery_metrics import reported
 

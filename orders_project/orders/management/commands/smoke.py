@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from ops.commands import OpsCommand, Result
-from ops.config_report import masked
-from ops.config_urls import http_url
+from ops.cli.command import OpsCommand, Result
+from ops.config.report import masked
+from ops.config.validators import http_url
 from orders_project.orders.smoke.outside import Outside
 from orders_project.orders.smoke.promises import Promises
 from orders_project.orders.smoke.trial import Verdict, try_in_turn

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from ops import exporting, output
-from ops.commands import OpsCommand, Result, Stopped
+from ops.cli import exports as exporting
+from ops.cli import output
+from ops.cli.command import OpsCommand, Result, Stopped
 from products_project.products import selectors
 from products_project.products.seeding.rows import FIELDS
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops.commands import OpsCommand, Result
-from products_project.products import selectors, services
+from ops.cli.command import OpsCommand, Result
+from products_project.products import selectors
 from products_project.products.models import Product
+from products_project.products.services import catalogue
 
 
 class Command(OpsCommand):
@@ -33,9 +34,9 @@ class Command(OpsCommand):
             if dry_run:
                 changed = selectors.is_on_sale(product_id) is not undo
             elif undo:
-                changed = services.return_to_sale(product_id=product_id)
+                changed = catalogue.return_to_sale(product_id=product_id)
             else:
-                changed = services.retire_product(product_id=product_id)
+                changed = catalogue.retire_product(product_id=product_id)
         except Product.DoesNotExist:
             raise CommandError(f"Product {product_id} does not exist.") from None
         counts = {"changed": int(changed), "unchanged": int(not changed)}

@@ -10,10 +10,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from rich.progress import BarColumn, TaskProgressColumn, TimeElapsedColumn, TransferSpeedColumn
 
-from ops.commands import OpsCommand, Result, Stopped
-from products_project.products import services
+from ops.cli.command import OpsCommand, Result, Stopped
 from products_project.products.seeding.files import FORMATS, PatientFile, format_of, read_rows
 from products_project.products.seeding.rows import BadRow, Row
+from products_project.products.services import catalogue
 
 
 class Command(OpsCommand):
@@ -54,11 +54,11 @@ class Command(OpsCommand):
             raise CommandError("--format needs --file.", returncode=2)
         try:
             if file is None:
-                seeding = services.seed_products(rows=services.built_in_products(), dry_run=dry_run)
+                seeding = catalogue.seed_products(rows=catalogue.built_in_products(), dry_run=dry_run)
             else:
                 with self._rows(file, form) as rows:
-                    seeding = services.seed_products(rows=rows, dry_run=dry_run)
-        except services.BadRows as bad:
+                    seeding = catalogue.seed_products(rows=rows, dry_run=dry_run)
+        except catalogue.BadRows as bad:
             return _refusal(bad)
         counts = {"created": seeding.created, "updated": seeding.updated, "unchanged": seeding.unchanged}
         verb, end = ("Would seed", " Nothing was changed.") if dry_run else ("Seeded", "")
@@ -86,7 +86,7 @@ class Command(OpsCommand):
             yield read_rows(stream, form or format_of(Path(file), stream))  # type: ignore[arg-type] # one of choices
 
 
-def _refusal(bad: services.BadRows) -> Result:
+def _refusal(bad: catalogue.BadRows) -> Result:
     problems = [str(row) for row in bad.first]
     if bad.total > len(problems):
         problems.append(f"and {bad.total - len(problems)} more")

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops.arguments import whole_number
-from ops.commands import USAGE, OpsCommand, Result
-from products_project.products import stock
+from ops.cli.arguments import whole_number
+from ops.cli.command import USAGE, OpsCommand, Result
 from products_project.products.models import MAX_STOCK, Product
+from products_project.products.services import stock
 
 
 class Command(OpsCommand):

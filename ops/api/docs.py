@@ -1,0 +1,31 @@
+"""/openapi.json and /docs."""
+
+from __future__ import annotations
+
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ops.api.renderers import JSONRenderer
+
+
+class ProblemsAsJSON(APIView):
+    """Answer errors in JSON, as neither the document's renderer nor the page's can show a problem."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return response
+
+
+class OpenAPI(ProblemsAsJSON, SpectacularJSONAPIView):
+    """The service's OpenAPI document."""
+
+    def _get_version_parameter(self, request: Request) -> None:
+        """Let nobody write into the document, as `?version=` would."""
+
+
+class Docs(ProblemsAsJSON, SpectacularSwaggerView):
+    """Swagger UI over that document."""

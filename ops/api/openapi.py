@@ -1,0 +1,76 @@
+"""OpenAPI: every operation documents the problems that it may answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+from ops.api.problems import CONTENT_TYPE
+
+# What a path's `<int:…>` takes, as far as a row can have it: a signed 64-bit key.
+ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
+SERVICE_SCHEME = "serviceToken"  # the credential of ops.api.authentication
+
+
+class ProblemErrorSerializer(serializers.Serializer[Any]):
+    """One invalid field or parameter."""
+
+    field = serializers.CharField(help_text="dotted path of the field, or the parameter's name")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """An error (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField(min_value=400, max_value=599)
+    detail = serializers.CharField()
+    code = serializers.CharField(help_text="stable and documented; what a client branches on")
+    traceId = serializers.CharField(allow_null=True, help_text="finds the request in Jaeger and in the logs")  # noqa: N815 - wire name
+    requestId = serializers.CharField(allow_null=True, help_text="the X-Request-ID of this request")  # noqa: N815 - wire name
+    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment] # shadows Serializer.errors
+
+
+class ProblemSchema(AutoSchema):
+    """Add the problems of an operation: those of every one, of its body, its permissions, and its view's own."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path" and parameter["schema"] == {"type": "integer"}:
+                parameter |= {"schema": ID, "example": 1}
+        problem = self.resolve_serializer(ProblemSerializer, "response")
+        content = {CONTENT_TYPE: {"schema": problem.ref}}
+        for status, description in sorted(self._problems(operation).items()):
+            operation["responses"].setdefault(str(status), {"description": description, "content": content})
+        return operation
+
+    def _problems(self, operation: dict[str, Any]) -> dict[int, str]:
+        places = {parameter["in"] for parameter in operation.get("parameters", [])}
+        found = {400: "`bad_request`", 406: "`not_acceptable`", 500: "`internal_error`"}
+        if "requestBody" in operation:
+            found |= {
+                400: "`validation_error`, naming each field, `parse_error` or `bad_request`",
+                408: "`request_timeout`",
+                413: "`request_too_large`",
+                415: "`unsupported_media_type`",
+            }
+        elif "query" in places:
+            found |= {400: "`validation_error`, naming the parameter, or `bad_request`"}
+        if "path" in places:
+            found |= {404: "`not_found`"}
+        security = operation.get("security", [{}])
+        if {SERVICE_SCHEME: []} in security:
+            found |= {401: "`not_authenticated`: no service token, or not this one"}
+        elif {} not in security:
+            found |= {403: "`not_authenticated` or `permission_denied`"}
+        elif "requestBody" in operation:
+            found |= {403: "`permission_denied`: a session's cookie came without its CSRF token"}
+        own: dict[str, dict[int, str]] = getattr(self.view, "problems", {})
+        return found | own.get(self.method, {})

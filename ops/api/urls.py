@@ -1,0 +1,19 @@
+"""The paths that every service has. ops.server.middleware answers /healthz, /readyz and /metrics before any of them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, path
+
+from ops.api.docs import Docs, OpenAPI
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("openapi.json", OpenAPI.as_view(), name="openapi"),
+    path("docs", Docs.as_view(url_name="openapi"), name="docs"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "ops.api.problems.bad_request"
+handler403 = "ops.api.problems.permission_denied"
+handler404 = "ops.api.problems.not_found"
+handler500 = "ops.api.problems.server_error"

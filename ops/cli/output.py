@@ -1,0 +1,148 @@
+"""Where a command's rows go: standard output, or a file that has its name only once all of it is written."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from django.core.management.base import CommandError, CommandParser
+
+from ops.cli.command import LOCKED, USAGE, OpsCommand
+
+STANDARD_OUTPUT = "-"
+
+
+def add_output_argument(parser: CommandParser) -> None:
+    """Add --output."""
+    parser.add_argument(
+        "--output",
+        dest="path",
+        metavar="PATH",
+        default=STANDARD_OUTPUT,
+        help="a file: written as PATH.partial, then put in PATH's place; - is standard output, the default",
+    )
+
+
+def leave_standard_output_to_rows(command: OpsCommand) -> None:
+    """Print the closing sentence, or the object of --json, on standard error, and not in red."""
+    command.stderr.style_func = None
+    command.stdout = command.stderr
+
+
+class Output:
+    """An open file, pipe or device, whose errors name it."""
+
+    def __init__(self, name: str, descriptor: int, *, is_file: bool) -> None:
+        self.name = name
+        self.is_file = is_file
+        self.replaced = False  # a file that had the name before
+        self.unfinished = False  # set by who can go on from here: what is written stays as PATH.partial
+        self._descriptor = descriptor
+
+    @property
+    def place(self) -> str:
+        """Say where to find what was written."""
+        return f"{self.name}.partial" if self.unfinished and self.is_file else self.name
+
+    @property
+    def account(self) -> str:
+        """Say the same, and what had to go."""
+        return f"{self.name}, in place of the file that was there" if self.replaced else self.place
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; raise OSError, such as on a full disk."""
+        rest = memoryview(data)
+        with self.naming_errors():
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    @contextmanager
+    def naming_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.name) from None
+
+
+@contextmanager
+def showing_progress(command: OpsCommand, path: str, count: Callable[[], int]) -> Iterator[Callable[[float], None]]:
+    """Show the command's progress bar, unless the rows go to the same terminal; only where it is shown, count."""
+    if not sys.stderr.isatty() or (path == STANDARD_OUTPUT and sys.stdout.isatty()):
+        yield lambda done: None
+        return
+    with command.progress("exporting", count()) as show:
+        yield show
+
+
+@contextmanager
+def open_output(path: str) -> Iterator[Output]:
+    """Yield what to write to; where the block raises, no file of that name has changed.
+
+    Raise CommandError if it cannot be opened, or if another run is writing it.
+    """
+    if path == STANDARD_OUTPUT:
+        yield Output("standard output", sys.stdout.fileno(), is_file=False)
+        return
+    try:
+        target = Path(path).resolve()  # the file that a symbolic link leads to, not the link
+        is_special = target.exists() and not target.is_file()  # a pipe or device, which is nothing to replace
+        partial = target.with_name(f"{target.name}.partial")
+        descriptor = os.open(target, os.O_WRONLY) if is_special else _open_alone(partial)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.", returncode=USAGE) from None
+    output = Output(path, descriptor, is_file=not is_special)
+    try:
+        if is_special:
+            yield output
+        else:
+            yield from _named_at_the_end(output, descriptor, partial, target)
+    finally:
+        os.close(descriptor)
+
+
+def _named_at_the_end(output: Output, descriptor: int, partial: Path, target: Path) -> Iterator[Output]:
+    is_kept = False
+    try:
+        yield output
+        with output.naming_errors():
+            os.fsync(descriptor)
+            if not output.unfinished:
+                output.replaced = target.exists()
+                if output.replaced:
+                    os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+                partial.replace(target)
+                _sync_folder(target.parent)
+        is_kept = True
+    finally:
+        if not is_kept:
+            partial.unlink(missing_ok=True)
+
+
+def _open_alone(path: Path) -> int:
+    """Open a file, emptied, that no other process is writing; a killed run's is taken over."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.lstat()):
+                    os.ftruncate(descriptor, 0)
+                    return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise CommandError(f"Another run is writing {path}; nothing was written.", returncode=LOCKED) from None
+        os.close(descriptor)  # another run has given it its name meanwhile, or removed it
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

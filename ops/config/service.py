@@ -1,0 +1,294 @@
+"""The environment as one typed, documented class (https://12factor.net/config)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ops.config.sources import EnvironmentSource, Origin
+from ops.config.validators import events_transport, http_url
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
+DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - which is why it is no secret
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what a header can carry as it is (RFC 6750, section 2.1)
+PLACEHOLDERS = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "example",
+    "development",
+    "django-insecure",
+    "secret",
+)
+WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
+
+
+class ConfigurationError(ImproperlyConfigured):
+    """Report every fault of an environment at once; `faults` maps a variable's name to what is wrong with it."""
+
+    def __init__(self, service: str, faults: Mapping[str, str]) -> None:
+        self.faults = dict(faults)
+        lines = "\n".join(f"  {name}: {fault}" for name, fault in sorted(self.faults.items()))
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{service}: the environment has {count}:\n{lines}")
+
+
+def _is_placeholder(secret: str) -> bool:
+    return any(word in secret.lower() for word in PLACEHOLDERS)
+
+
+def _is_weak_password(password: str) -> bool:
+    return bool(password) and (_is_placeholder(password) or password in WEAK_PASSWORDS)
+
+
+def _words(value: object) -> object:
+    """Split a comma-separated variable into its words."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
+
+
+Config_co = TypeVar("Config_co", bound="ServiceConfig", covariant=True)
+
+
+@dataclass(frozen=True)
+class Reading(Generic[Config_co]):
+    """Say what an environment holds: values by field; origins and faults by variable; no config if there is a fault."""
+
+    config: Config_co | None
+    values: Mapping[str, Any]
+    origins: Mapping[str, Origin]
+    faults: Mapping[str, str]
+
+
+class ServiceConfig(BaseSettings):
+    """Describe what every service reads from its environment; a service's subclass adds its own."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+    service: ClassVar[str]
+
+    django_env: Literal["development", "production"] = Field(
+        "development", description="`production` turns every guard on"
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_KEY),
+        description="signs sessions and CSRF tokens; at least 32 characters in production",
+        json_schema_extra={"default": "for development only"},
+    )
+    service_token: SecretStr = Field(
+        SecretStr(DEVELOPMENT_TOKEN),
+        description="what services show one another, the same for all of them; at least 32 characters in production",
+        json_schema_extra={"default": "for development only"},
+    )
+    service_token_previous: SecretStr | None = Field(
+        None,
+        description="accepted as well while `SERVICE_TOKEN` is being replaced",
+        json_schema_extra={"default": "unset: none"},
+    )
+    port: int = Field(ge=1, le=65535, description="the port that the web process binds, also `runserver`'s")
+    allowed_hosts: Words = Field(
+        ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered, comma-separated"
+    )
+    csrf_trusted_origins: Words = Field(
+        (), description="origins, such as `https://shop.example`, whose forms are accepted behind a TLS proxy"
+    )
+    trust_forwarded_proto: bool = Field(
+        False, description="take `X-Forwarded-Proto` for the scheme; only behind a proxy that overwrites it"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe level that is logged"
+    )
+    log_format: Literal["json", "console"] = Field(
+        default_factory=lambda data: "json" if data.get("django_env") == "production" else "console",
+        description="`json`: one object a line; `console`: for people",
+        json_schema_extra={"default": "`json` in production, else `console`"},
+    )
+    database_url: SecretStr = Field(
+        description="`postgres://user:password@host:5432/name` or `sqlite:////path`; a secret because of its password"
+    )
+    database_connect_timeout: int = Field(
+        2, ge=1, le=60, description="seconds to connect to PostgreSQL, and to wait for a pooled connection"
+    )
+    database_statement_timeout: Seconds = Field(5.0, description="seconds that one SQL statement may take (PostgreSQL)")
+    events_url: SecretStr | None = Field(
+        None,
+        description="where events go to and come from: `https://host/events` (POST) or "
+        "`amqp://user:password@host:5672/vhost` (RabbitMQ; `amqps://` with TLS); a secret because of its password",
+        json_schema_extra={"default": "unset: events wait in the outbox"},
+    )
+    events_exchange: str = Field(
+        "argos.events",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="RabbitMQ's exchange of events, with which the names of its queues begin",
+    )
+    events_timeout: Seconds = Field(5.0, description="seconds to connect to EVENTS_URL, and for each answer from there")
+    events_max_attempts: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="failed tries of one event, to send it or to take it, after which it is a dead letter",
+    )
+    jaeger_endpoint: HttpUrl | None = Field(
+        None,
+        description="OTLP/HTTP traces URL, such as `http://jaeger:4318/v1/traces`; `OTEL_*` works too",
+        json_schema_extra={"default": "unset: no tracing, no cost"},
+    )
+    web_concurrency: int = Field(
+        1, ge=1, le=64, description="web processes; more replicas of one process scale as well and keep exemplars"
+    )
+    web_threads: int = Field(4, ge=1, le=128, description="threads of each web process")
+    request_max_bytes: int = Field(
+        1_048_576, ge=1024, le=104_857_600, description="largest request body; more is answered 413"
+    )
+    shutdown_delay: float = Field(
+        0.0, ge=0, le=60, description="seconds between SIGTERM and the drain, during which /readyz already answers 503"
+    )
+    pushgateway_url: HttpUrl | None = Field(
+        None,
+        description="where commands push their metrics (Prometheus' Pushgateway)",
+        json_schema_extra={"default": "unset: nowhere", "probe": "/-/healthy"},
+    )
+    command_metrics_dir: str | None = Field(
+        None,
+        description="folder where commands write their metrics, for the node exporter's textfile collector",
+        json_schema_extra={"default": "unset: nowhere"},
+    )
+    service_version: str = Field(
+        "dev",
+        max_length=100,
+        pattern=r"^[A-Za-z0-9._+-]+$",
+        description="in logs, traces and `argos_build_info`; images get `git describe` at build",
+    )
+    fault_point: str | None = Field(
+        None,
+        description="for tests only, production refuses it: a file that has one step crash, raise or hang",
+        json_schema_extra={"default": "unset: nothing is broken"},
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)  # `read` gives it what EnvironmentSource found, so that each file is read once
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> Reading[Self]:
+        """Return what the environment, by default this process's, makes of every variable."""
+        source = EnvironmentSource(cls, environ)
+        values = source()
+        config, faults = None, source.faults
+        try:
+            config = cls(**values)
+        except ValidationError as error:
+            faults = _faults(error, values) | faults
+        return Reading(config if not faults else None, values, source.origins, faults)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Return the configuration of this process; raise ConfigurationError, naming each faulty variable."""
+        reading = cls.read()
+        if reading.config is None:
+            raise ConfigurationError(cls.service, reading.faults)
+        return reading.config
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """Return the names of all variables."""
+        return [name.upper() for name in cls.model_fields]
+
+    @property
+    def is_production(self) -> bool:
+        return self.django_env == "production"
+
+    @field_validator("service_token", "service_token_previous")
+    @classmethod
+    def _refuse_what_no_header_carries(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("must be ASCII letters, digits and . _ ~ + / - only, with = at the end if need be")
+        return token
+
+    @field_validator("secret_key", "service_token", "service_token_previous")
+    @classmethod
+    def _refuse_a_weak_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key is not None and info.data.get("django_env") == "production":
+            secret = key.get_secret_value()
+            if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
+                raise ValueError("must be set in production")
+            if _is_placeholder(secret):
+                raise ValueError("looks like a placeholder, which production refuses")
+            if len(secret) < 32 or len(set(secret)) < 8:
+                raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
+        return key
+
+    @field_validator("events_url")
+    @classmethod
+    def _refuse_an_unusable_transport(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is None:
+            return None
+        transport, password = events_transport(url.get_secret_value())
+        if info.data.get("django_env") == "production" and _is_weak_password(password):
+            raise ValueError("has a placeholder for a password, which production refuses")
+        return SecretStr(transport)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _refuse_any_host(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("django_env") == "production" and "*" in hosts:
+            raise ValueError("must not hold * in production")
+        return hosts
+
+    @field_validator("fault_point")
+    @classmethod
+    def _refuse_faults(cls, file: str | None, info: ValidationInfo) -> str | None:
+        if file and info.data.get("django_env") == "production":
+            raise ValueError("must not be set in production")
+        return file
+
+    @field_validator("database_url")
+    @classmethod
+    def _refuse_an_unusable_database(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        try:
+            parsed = dj_database_url.parse(url.get_secret_value())
+        except Exception:  # noqa: BLE001 - its errors quote the URL, and with it the password
+            raise ValueError("is no database URL that Django knows") from None
+        if not parsed["ENGINE"].endswith((".postgresql", ".sqlite3")):
+            raise ValueError("must be postgres://… or sqlite:///…")
+        if not parsed.get("NAME"):
+            raise ValueError("names no database")
+        password = str(parsed.get("PASSWORD") or "")
+        if info.data.get("django_env") == "production" and _is_weak_password(password):
+            raise ValueError("has a placeholder for a password, which production refuses")
+        return url
+
+
+def _faults(error: ValidationError, values: Mapping[str, Any]) -> dict[str, str]:
+    """Say what is wrong with each variable, without quoting a value that may be secret."""
+    faults = {}
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        if item["type"] == "default_factory_not_called":  # a default that depends on a faulty variable is no fault
+            continue
+        field = str(item["loc"][0])
+        message = (
+            item["msg"].removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable")[0]
+        )
+        faults[field.upper()] = message if field in values or item["type"] != "missing" else "is required"
+    return faults

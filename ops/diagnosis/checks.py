@@ -1,0 +1,65 @@
+"""System checks on what Argos' promises rest on; their ids are stable and documented in docs/operations.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import WARNING, CheckMessage, Error, register, run_checks
+
+MIDDLEWARE = "ops.server.middleware.RequestMiddleware"
+EXCEPTION_HANDLER = "ops.api.problems.exception_handler"
+
+
+@register()
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check the settings that a careless edit would break silently."""
+    found: list[CheckMessage] = []
+    if settings.MIDDLEWARE[:1] != [MIDDLEWARE]:
+        found.append(
+            Error(
+                f"MIDDLEWARE must begin with {MIDDLEWARE}.",
+                hint="What stands before it is neither logged nor counted.",
+                id="ops.E001",
+            )
+        )
+    if settings.REST_FRAMEWORK.get("EXCEPTION_HANDLER") != EXCEPTION_HANDLER:
+        found.append(
+            Error(
+                f"REST_FRAMEWORK['EXCEPTION_HANDLER'] must be {EXCEPTION_HANDLER}.",
+                hint="Errors would not be problem+json.",
+                id="ops.E002",
+            )
+        )
+    if settings.APPEND_SLASH:
+        found.append(
+            Error("APPEND_SLASH must be False.", hint="It redirects a POST and loses its body.", id="ops.E003")
+        )
+    if not settings.DATABASES["default"].get("CONN_HEALTH_CHECKS"):
+        found.append(
+            Error(
+                "DATABASES['default'] needs CONN_HEALTH_CHECKS.",
+                hint="Without it a restarted database gives 500s.",
+                id="ops.E004",
+            )
+        )
+    if settings.DEBUG:
+        found.append(
+            Error(
+                "DEBUG must be False.",
+                hint="Its pages show settings and frame locals, and no problem+json.",
+                id="ops.E005",
+            )
+        )
+    return found
+
+
+def django_findings(*, deploy: bool) -> Iterator[tuple[str, int, str]]:
+    """Yield id, level and text of what Django's system checks find, from warnings on; silenced ones stay silent."""
+    apps.check_apps_ready()
+    for message in run_checks(include_deployment_checks=deploy):
+        if message.level >= WARNING and not message.is_silenced():
+            text = f"{message.obj}: {message.msg}" if message.obj else message.msg
+            yield message.id or type(message).__name__, message.level, text

@@ -1,0 +1,86 @@
+"""Checks of what the service was told: its environment, its secrets, its settings."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+
+import dj_database_url
+from django.core.checks import ERROR
+
+from ops.config.service import Reading, ServiceConfig
+from ops.config.sources import likely_typos
+from ops.diagnosis.checks import django_findings
+from ops.diagnosis.doctor.findings import Finding, failure, ok, warning
+
+STRONG_KEY = 128  # bits
+STRONG_PASSWORD = 64
+
+
+def sound(config: ServiceConfig) -> Iterator[Finding]:
+    """Look for misspelt variables: a faulty one keeps the settings from loading, and `faults` reports it."""
+    reading = type(config).read()
+    yield from faults(reading)
+    typos = likely_typos(type(config).variables(), os.environ)
+    for name, meant in typos.items():
+        yield warning(f"{name} is no variable", f"Did you mean {meant}?")
+    if not reading.faults and not typos:
+        given = sum(origin != "default" for origin in reading.origins.values())
+        yield ok(f"{config.service} {config.service_version}, {config.django_env}: {given} variables given")
+
+
+def faults(reading: Reading[ServiceConfig]) -> Iterator[Finding]:
+    """Report each faulty variable."""
+    for name, fault in sorted(reading.faults.items()):
+        yield failure(f"{name}: {fault}", "Correct it; docs/configuration.md says what it may be.")
+
+
+def secrets(config: ServiceConfig) -> Iterator[Finding]:
+    """Judge the secrets of production by their randomness, and say of development's what production would refuse."""
+    if not config.is_production:
+        refused = type(config).read(os.environ | {"DJANGO_ENV": "production"}).faults
+        names = [name for name in ("SECRET_KEY", "SERVICE_TOKEN", "DATABASE_URL") if name in refused]
+        yield ok(f"development; production would refuse {', '.join(names)}" if names else "fit for production")
+        return
+    weak = False
+    password = str(dj_database_url.parse(config.database_url.get_secret_value()).get("PASSWORD") or "")
+    for name, secret, least in (
+        ("SECRET_KEY", config.secret_key.get_secret_value(), STRONG_KEY),
+        ("SERVICE_TOKEN", config.service_token.get_secret_value(), STRONG_KEY),
+        ("the password in DATABASE_URL", password, STRONG_PASSWORD),
+    ):
+        if secret and (bits := _bits(secret)) < least:
+            weak = True
+            yield warning(
+                f"{name} has no more than {bits} bits", f"Make one of {least} bits or more: openssl rand -hex 32"
+            )
+    for name, key in (("SECRET_KEY", config.secret_key), ("SERVICE_TOKEN", config.service_token)):
+        if password and password == key.get_secret_value():
+            weak = True
+            yield failure(f"{name} is also the database's password", "Make one of each: openssl rand -hex 32")
+    if config.secret_key == config.service_token:
+        weak = True
+        yield failure("SECRET_KEY is also the SERVICE_TOKEN", "Make one of each: openssl rand -hex 32")
+    if not weak:
+        yield ok("random enough")
+
+
+def django_checks(config: ServiceConfig) -> Iterator[Finding]:
+    """Run Django's system checks, in production those for deployment too."""
+    clean = True
+    for name, level, text in django_findings(deploy=config.is_production):
+        clean = False
+        advice = "https://docs.djangoproject.com/en/5.2/ref/checks/ explains it; ops.… are in docs/operations.md."
+        yield Finding("failure" if level >= ERROR else "warning", f"{name}: {_first_sentence(text)}", advice)
+    if clean:
+        yield ok("nothing found" + (", those for deployment included" if config.is_production else ""))
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split()).partition(". ")[0]
+
+
+def _bits(secret: str) -> int:
+    """Return how random a secret of such letters can be at the most."""
+    return int(len(secret) * math.log2(max(len(set(secret)), 1)))

@@ -1,0 +1,139 @@
+"""Checks of the database, each over a connection of its own thread's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.exceptions import InconsistentMigrationHistory
+from django.db.migrations.executor import MigrationExecutor
+
+from ops.config.service import ServiceConfig
+from ops.diagnosis.backing_services import NoAnswer
+from ops.diagnosis.doctor.findings import Finding, failure, ok, warning
+
+CLOCK_WARNING, CLOCK_FAILURE = timedelta(seconds=1), timedelta(seconds=30)
+CONNECTIONS_WARNING = 0.8  # share of those that the server gives to applications
+SPARE_CONNECTIONS = 2  # of each process beside its threads', as ops.settings counts them
+NAMED = 3  # migrations named in a line
+
+CONNECTIONS = """
+    SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true), '0')::int
+    FROM pg_stat_activity WHERE backend_type = 'client backend'
+"""
+
+Examine = Callable[[ServiceConfig, BaseDatabaseWrapper], Iterator[Finding]]
+
+
+def is_in_memory(name: str) -> bool:
+    """Tell whether SQLite keeps this database in no file."""
+    return ":memory:" in name or "mode=memory" in name
+
+
+def _connected(examine: Examine) -> Callable[[ServiceConfig], list[Finding]]:
+    """Open the thread's connection and close it again; never make the file of a SQLite database that is not there."""
+
+    @wraps(examine)
+    def run(config: ServiceConfig) -> list[Finding]:
+        connection = connections["default"]
+        name = str(connection.settings_dict["NAME"])
+        if connection.vendor == "sqlite" and not is_in_memory(name) and not Path(name).exists():
+            raise NoAnswer(f"{name} does not exist; manage.py migrate makes it")
+        try:
+            return list(examine(config, connection))
+        finally:
+            connection.close()
+
+    return run
+
+
+@_connected
+def reachable(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    """Ask for one row, and for the version."""
+    started = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    took = round((time.perf_counter() - started) * 1000)
+    version = ".".join(str(part) for part in connection.get_database_version())
+    yield ok(f"{connection.display_name} {version}, answers in {took} ms")
+
+
+@_connected
+def migrated(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    """Compare the database's migrations with this release's."""
+    executor = MigrationExecutor(connection)
+    loader = executor.loader
+    try:
+        loader.check_consistent_history(connection)
+    except InconsistentMigrationHistory as error:
+        yield failure(str(error), "Restore a backup, or unapply the migration that came too early.")
+        return
+    pending = [f"{step.app_label}.{step.name}" for step, _ in executor.migration_plan(loader.graph.leaf_nodes())]
+    unknown = [f"{app}.{name}" for app, name in sorted(set(loader.applied_migrations) - set(loader.disk_migrations))]
+    if pending:
+        yield failure(f"{_some(pending)} not applied", "Run manage.py migrate.")
+    if unknown:
+        yield warning(
+            f"{_some(unknown)} applied that this release does not know",
+            "A newer release has migrated: deploy it here too, or unapply them with it before going back.",
+        )
+    if not pending and not unknown:
+        yield ok(f"{len(loader.applied_migrations)} applied, none pending")
+
+
+@_connected
+def clock(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    """Compare this machine's clock with the database's."""
+    if connection.vendor != "postgresql":
+        yield ok("the database is a file: it has this machine's clock")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")  # so that connecting does not count
+        before = datetime.now(UTC)
+        cursor.execute("SELECT clock_timestamp()")
+        (theirs,) = cursor.fetchone()
+        after = datetime.now(UTC)
+    yield judge_clocks(before + (after - before) / 2 - theirs)
+
+
+def judge_clocks(ahead: timedelta) -> Finding:
+    """Judge how far this machine's clock is ahead of the database's."""
+    seconds = abs(ahead.total_seconds())
+    says = f"{seconds:.3g} s {'ahead of' if ahead > timedelta(0) else 'behind'} the database's"
+    if abs(ahead) <= CLOCK_WARNING:
+        return ok(f"within {max(seconds, 0.001):.3f} s of the database's")
+    level = failure if abs(ahead) > CLOCK_FAILURE else warning
+    return level(says, "Let NTP set both clocks: times of orders, sessions and logs disagree.")
+
+
+@_connected
+def free_connections(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    """Compare what is used, and what this service may take, with what the server gives."""
+    if connection.vendor != "postgresql":
+        yield ok("the database is a file: connections do not run out")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(CONNECTIONS)
+        used, most = cursor.fetchone()
+    own = config.web_concurrency * (config.web_threads + SPARE_CONNECTIONS)
+    yield judge_connections(used, most, own)
+
+
+def judge_connections(used: int, most: int, own: int) -> Finding:
+    """Judge how many connections are used, of the most there are, where one replica takes up to `own`."""
+    says = f"{used} of {most} used; one replica takes up to {own}"
+    advice = "Raise max_connections, lower WEB_CONCURRENCY or WEB_THREADS, or put a pooler between."
+    if used >= most or own > most:
+        return failure(says, advice)
+    return warning(says, advice) if used > CONNECTIONS_WARNING * most else ok(says)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"

@@ -1,0 +1,151 @@
+"""A circuit breaker and a retry budget: what keeps a client from hurting a peer that is down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+
+import structlog
+
+from ops.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], float]
+BUCKETS = 10
+
+
+class State(IntEnum):
+    """The breaker's state, as circuit_breaker_state shows it."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
+class BreakerOpen(Exception):
+    """The breaker lets no call through; `retry_after` says when it will try again."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"circuit open for another {retry_after.total_seconds():.1f} s")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Allow one call; it counts only in the period of the breaker that granted it."""
+
+    period: int
+
+
+@dataclass
+class _Bucket:
+    started: float
+    calls: int = 0
+    failures: int = 0
+
+
+class CircuitBreaker:
+    """Open at `failure_ratio` of at least `min_calls` calls within `window`; after `open_for` let one trial through.
+
+    Counts are kept in tenths of the window, so memory does not grow with the traffic. The lock is held around the
+    state only, never around a call.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        *,
+        failure_ratio: float,
+        min_calls: int,
+        window: timedelta,
+        open_for: timedelta,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.peer = peer
+        self._failure_ratio = failure_ratio
+        self._min_calls = min_calls
+        self._window = window.total_seconds()
+        self._open_for = open_for.total_seconds()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: deque[_Bucket] = deque()
+        self._period = 0
+        self._opened = 0.0
+        self.state = State.CLOSED
+        metrics.circuit_breaker_state.labels(peer).set(State.CLOSED)
+
+    def acquire(self) -> Permit:
+        """Return the permit for one call, whose end `record` must be told; raise BreakerOpen."""
+        with self._lock:
+            if self.state is State.HALF_OPEN:
+                raise BreakerOpen(timedelta(seconds=1))
+            if self.state is State.OPEN:
+                left = self._opened + self._open_for - self._clock()
+                if left > 0:
+                    raise BreakerOpen(timedelta(seconds=left))
+                self._enter(State.HALF_OPEN)
+            return Permit(self._period)
+
+    def record(self, permit: Permit, *, failed: bool) -> None:
+        """Count how a call ended; the end of a call from an earlier period changes nothing."""
+        with self._lock:
+            if permit.period != self._period:
+                return
+            if self.state is State.HALF_OPEN:
+                self._enter(State.OPEN if failed else State.CLOSED)
+                return
+            bucket = self._current_bucket()
+            bucket.calls += 1
+            bucket.failures += failed
+            calls = sum(b.calls for b in self._buckets)
+            failures = sum(b.failures for b in self._buckets)
+            if calls >= self._min_calls and failures / calls >= self._failure_ratio:
+                self._enter(State.OPEN)
+
+    def _current_bucket(self) -> _Bucket:
+        now = self._clock()
+        while self._buckets and self._buckets[0].started <= now - self._window:
+            self._buckets.popleft()
+        if not self._buckets or self._buckets[-1].started <= now - self._window / BUCKETS:
+            self._buckets.append(_Bucket(now))
+        return self._buckets[-1]
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._period += 1
+        self._buckets.clear()
+        if state is State.OPEN:
+            self._opened = self._clock()
+        metrics.circuit_breaker_state.labels(self.peer).set(state)
+        log.warning("circuit_breaker.changed", peer=self.peer, state=state.name.lower())
+
+
+class RetryBudget:
+    """Allow retries up to `ratio` of the calls, plus one: each call earns `ratio` of a retry, kept up to ten."""
+
+    CAPACITY = 10.0
+
+    def __init__(self, ratio: float) -> None:
+        self._ratio = ratio
+        self._tokens = 1.0
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        """Count one call."""
+        with self._lock:
+            self._tokens = min(self.CAPACITY, self._tokens + self._ratio)
+
+    def spend(self) -> bool:
+        """Take one retry from the budget; false if there is none."""
+        with self._lock:
+            # Ten times 0.1 is a little less than 1 in floating point.
+            if self._tokens < 1.0 - 1e-9:
+                return False
+            self._tokens -= 1.0
+            return True

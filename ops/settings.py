@@ -1,0 +1,183 @@
+"""The settings that services share: called by each settings.py, so that every setting is visible there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dj_database_url
+
+from ops.config.service import ROOT, ServiceConfig
+from ops.telemetry import logs
+
+logging = logs.logging_settings
+
+COMMAND_LOCK_TIMEOUT_MS = 20_000  # as long as a writer waits for another on SQLite
+BOUNDED = "ARGOS_BOUNDED"  # beside OPTIONS: what they were before `lift_request_bounds`
+LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is noticed within some ten seconds
+    "tcp_user_timeout": 10_000,  # milliseconds that what was sent may go unacknowledged
+    "keepalives": 1,
+    "keepalives_idle": 10,  # seconds
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+RECONNECT_TIMEOUT = 1.0  # seconds; then the next request connects, instead of a retry that is put off up to minutes
+
+INSTALLED_APPS = [
+    "ops",  # before staticfiles, whose runserver it replaces
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "ops.server.middleware.RequestMiddleware",
+    # OpenTelemetry's middleware is inserted here when tracing is on.
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ops.server.visitors.VisitorMiddleware",
+    "django.middleware.common.CommonMiddleware",  # refuses a bad Host, sets Content-Length
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+
+def databases(config: ServiceConfig) -> dict[str, dict[str, Any]]:
+    """Return DATABASES: django-prometheus' engines, with every wait bounded."""
+    database: dict[str, Any] = dict(dj_database_url.parse(config.database_url.get_secret_value()))
+    is_sqlite = database["ENGINE"].endswith("sqlite3")
+    database["ENGINE"] = f"django_prometheus.db.backends.{'sqlite3' if is_sqlite else 'postgresql'}"
+    database["CONN_HEALTH_CHECKS"] = True  # a restarted database costs a reconnect, not a 500
+    if is_sqlite:
+        # Writers queue instead of failing with "database is locked", and readers do not wait for them.
+        database["CONN_MAX_AGE"] = None
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+        # Django's default, said aloud: beside one another, pytest-django keeps to it for Django's own engine only.
+        database["TEST"] = {"NAME": ":memory:"}
+        return {"default": database}
+    from ops.database.connection import connection_class  # noqa: PLC0415 - SQLite does without psycopg
+
+    database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    database["OPTIONS"] = (
+        LOST_PEER
+        | database.get("OPTIONS", {})
+        | {
+            "connect_timeout": config.database_connect_timeout,
+            "application_name": config.service,
+            "options": f"-c statement_timeout={int(config.database_statement_timeout * 1000)} -c lock_timeout=2000 "
+            "-c idle_in_transaction_session_timeout=30000",
+            "pool": {
+                "min_size": 1,
+                "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
+                "timeout": config.database_connect_timeout,
+                "reconnect_timeout": RECONNECT_TIMEOUT,
+                "connection_class": connection_class(config.database_statement_timeout),
+            },
+        }
+    )
+    return {"default": database}
+
+
+def lift_request_bounds(databases: dict[str, dict[str, Any]]) -> None:
+    """Let a command take its time, on one connection of its own; `ops.manage.main` calls this before any is opened.
+
+    What bounds a web request would end a long statement, or a transaction that waits for its input. A wait for another
+    transaction's lock stays bounded.
+    """
+    for database in databases.values():
+        if database["ENGINE"].endswith(".postgresql"):
+            database[BOUNDED] = dict(database["OPTIONS"])
+            database["OPTIONS"].pop("pool", None)
+            database["OPTIONS"]["options"] = (
+                f"-c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
+                "-c idle_in_transaction_session_timeout=0"
+            )
+
+
+def restore_request_bounds(databases: dict[str, dict[str, Any]]) -> None:
+    """Give a command that runs for ever the bounds of a request again, before it opens a connection.
+
+    Its statements are short, and a database that is frozen or behind a dead link must not hold it for ever.
+    """
+    for database in databases.values():
+        if BOUNDED in database:
+            database["OPTIONS"] = database.pop(BOUNDED)
+
+
+def rest_framework() -> dict[str, Any]:
+    """Return REST_FRAMEWORK."""
+    return {
+        "DEFAULT_RENDERER_CLASSES": ["ops.api.renderers.JSONRenderer", "ops.api.renderers.BrowsableAPIRenderer"],
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ops.api.negotiation.ContentNegotiation",
+        "DEFAULT_PARSER_CLASSES": ["ops.api.parsers.JSONParser"],
+        "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["ops.api.permissions.IsStaff"],
+        "DEFAULT_PAGINATION_CLASS": "ops.api.pagination.CursorPagination",
+        "DEFAULT_SCHEMA_CLASS": "ops.api.openapi.ProblemSchema",
+        "EXCEPTION_HANDLER": "ops.api.problems.exception_handler",
+        "TEST_REQUEST_DEFAULT_FORMAT": "json",
+        "URL_FORMAT_OVERRIDE": None,
+    }
+
+
+def spectacular(config: ServiceConfig, *, title: str, description: str) -> dict[str, Any]:
+    """Return SPECTACULAR_SETTINGS: OpenAPI 3.1, Swagger UI from the image."""
+    return {
+        "TITLE": title,
+        "DESCRIPTION": description,
+        "VERSION": config.service_version,
+        "OAS_VERSION": "3.1.0",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "COMPONENT_SPLIT_REQUEST": True,
+        "PREPROCESSING_HOOKS": [],
+    }
+
+
+def storages(config: ServiceConfig) -> dict[str, dict[str, str]]:
+    """Return STORAGES: in production hashed and compressed files that `collectstatic` made at build."""
+    name = "CompressedManifestStaticFilesStorage" if config.is_production else "CompressedStaticFilesStorage"
+    return {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": f"whitenoise.storage.{name}"},
+    }
+
+
+def static_root(config: ServiceConfig) -> str | None:
+    """Return STATIC_ROOT, where an image's build collects static files; development finds them in their packages."""
+    return str(ROOT / "static" / config.service) if config.is_production else None
+
+
+def proxy_header(config: ServiceConfig) -> tuple[str, str] | None:
+    """Return SECURE_PROXY_SSL_HEADER."""
+    return ("HTTP_X_FORWARDED_PROTO", "https") if config.trust_forwarded_proto else None

@@ -1,0 +1,102 @@
+"""Gauges of work that waits in the database, read when /metrics is scraped.
+
+A worker process serves no /metrics: how far it lags behind is what the web process finds in the database.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+from django.db import connections
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from ops.telemetry.metrics import register_collector
+
+log = structlog.get_logger(__name__)
+
+READ_EVERY = 5.0  # seconds, however often it is scraped
+DEADLINE = 1.0  # seconds that a scrape waits for the database
+
+
+class Backlog(Collector):
+    """Report each registered gauge, or no value of it while it cannot be read: a scrape never fails because of that."""
+
+    def __init__(self) -> None:
+        self._reads: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._values: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._finished = threading.Event()
+        self._finished.set()
+        self._read_again = 0.0
+        self._is_readable = True
+
+    def register(self, name: str, documentation: str, read: Callable[[], float]) -> None:
+        """Add a gauge, or replace the one of that name."""
+        self._reads[name] = (documentation, read)
+        self._read_again = 0.0
+
+    def unregister(self, name: str) -> None:
+        """Take a gauge away."""
+        del self._reads[name]
+
+    def forget(self) -> None:
+        """Read anew at the next scrape."""
+        self._read_again = 0.0
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing: the gauges come later, and the registry would read them to learn their names."""
+        return []
+
+    def declared(self) -> Iterable[Metric]:
+        """Return the gauges without their values, for the reference of metrics."""
+        return [GaugeMetricFamily(name, documentation) for name, (documentation, _) in self._reads.items()]
+
+    def collect(self) -> Iterable[Metric]:
+        values = self._current()
+        for name, (documentation, _) in self._reads.items():
+            family = GaugeMetricFamily(name, documentation)
+            if name in values:
+                family.add_metric([], values[name])
+            yield family
+
+    def _current(self) -> dict[str, float]:
+        with self._lock:
+            if time.monotonic() >= self._read_again and self._reads:
+                if self._finished.is_set():
+                    self._finished.clear()
+                    # A thread, as no statement is sure to end in time, with a connection of its own; a daemon, so that
+                    # it never delays the exit.
+                    threading.Thread(target=self._read, name="backlog", daemon=True).start()
+                if not self._finished.wait(DEADLINE):
+                    self._values = {}  # rather none than old ones
+                self._read_again = time.monotonic() + READ_EVERY
+            return self._values
+
+    def _read(self) -> None:
+        values = {}
+        try:
+            for name, (_, read) in list(self._reads.items()):
+                values[name] = read()
+            self._is_readable = True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other metrics are still worth having
+            if self._is_readable:  # one line, not one for each scrape
+                log.warning("backlog.unreadable", gauge=name, reason=type(error).__name__)
+            self._is_readable = False
+        finally:
+            connections.close_all()
+            self._values = values
+            self._finished.set()
+
+
+backlog = Backlog()
+register_collector(backlog)  # what it reads is one number, whichever worker is asked
+
+
+def register_backlog(name: str, documentation: str, read: Callable[[], float]) -> None:
+    """Show a gauge in /metrics whose value `read` asks the database for; call it from an AppConfig's `ready`."""
+    backlog.register(name, documentation, read)

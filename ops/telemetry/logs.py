@@ -1,0 +1,161 @@
+"""One structlog pipeline for the services, Django, gunicorn and commands: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from ops.config.service import ServiceConfig
+
+# Read when the settings are loaded. Commands keep standard output for their result (section "Commands" of
+# docs/operations.md), so `ops.manage.main` sends their logs to standard error.
+stream_name = "stdout"
+
+EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+COUNTED_LEVELS = frozenset({"warning", "error", "critical"})
+# Each would repeat the request line of ops.server.middleware.
+SILENCED = ("django.request", "django.server", "django.security.DisallowedHost", "django.security.csrf")
+
+
+def configure(logging_settings: Mapping[str, Any]) -> None:
+    """Apply LOGGING and point structlog at the same stream; Django calls this as LOGGING_CONFIG."""
+    logging.config.dictConfig(dict(logging_settings))
+    logging.captureWarnings(True)
+    formatter = logging_settings["formatters"]["structured"]
+    to_bytes = formatter["render_bytes"]
+    stream = getattr(sys, stream_name)
+    structlog.configure(
+        processors=[*formatter["foreign_pre_chain"], *formatter["final"]],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(logging_settings["root"]["level"])),
+        logger_factory=structlog.BytesLoggerFactory(stream.buffer)
+        if to_bytes
+        else structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logging_settings(config: ServiceConfig) -> dict[str, Any]:
+    """Return Django's LOGGING: records of the standard library go through structlog's processors."""
+    first: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.add_log_level,
+        _add_process(config),
+        _count,
+    ]
+    is_json = config.log_format == "json"
+    console = structlog.dev.ConsoleRenderer(
+        colors=getattr(sys, stream_name).isatty(),
+        exception_formatter=structlog.dev.plain_traceback,  # the default prints the frames' locals
+    )
+    last: list[Processor] = [structlog.processors.format_exc_info, render_json] if is_json else [console]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": _StandardFormatter,
+                "foreign_pre_chain": first,
+                "final": last,
+                "render_bytes": is_json,
+            }
+        },
+        "filters": {"sparse": {"()": _Sparse, "seconds": 60.0}},
+        "handlers": {
+            "stream": {
+                "class": "logging.StreamHandler",
+                "stream": f"ext://sys.{stream_name}",
+                "formatter": "structured",
+            }
+        },
+        "root": {"handlers": ["stream"], "level": config.log_level.upper()},
+        "loggers": {
+            "gunicorn.error": {"propagate": True, "level": config.log_level.upper()},
+            "django": {"handlers": [], "propagate": True},
+            # Their debug lines quote SQL with its parameters, and URLs with their query.
+            "django.db.backends": {"level": "INFO"},
+            "urllib3": {"level": "INFO"},
+            # A line a minute while batches are lost, not one for each batch or retry.
+            "opentelemetry.exporter": {"level": "ERROR"},
+            EXPORTER: {"filters": ["sparse"]},
+            **{name: {"level": "CRITICAL"} for name in SILENCED},
+        },
+    }
+
+
+class _Sparse(logging.Filter):
+    """Let one record through, then none for so many seconds."""
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.created < self._next:
+            return False
+        self._next = record.created + self._seconds
+        return True
+
+
+class _StandardFormatter(structlog.stdlib.ProcessorFormatter):
+    """Render the standard library's records like structlog's own."""
+
+    def __init__(self, *, foreign_pre_chain: list[Processor], final: list[Processor], render_bytes: bool) -> None:
+        chain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _name_foreign_event, *final]
+        if render_bytes:
+            chain.append(_decode)
+        super().__init__(processors=chain, foreign_pre_chain=[*foreign_pre_chain, structlog.stdlib.add_logger_name])
+
+
+def _decode(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    return str(line, "utf-8")
+
+
+def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep `event` constant for the libraries' lines too: their sentence becomes the field `message`."""
+    if "logger" in event:
+        event["message"] = event["event"]
+        event["event"] = f"{event.pop('logger')}.log"
+    return event
+
+
+def _add_process(config: ServiceConfig) -> Processor:
+    """Say which service, version and environment speaks."""
+    fields = {"service": config.service, "version": config.service_version, "environment": config.django_env}
+
+    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.update(fields)
+        return event
+
+    return add
+
+
+def _count(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Count a line that may be trouble; the many others cost nothing.
+
+    Where the metrics are not loaded, as in gunicorn's master, they are not to be: see ops.telemetry.metrics.
+    """
+    if event["level"] in COUNTED_LEVELS and (metrics := sys.modules.get("ops.telemetry.metrics")):
+        metrics.log_lines_total.labels(event["level"]).inc()
+    return event
+
+
+def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    """Return the event as one line of JSON, `timestamp`, `level` and `event` first."""
+    ordered = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event"), **event}
+    try:
+        return orjson.dumps(ordered, default=str)
+    except TypeError:  # an integer past 64 bits, a lone surrogate, a key that is no text, a circle
+        plain = {
+            str(key): value if isinstance(value, str | int | None) else str(value) for key, value in ordered.items()
+        }
+        return json.dumps(plain).encode()

@@ -1,0 +1,139 @@
+"""Use cases that hold stock and give it back.
+
+Correct under any isolation level and any order of arrival, because each decision is one statement that the database
+itself judges: the primary key says who was first under an id, a conditional UPDATE who gets the last piece, a CHECK
+that there is never less than none. Every transaction locks the reservation first and the product last, and one product
+only, so no two can wait for one another; and the product, which many want, just for the way to the COMMIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from ops.api.problems import DomainError
+from ops.testing.fault_points import fault_point
+from products_project.products import metrics
+from products_project.products.errors import OutOfStock, ProductNotFound, ReservationCancelled, ReservationReused
+from products_project.products.fault_points import Point
+from products_project.products.models import Product, Reservation
+from products_project.products.services.contention import busy_if_locked
+
+log = structlog.get_logger(__name__)
+
+TABLE = Reservation._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
+
+# Waits for whoever inserts the same id at this moment, and then sees what became of it.
+HOLD = f"""
+    INSERT INTO {TABLE} (id, product_id, quantity, status, takes_stock) VALUES (%s, %s, %s, 'held', true)
+    ON CONFLICT (id) DO NOTHING
+"""  # noqa: S608 - the name of the model's own table
+BURY = f"""
+    INSERT INTO {TABLE} (id, status, cancelled_at) VALUES (%s, 'cancelled', CURRENT_TIMESTAMP)
+    ON CONFLICT (id) DO NOTHING
+"""  # noqa: S608 - likewise
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held under an id, and whether this call did it."""
+
+    id: UUID
+    product_id: int
+    quantity: int
+    is_new: bool
+
+
+def hold(*, reservation_id: UUID, product_id: int, quantity: int) -> Held:
+    """Hold so much of a product on sale under an id, once however often it is called; raise a DomainError.
+
+    What raises has changed nothing.
+    """
+    with _counted(), busy_if_locked(), fault_point(Point.HOLD), transaction.atomic():
+        is_new = _insert(HOLD, reservation_id, product_id, quantity)
+        if is_new:
+            _take(reservation_id, product_id, quantity)
+        else:
+            _check_same(reservation_id, product_id, quantity)
+    metrics.reservations_total.labels(metrics.HELD if is_new else metrics.REPEATED).inc()
+    structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))  # into the request's one log line
+    if is_new:
+        log.debug("reservation.held", product_id=product_id, quantity=quantity)
+    return Held(reservation_id, product_id, quantity, is_new)
+
+
+def release(*, reservation_id: UUID) -> None:
+    """Give back what is held under an id, once however often it is called, and let nothing be held under it later."""
+    with _counted(), busy_if_locked(), fault_point(Point.RELEASE), transaction.atomic():
+        if _insert(BURY, reservation_id):
+            outcome = metrics.BURIED
+        else:  # it is there, and never held again
+            outcome = metrics.RELEASED if _give_back(reservation_id) else metrics.REPEATED
+    metrics.reservations_total.labels(outcome).inc()
+    structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))
+    if outcome == metrics.RELEASED:
+        log.debug("reservation.released")
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    try:
+        yield
+    except DomainError as error:
+        metrics.reservations_total.labels(error.code).inc()
+        raise
+
+
+def _insert(statement: str, reservation_id: UUID, *values: int) -> bool:
+    """Insert a reservation and return whether its id was free."""
+    key = Reservation._meta.pk.get_db_prep_value(reservation_id, connection)  # noqa: SLF001 - as above
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [key, *values])
+        return bool(cursor.rowcount)
+
+
+def _take(reservation_id: UUID, product_id: int, quantity: int) -> None:
+    """Take the quantity from the product's stock, if that is tracked; raise ProductNotFound or OutOfStock."""
+    on_sale = Product.objects.filter(pk=product_id, retired_at=None)
+    enough = on_sale.filter(stock__gte=quantity)
+    if enough.update(stock=F("stock") - quantity):
+        return
+    # Locked, so that what is said of it is still true when it is said. The UPDATE has locked the table as much as the
+    # next one needs: to ask for more of it while this row is locked could end in a deadlock with seed_products.
+    product = on_sale.select_for_update().only("id", "stock").first()
+    if product is None:
+        raise ProductNotFound
+    if product.stock is None:
+        Reservation.objects.filter(pk=reservation_id).update(takes_stock=False)
+    elif not enough.update(stock=F("stock") - quantity):  # some may have come back in between
+        raise OutOfStock(available=product.stock)
+
+
+def _check_same(reservation_id: UUID, product_id: int, quantity: int) -> None:
+    """Raise ReservationCancelled or ReservationReused if the id does not hold just this."""
+    found = Reservation.objects.only("status", "product_id", "quantity").filter(pk=reservation_id).first()
+    if found is None or found.status == Reservation.Status.CANCELLED:  # None: purged since
+        raise ReservationCancelled
+    if (found.product_id, found.quantity) != (product_id, quantity):
+        raise ReservationReused
+
+
+def _give_back(reservation_id: UUID) -> bool:
+    """Cancel a reservation that is held, and return whether this call did it."""
+    mine = Reservation.objects.filter(pk=reservation_id)
+    held = mine.filter(status=Reservation.Status.HELD)
+    if not held.update(status=Reservation.Status.CANCELLED, cancelled_at=Now()):
+        return False
+    found = mine.only("product_id", "quantity", "takes_stock").get()
+    if found.takes_stock:
+        # Not where nobody counts any more, or the product is gone.
+        back_to = Product.objects.filter(pk=found.product_id, stock__isnull=False)  # type: ignore[misc] # the database sees to it that there is an id
+        back_to.update(stock=F("stock") + found.quantity)
+    return True

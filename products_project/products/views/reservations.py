@@ -1,0 +1,82 @@
+"""HTTP for reservations: services only."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from ops.api.authentication import IsService, ServiceTokenAuthentication
+from products_project.products import selectors
+from products_project.products.models import Reservation
+from products_project.products.serializers import ReservationRequestSerializer, ReservationSerializer
+from products_project.products.services import reservations
+
+FOR_SERVICES = "For services: needs the service token."
+BUSY = {503: "`busy`, with Retry-After: others held the locks, nothing was changed"}
+
+
+class ReservationDetail(generics.GenericAPIView[Reservation]):
+    """Some of a product, held for an order."""
+
+    queryset = Reservation.objects.none()  # names the model for the schema
+    authentication_classes = [ServiceTokenAuthentication]
+    permission_classes = [IsService]
+    lookup_url_kwarg = "reservation_id"  # for OPTIONS, which looks for the object
+    problems = {
+        "PUT": {
+            404: "`not_found`: no such product is on sale",
+            409: "`out_of_stock`, where `available` says what is left, or `reservation_cancelled`",
+            422: "`reservation_reused`: this id holds another product or quantity",
+        }
+        | BUSY,
+        "DELETE": BUSY,
+    }
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return ReservationRequestSerializer if self.request.method == "PUT" else ReservationSerializer
+
+    @extend_schema(summary="Read a reservation", description=FOR_SERVICES, responses=ReservationSerializer)
+    def get(self, request: Request, *args: Any, reservation_id: UUID, **kwargs: Any) -> Response:
+        """Show what is held, or that it was cancelled."""
+        try:
+            found = selectors.read_reservation(reservation_id)
+        except Reservation.DoesNotExist:
+            raise Http404 from None
+        return Response(_shown(found.pk, found.product_id, found.quantity, found.status))
+
+    @extend_schema(
+        summary="Hold some of a product",
+        description=f"{FOR_SERVICES} Once for each id: the same again answers 200 and changes nothing.",
+        request=ReservationRequestSerializer,
+        responses={200: ReservationSerializer, 201: ReservationSerializer},
+    )
+    def put(self, request: Request, *args: Any, reservation_id: UUID, **kwargs: Any) -> Response:
+        """Hold some of a product under an id of the caller's."""
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        held = reservations.hold(reservation_id=reservation_id, **wanted.validated_data)
+        body = _shown(held.id, held.product_id, held.quantity, Reservation.Status.HELD)
+        return Response(body, status=201 if held.is_new else 200)
+
+    @extend_schema(
+        summary="Release a reservation",
+        description=f"{FOR_SERVICES} Also of an id that nothing was held under, so that nothing will be.",
+        request=None,
+        responses={204: None},
+    )
+    def delete(self, request: Request, *args: Any, reservation_id: UUID, **kwargs: Any) -> Response:
+        """Give back what is held under an id, for good."""
+        reservations.release(reservation_id=reservation_id)
+        return Response(status=204)
+
+
+def _shown(reservation_id: UUID, product_id: int | None, quantity: int | None, status: str) -> dict[str, Any]:
+    """Return what ReservationSerializer shows, without the time that it takes to build one."""
+    return {"id": str(reservation_id), "productId": product_id, "quantity": quantity, "status": status}

@@ -1,0 +1,45 @@
+"""HTTP for what was sold of a product: anyone reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from products_project.products.models import Product
+from products_project.products.services import sales
+
+
+class ProductStatsSerializer(serializers.Serializer[Any]):
+    """What was sold of one product."""
+
+    productId = serializers.IntegerField(min_value=1)  # noqa: N815 - wire name
+    unitsSold = serializers.IntegerField(min_value=0, help_text="by confirmed orders whose events have arrived")  # noqa: N815 - wire name
+
+
+class ProductStats(APIView):
+    """What was sold of one product, on sale or retired."""
+
+    permission_classes = [AllowAny]
+
+    def perform_authentication(self, request: Request) -> None:
+        """Leave it to whoever asks for the user, which nobody does here."""
+
+    @extend_schema(
+        operation_id="products_stats",
+        summary="Read what was sold of a product",
+        responses=ProductStatsSerializer,
+        examples=[OpenApiExample("two sold", value={"productId": 1, "unitsSold": 2}, response_only=True)],
+    )
+    def get(self, request: Request, *args: Any, product_id: int, **kwargs: Any) -> Response:
+        """Read how many units confirmed orders sold, also of a retired product."""
+        try:
+            return Response({"productId": product_id, "unitsSold": sales.units_sold(product_id)})
+        except Product.DoesNotExist:
+            raise Http404 from None
