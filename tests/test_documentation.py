@@ -17,7 +17,7 @@ from bench.run import table
 from tests.processes import ROOT, clean_environment, manage, running_stack
 from tests.test_architecture import PACKAGES, sources
 
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+REFERENCE = (ROOT / "docs" / "operations" / "reference.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 # Raised within Django REST framework, under its own codes.
@@ -49,7 +49,7 @@ def test_every_metric_is_documented_and_every_documented_one_is_exported(tmp_pat
     with running_stack(tmp_path) as stack:
         exported = "".join(requests.get(f"{service.url}/metrics", timeout=30).text for service in vars(stack).values())
 
-    assert first_column(OPERATIONS, "Metrics") == set(re.findall(r"^# TYPE (\S+)", exported, flags=re.MULTILINE))
+    assert first_column(REFERENCE, "Metrics") == set(re.findall(r"^# TYPE (\S+)", exported, flags=re.MULTILINE))
 
 
 def test_every_log_event_is_documented_and_every_documented_one_is_logged() -> None:
@@ -60,7 +60,7 @@ def test_every_log_event_is_documented_and_every_documented_one_is_logged() -> N
                 constants = (argument.value for argument in call.args if isinstance(argument, ast.Constant))
                 logged |= {text for text in constants if re.fullmatch(r"[a-z_]+\.[a-z_]+", str(text))}
 
-    assert first_column(OPERATIONS, "Logs") == logged
+    assert first_column(REFERENCE, "Logs") == logged
 
 
 def test_every_command_is_documented_and_every_documented_one_exists() -> None:
@@ -68,14 +68,14 @@ def test_every_command_is_documented_and_every_documented_one_exists() -> None:
         "__init__"
     }
 
-    assert first_column(OPERATIONS, "Commands") == commands
+    assert first_column(REFERENCE, "Commands") == commands
 
 
 def test_every_metric_of_a_command_is_documented_and_every_documented_one_is_published() -> None:
     files = ("ops/cli/run_metrics.py", "events/outbox/metrics.py", "orders_project/orders/recovery_metrics.py")
     source = "".join((ROOT / file).read_text() for file in files)
 
-    assert first_column(OPERATIONS, "Metrics of commands") == set(re.findall(r'(?:Counter|Gauge)\(\s*"(\w+)"', source))
+    assert first_column(REFERENCE, "Metrics of commands") == set(re.findall(r'(?:Counter|Gauge)\(\s*"(\w+)"', source))
 
 
 def test_every_check_of_doctor_is_documented_and_every_documented_one_exists() -> None:
@@ -83,7 +83,7 @@ def test_every_check_of_doctor_is_documented_and_every_documented_one_exists() -
         re.findall(r'"([a-z]+\.[a-z_]+)"', (ROOT / "ops" / "diagnosis" / "doctor" / "registry.py").read_text())
     )
 
-    assert first_column(OPERATIONS, "Doctor's checks") == checks
+    assert first_column(REFERENCE, "Doctor's checks") == checks
 
 
 def test_the_page_of_the_commands_is_current() -> None:
@@ -109,7 +109,7 @@ def test_the_page_of_the_commands_shows_what_help_prints(project: str, command: 
 def test_every_system_check_is_documented_and_every_documented_one_exists() -> None:
     declared = set(re.findall(r'"(ops\.[EW]\d{3})"', (ROOT / "ops" / "diagnosis" / "checks.py").read_text()))
 
-    assert first_column(OPERATIONS, "System checks") == declared
+    assert first_column(REFERENCE, "System checks") == declared
 
 
 def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:

@@ -1,4 +1,4 @@
-"""System checks on what Argos' promises rest on; their ids are stable and documented in docs/operations.md."""
+"""System checks of what Argos promises; their ids are stable and documented in docs/operations/reference.md."""
 
 from __future__ import annotations
 

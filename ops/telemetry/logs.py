@@ -16,7 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from ops.config.service import ServiceConfig
 
 # Read when the settings are loaded. Commands keep standard output for their result (section "Commands" of
-# docs/operations.md), so `ops.manage.main` sends their logs to standard error.
+# docs/operations/reference.md), so `ops.manage.main` sends their logs to standard error.
 stream_name = "stdout"
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"

@@ -20,7 +20,7 @@ from orders_project.orders.models import Order
 FIRST_BATCH = 100  # orders; what the next ones hold, the time of the last one says
 LARGEST_BATCH = 5_000
 SLOW, FAST = 0.05, 0.025  # seconds: above, the next batch is half as large; below, twice
-DELETIONS_A_SECOND = 20_000  # less than was measured on two busy cores, for an estimate: docs/operations.md
+DELETIONS_A_SECOND = 20_000  # less than was measured on two busy cores, for an estimate: docs/operations/reference.md
 
 TABLE = Order._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 

@@ -71,7 +71,7 @@ def django_checks(config: ServiceConfig) -> Iterator[Finding]:
     clean = True
     for name, level, text in django_findings(deploy=config.is_production):
         clean = False
-        advice = "https://docs.djangoproject.com/en/5.2/ref/checks/ explains it; ops.… are in docs/operations.md."
+        advice = "See https://docs.djangoproject.com/en/5.2/ref/checks/; ops.… are in docs/operations/reference.md."
         yield Finding("failure" if level >= ERROR else "warning", f"{name}: {_first_sentence(text)}", advice)
     if clean:
         yield ok("nothing found" + (", those for deployment included" if config.is_production else ""))

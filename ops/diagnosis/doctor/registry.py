@@ -1,4 +1,4 @@
-"""Every check of `doctor`, in the order shown; its id is stable and documented in docs/operations.md."""
+"""Every check of `doctor`, in the order shown; its id is stable and documented in docs/operations/reference.md."""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ def peers_healthy(config: ServiceConfig) -> Iterator[Finding]:
         if verdict == ANSWERS:
             yield ok(says)
         else:
-            yield failure(says, f"Start that service, or correct {name}; docs/operations.md says what clients get.")
+            yield failure(
+                says, f"Start that service, or correct {name}; clients get what docs/operations/mend.md says."
+            )
     if not asks:
         yield ok("it calls no other service")
 

@@ -24,7 +24,7 @@ class Command(OpsCommand):
         "  manage.py doctor\n"
         "  manage.py doctor --strict --json          in a pipeline, after a deploy\n\n"
         f"All checks run at once and take {max(check.deadline for check in CHECKS):g} s at the most. "
-        "Each id is explained in docs/operations.md.\n"
+        "Each id is explained in docs/operations/reference.md.\n"
         "A failure ends with 1, with --strict also a warning."
     )
 
