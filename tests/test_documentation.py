@@ -36,7 +36,9 @@ def first_column(text: str, heading: str) -> set[str]:
     """Return the names in backquotes in the first column of the tables under a heading."""
     section = re.split(rf"^#+ {re.escape(heading)}$", text, flags=re.MULTILINE)[1]
     section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
-    return {name.split()[0] for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)}
+    names = [name.split()[0] for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)]
+    assert len(names) == len(set(names)), f"{heading} lists a name twice"
+    return set(names)
 
 
 def trees() -> Iterator[ast.Module]:
