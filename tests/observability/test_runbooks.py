@@ -18,7 +18,7 @@ from tests.processes import ROOT, clean_environment
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 ALERT_PAGES = [page for page in PAGES if page.stem != "README"]
-PARTS = ["What users feel", "First look", "Likely causes", "Mitigation", "Verification", "After"]
+PARTS = ["Impact", "Diagnosis", "Likely causes", "Mitigation", "Verification", "Follow-up"]
 SERVICES = ("orders", "products")
 
 
@@ -45,7 +45,7 @@ def test_a_runbook_has_its_six_parts_and_something_to_run(page: Path) -> None:
 
     assert text.startswith(f"# {page.stem}\n")
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == PARTS
-    for part in ("First look", "Verification"):
+    for part in ("Diagnosis", "Verification"):
         body = text.split(f"## {part}\n")[1].split("\n## ")[0]
         assert "```promql" in body, part
     assert re.search(r"^2\. ", text, flags=re.MULTILINE), "causes have an order"
