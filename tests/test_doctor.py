@@ -31,9 +31,7 @@ def test_it_passes_a_running_stack_and_names_the_peer_that_is_gone(tmp_path: Pat
     assert mistaken.returncode == 1
     assert {check for check, level in levels(mistaken).items() if level != "ok"} == {"peer.contract"}
     assert alone.returncode == 1
-    assert f"failure  peer.healthy               PRODUCTS_SERVICE_URL {stack.products.url}: Connection refused" in (
-        alone.stdout
-    )
+    assert "failure  peer.healthy               PRODUCTS_SERVICE_URL: Connection refused" in alone.stdout
     assert "warning  peer.contract              not known" in alone.stdout
 
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware as StructlogRequestMiddleware
 
 from ops.api.problems import problem_response
-from ops.server import health, live_metrics  # noqa: F401 - the second one is for /metrics
+from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
 from ops.telemetry import metrics
 
 log = structlog.get_logger("ops.request")

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.checks import CheckMessage
 from django.db import DatabaseError, connections
 from django.db.migrations.recorder import MigrationRecorder
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
+from ops.diagnosis.probe import Probe, failure
+from ops.diagnosis.registry import MIGRATED, REACHABLE
+from ops.diagnosis.remembered import RememberedProbe
 from ops.server import health
-from ops.server.health import NotReady, Probe
 
 NO_TIME = timedelta(0)
+
+
+def remembered(name: str, run: Callable[[], None], **options: Any) -> RememberedProbe:
+    """Return a probe that passes if `run` returns."""
+
+    def ask(_: object) -> list[CheckMessage]:
+        run()
+        return []
+
+    return RememberedProbe(name, Probe(f"test.{name}", ask, ""), **options)
 
 
 @pytest.fixture
@@ -29,11 +43,10 @@ def draining() -> Iterator[None]:
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what the probes have found so far."""
-    health._migrated.clear()
     probes = (
-        Probe("shutdown", health.probe_shutdown, cached_for=NO_TIME),
-        Probe("database", health.probe_database, cached_for=NO_TIME),
-        Probe("migrations", health.probe_migrations, cached_for=NO_TIME),
+        RememberedProbe("shutdown", health.SHUTDOWN, cached_for=NO_TIME),
+        RememberedProbe("database", REACHABLE, cached_for=NO_TIME),
+        RememberedProbe("migrations", MIGRATED, cached_for=NO_TIME, stays=True),
     )
     monkeypatch.setattr(health, "PROBES", probes)
 
@@ -45,15 +58,15 @@ def test_a_probe_that_hangs_fails_at_its_deadline_and_is_not_started_again() -> 
         runs.append(1)
         release.wait(30)
 
-    probe = Probe("hanging", hang, deadline=timedelta(milliseconds=50), cached_for=NO_TIME)
+    probe = remembered("hanging", hang, deadline=timedelta(milliseconds=50), cached_for=NO_TIME)
 
     started = time.monotonic()
-    assert [probe.verdict() for _ in range(3)] == ["no answer within 0.05 s"] * 3
+    assert [probe.result() for _ in range(3)] == ["no answer within 0.05 s"] * 3
     assert time.monotonic() - started < 10
     assert len(runs) == 1
     release.set()
     probe._finished.wait(10)
-    assert probe.verdict() == "ok"
+    assert probe.result() == "ok"
     assert len(runs) == 2
 
 
@@ -64,43 +77,45 @@ def test_a_probe_asked_by_many_at_once_runs_once() -> None:
         runs.append(1)
         time.sleep(0.1)
 
-    probe = Probe("slow", slow, cached_for=timedelta(seconds=60))
-    verdicts: list[str] = []
-    threads = [threading.Thread(target=lambda: verdicts.append(probe.verdict())) for _ in range(8)]
+    probe = remembered("slow", slow, cached_for=timedelta(seconds=60))
+    results: list[str] = []
+    threads = [threading.Thread(target=lambda: results.append(probe.result())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert verdicts == ["ok"] * 8
+    assert results == ["ok"] * 8
     assert len(runs) == 1
 
 
 def test_a_verdict_is_remembered_for_a_moment_only() -> None:
     runs: list[int] = []
-    probe = Probe("counted", lambda: runs.append(1), cached_for=timedelta(milliseconds=300))
+    probe = remembered("counted", lambda: runs.append(1), cached_for=timedelta(milliseconds=300))
 
     for _ in range(5):
-        probe.verdict()
+        probe.result()
     assert len(runs) == 1
     time.sleep(0.4)
-    probe.verdict()
+    probe.result()
 
     assert len(runs) == 2
 
 
 def test_a_failure_names_its_kind_and_no_secret_and_is_logged_when_it_changes() -> None:
-    failures: list[Exception] = [DatabaseError("password=hunter2"), DatabaseError("again"), NotReady("1 is missing")]
+    failures: list[Exception] = [DatabaseError("password=hunter2"), DatabaseError("again")]
+    findings = [[failure("1 is missing", "")], []]
 
-    def fail() -> None:
+    def fail(_: object) -> list[CheckMessage]:
         if failures:
             raise failures.pop(0)
+        return findings.pop(0)
 
-    probe = Probe("failing", fail, cached_for=NO_TIME)
+    probe = RememberedProbe("failing", Probe("test.failing", fail, ""), cached_for=NO_TIME)
     with capture_logs() as entries:
-        verdicts = [probe.verdict() for _ in range(5)]
+        results = [probe.result() for _ in range(4)]
 
-    assert verdicts == ["failed: DatabaseError", "failed: DatabaseError", "1 is missing", "ok", "ok"]
+    assert results == ["failed: DatabaseError", "failed: DatabaseError", "1 is missing", "ok"]
     assert [entry["verdict"] for entry in entries] == ["failed: DatabaseError", "1 is missing", "ok"]
 
 
@@ -127,7 +142,7 @@ def test_a_service_whose_migrations_are_pending_is_not_ready(client: APIClient, 
     assert answer.headers["Retry-After"] == "1"
     body = answer.json()
     assert (body["code"], body["detail"]) == ("not_ready", "Not ready: migrations.")
-    assert body["probes"]["migrations"] == "1 migrations are not applied"
+    assert body["probes"]["migrations"] == "sessions.0001_initial not applied"
     assert client.get("/readyz").status_code == 200
 
 

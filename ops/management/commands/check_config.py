@@ -4,16 +4,19 @@ import os
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import INFO
 from django.core.management.base import CommandParser
 
 from ops.cli.command import USAGE, OpsCommand, Result
 from ops.config.report import OK, Variable, describe
 from ops.config.service import ConfigurationError, ServiceConfig
 from ops.config.sources import likely_typos
-from ops.diagnosis.backing_services import ANSWERS, backing_services, verdicts
 from ops.diagnosis.checks import django_findings
+from ops.diagnosis.probe import Probe, examine
+from ops.diagnosis.registry import probes
+from ops.diagnosis.surroundings import ANSWERS
 
-CONNECT_DEADLINE = 5.0  # seconds for all backing services together, which are tried at once
+CONNECT_DEADLINE = Probe.deadline.total_seconds()  # for all backing services together
 
 
 class Command(OpsCommand):
@@ -56,8 +59,7 @@ class Command(OpsCommand):
                 result.sentence += "\nNothing else was tried: --connect and --deploy need a sound environment."
         else:
             if connect:
-                asks = backing_services(reading.config, deadline=CONNECT_DEADLINE)
-                self._add(result, "connections", verdicts(asks, deadline=CONNECT_DEADLINE), as_json)
+                self._add(result, "connections", _connections(reading.config), as_json)
             if deploy:
                 self._add(result, "checks", _deployment_checks(), as_json)
             result.sentence = _sentence(self.config_class.service, variables, result.problems)
@@ -88,6 +90,14 @@ def _sentence(service: str, variables: list[Variable], problems: list[str]) -> s
         return f"{service}: the environment is sound, but there {count}:\n" + "\n".join(f"  {p}" for p in problems)
     given = sum(variable.origin != "default" for variable in variables)
     return f"The environment of {service} is sound: {len(variables)} variables, {given} of them given."
+
+
+def _connections(config: ServiceConfig) -> dict[str, str]:
+    """Map each variable that names a backing service to `answers`, or in one line why it does not."""
+    named = [probe for probe in probes(config) if probe.variable]
+    return {
+        probe.variable: ANSWERS if message.level <= INFO else message.msg for probe, message in examine(config, named)
+    }
 
 
 def _deployment_checks() -> dict[str, str]:

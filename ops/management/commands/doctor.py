@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import CheckMessage
 from django.core.management.base import CommandParser
 
 from ops.cli.command import OpsCommand, Result
 from ops.config.service import ServiceConfig
-from ops.diagnosis.doctor import configuration
-from ops.diagnosis.doctor.findings import Finding
-from ops.diagnosis.doctor.registry import CHECKS, examine
+from ops.diagnosis import configuration
+from ops.diagnosis.probe import LEVELS, Probe, examine
+from ops.diagnosis.registry import CONFIGURATION, probes
 
-WIDTH = max(len(check.id) for check in CHECKS)
+SOUND = CONFIGURATION[0]
+WIDTH = len("telemetry.command_metrics")  # the longest id
 
 
 class Command(OpsCommand):
@@ -23,7 +25,7 @@ class Command(OpsCommand):
     examples = (
         "  manage.py doctor\n"
         "  manage.py doctor --strict --json          in a pipeline, after a deploy\n\n"
-        f"All checks run at once and take {max(check.deadline for check in CHECKS):g} s at the most. "
+        f"All checks run at once and take {Probe.deadline.total_seconds():g} s at the most. "
         "Each id is explained in docs/operations/reference.md.\n"
         "A failure ends with 1, with --strict also a warning."
     )
@@ -37,28 +39,30 @@ class Command(OpsCommand):
 
     def perform(self, *, as_json: bool, strict: bool, **options: Any) -> Result:
         reading = self.config_class.read()
-        found: Iterable[tuple[str, Finding]]
+        found: Iterable[tuple[Probe, CheckMessage]]
         if reading.config is None:
-            found = [(CHECKS[0].id, fault) for fault in configuration.faults(reading)]
+            found = [(SOUND, fault) for fault in configuration.faults(reading)]
             end = " Everything else needs a sound environment."
         else:
-            found, end = examine(reading.config), ""
+            found, end = examine(reading.config, probes(reading.config)), ""
         result = Result("", {"ok": 0, "warnings": 0, "failures": 0}, details={"checks": []})
-        for check, finding in found:
-            result.counts["ok" if finding.level == "ok" else f"{finding.level}s"] += 1
-            result.details["checks"].append({"id": check, **vars(finding)})
-            if finding.level == "failure" or (strict and finding.level == "warning"):
-                result.problems.append(f"{check}: {finding.says}")
+        for probe, message in found:
+            level, says = LEVELS[message.level], f"{message.obj}: {message.msg}" if message.obj else message.msg
+            result.counts["ok" if level == "ok" else f"{level}s"] += 1
+            line = {"id": probe.id, "level": level, "says": says, "advice": message.hint or ""}
+            result.details["checks"].append(line)
+            if level == "failure" or (strict and level == "warning"):
+                result.problems.append(f"{probe.id}: {says}")
             if not as_json:
-                self._show(check, finding)
+                self._show(**line)
         counted = ", ".join(
             f"{count} {what.removesuffix('s') if count == 1 else what}" for what, count in result.counts.items()
         )
         result.sentence = f"{self.config_class.service}: {counted}.{end}"
         return result
 
-    def _show(self, check: str, finding: Finding) -> None:
-        style = {"ok": self.style.SUCCESS, "warning": self.style.WARNING, "failure": self.style.ERROR}[finding.level]
-        self.stdout.write(f"{style(f'{finding.level:7}')}  {check:{WIDTH}}  {finding.says}")
-        if finding.advice:
-            self.stdout.write(f"{'':{WIDTH + 11}}{finding.advice}")
+    def _show(self, *, id: str, level: str, says: str, advice: str) -> None:  # noqa: A002 - as --json names it
+        style = {"ok": self.style.SUCCESS, "warning": self.style.WARNING, "failure": self.style.ERROR}[level]
+        self.stdout.write(f"{style(f'{level:7}')}  {id:{WIDTH}}  {says}")
+        if advice:
+            self.stdout.write(f"{'':{WIDTH + 11}}{advice}")

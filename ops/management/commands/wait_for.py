@@ -3,16 +3,20 @@ from __future__ import annotations
 import math
 import time
 from argparse import ArgumentTypeError
-from functools import partial
+from datetime import timedelta
 from typing import Any
 
 import stamina
+from django.conf import settings
+from django.core.checks import INFO
 from django.core.management.base import CommandError, CommandParser
 
 from ops.cli.command import OpsCommand, Result, Stopped
 from ops.config.report import masked
 from ops.config.validators import http_url
-from ops.diagnosis.backing_services import ANSWERS, Ask, ask_database, ask_url, verdicts
+from ops.diagnosis.probe import Probe, examine
+from ops.diagnosis.registry import REACHABLE
+from ops.diagnosis.surroundings import url_probe
 
 TRY_TIMEOUT = 2.0  # seconds
 LONGEST_PAUSE = 1.0  # seconds between two tries
@@ -45,23 +49,23 @@ class Command(OpsCommand):
         )
 
     def perform(self, *, urls: list[str], database: bool, timeout: float, as_json: bool, **options: Any) -> Result:
-        things: dict[str, Ask] = {"database": ask_database} if database or not urls else {}
+        things: dict[str, Probe] = {"database": REACHABLE} if database or not urls else {}
         for url in urls:
             try:
                 http_url(url)
             except ValueError as error:
                 raise CommandError(f"The URL {masked(url)!r} {error}.", returncode=2) from None
-            things[url] = partial(ask_url, url, timeout=TRY_TIMEOUT)
+            things[url] = url_probe("url.answers", url)
         stamina.instrumentation.set_on_retry_hooks([])  # a line a try would drown the answer
         started = time.monotonic()
-        for name, ask in things.items():
+        for name, probe in things.items():
             if not as_json:
                 self.stderr.write(f"Waiting for {name} ...", lambda text: text)
-            self._wait(name, ask, deadline=started + timeout, timeout=timeout)
+            self._wait(name, probe, deadline=started + timeout, timeout=timeout)
         names = ", ".join(things)
         return Result(f"Ready: {names}.", {"things": len(things)}, details={"ready": list(things)})
 
-    def _wait(self, name: str, ask: Ask, *, deadline: float, timeout: float) -> None:
+    def _wait(self, name: str, probe: Probe, *, deadline: float, timeout: float) -> None:
         left = max(deadline - time.monotonic(), 0.001)
         try:
             for attempt in stamina.retry_context(
@@ -71,9 +75,9 @@ class Command(OpsCommand):
                     if self.stopping:
                         raise Stopped
                     limit = max(min(TRY_TIMEOUT, deadline - time.monotonic()), 0.1)
-                    verdict = verdicts({name: ask}, deadline=limit)[name]
-                    if verdict != ANSWERS:
-                        raise NotYet(verdict)
+                    for _, message in examine(settings.CONFIG, [probe], deadline=timedelta(seconds=limit)):
+                        if message.level > INFO:
+                            raise NotYet(message.msg)
         except NotYet as last:
             raise CommandError(f"{name} was not ready within {timeout:g} s: {last}.") from None
 

@@ -12,7 +12,7 @@ import requests
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 
 from ops.cli.command import Stopped
-from ops.diagnosis.backing_services import reason
+from ops.diagnosis.probe import reason
 from ops.outbound.deadline_adapter import DeadlineAdapter, limit_exchange
 
 MAX_BYTES = 10_000_000  # of one answer; a trace of many spans is the longest

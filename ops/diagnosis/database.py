@@ -1,21 +1,20 @@
-"""Checks of the database, each over a connection of its own thread's."""
+"""Probes of the database, over the asking thread's connection."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from pathlib import Path
 
+from django.core.checks import CheckMessage
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 
 from ops.config.service import ServiceConfig
-from ops.diagnosis.backing_services import NoAnswer
-from ops.diagnosis.doctor.findings import Finding, failure, ok, warning
+from ops.diagnosis.probe import NoAnswer, failure, ok, warning
 
 CLOCK_WARNING, CLOCK_FAILURE = timedelta(seconds=1), timedelta(seconds=30)
 CONNECTIONS_WARNING = 0.8  # share of those that the server gives to applications
@@ -28,34 +27,32 @@ CONNECTIONS = """
     FROM pg_stat_activity WHERE backend_type = 'client backend'
 """
 
-Examine = Callable[[ServiceConfig, BaseDatabaseWrapper], Iterator[Finding]]
-
 
 def is_in_memory(name: str) -> bool:
     """Tell whether SQLite keeps this database in no file."""
     return ":memory:" in name or "mode=memory" in name
 
 
-def _connected(examine: Examine) -> Callable[[ServiceConfig], list[Finding]]:
-    """Open the thread's connection and close it again; never make the file of a SQLite database that is not there."""
-
-    @wraps(examine)
-    def run(config: ServiceConfig) -> list[Finding]:
-        connection = connections["default"]
-        name = str(connection.settings_dict["NAME"])
-        if connection.vendor == "sqlite" and not is_in_memory(name) and not Path(name).exists():
-            raise NoAnswer(f"{name} does not exist; manage.py migrate makes it")
-        try:
-            return list(examine(config, connection))
-        finally:
-            connection.close()
-
-    return run
+def existing_database() -> BaseDatabaseWrapper:
+    """Return the database; raise NoAnswer rather than make the file of a SQLite database that does not exist."""
+    connection = connections["default"]
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not is_in_memory(name) and not Path(name).exists():
+        raise NoAnswer(f"{name} does not exist; manage.py migrate makes it")
+    return connection
 
 
-@_connected
-def reachable(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+def connection_count() -> tuple[int, int]:
+    """Return how many connections of PostgreSQL are used, and how many it gives to applications."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(CONNECTIONS)
+        used, limit = cursor.fetchone()
+    return used, limit
+
+
+def reachable(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Ask for one row, and for the version."""
+    connection = existing_database()
     started = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -64,9 +61,9 @@ def reachable(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterato
     yield ok(f"{connection.display_name} {version}, answers in {took} ms")
 
 
-@_connected
-def migrated(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+def migrated(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Compare the database's migrations with this release's."""
+    connection = existing_database()
     executor = MigrationExecutor(connection)
     loader = executor.loader
     try:
@@ -87,9 +84,9 @@ def migrated(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator
         yield ok(f"{len(loader.applied_migrations)} applied, none pending")
 
 
-@_connected
-def clock(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+def clock(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Compare this machine's clock with the database's."""
+    connection = existing_database()
     if connection.vendor != "postgresql":
         yield ok("the database is a file: it has this machine's clock")
         return
@@ -102,7 +99,7 @@ def clock(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Fi
     yield judge_clocks(before + (after - before) / 2 - theirs)
 
 
-def judge_clocks(ahead: timedelta) -> Finding:
+def judge_clocks(ahead: timedelta) -> CheckMessage:
     """Judge how far this machine's clock is ahead of the database's."""
     seconds = abs(ahead.total_seconds())
     says = f"{seconds:.3g} s {'ahead of' if ahead > timedelta(0) else 'behind'} the database's"
@@ -112,20 +109,17 @@ def judge_clocks(ahead: timedelta) -> Finding:
     return level(says, "Let NTP set both clocks: times of orders, sessions and logs disagree.")
 
 
-@_connected
-def free_connections(config: ServiceConfig, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+def free_connections(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Compare what is used, and what this service may take, with what the server gives."""
-    if connection.vendor != "postgresql":
+    if existing_database().vendor != "postgresql":
         yield ok("the database is a file: connections do not run out")
         return
-    with connection.cursor() as cursor:
-        cursor.execute(CONNECTIONS)
-        used, most = cursor.fetchone()
+    used, limit = connection_count()
     own = config.web_concurrency * (config.web_threads + SPARE_CONNECTIONS)
-    yield judge_connections(used, most, own)
+    yield judge_connections(used, limit, own)
 
 
-def judge_connections(used: int, most: int, own: int) -> Finding:
+def judge_connections(used: int, most: int, own: int) -> CheckMessage:
     """Judge how many connections are used, of the most there are, where one replica takes up to `own`."""
     says = f"{used} of {most} used; one replica takes up to {own}"
     advice = "Raise max_connections, lower WEB_CONCURRENCY or WEB_THREADS, or put a pooler between."

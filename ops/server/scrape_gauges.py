@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.core.checks import CheckMessage
 from django.db import connections
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ops.config.service import ServiceConfig
+from ops.diagnosis.database import connection_count
+from ops.diagnosis.probe import Probe
+from ops.diagnosis.remembered import OK, RememberedProbe
 from ops.server import health
 from ops.telemetry import metrics
 
 CONNECTIONS_CACHED_FOR = timedelta(seconds=5)
-CONNECTIONS = """
-    SELECT count(*), current_setting('max_connections')::int
-    FROM pg_stat_activity WHERE backend_type = 'client backend'
-"""
 
 
 class Readiness(Collector):
-    """Show each verdict of /readyz, which remembers it for a moment: a scrape costs what a probe costs."""
+    """Show each result of /readyz, which remembers it for a moment: a scrape costs what a probe costs."""
 
     def describe(self) -> Iterable[Metric]:
         return [GaugeMetricFamily("service_ready", "1 where a probe of /readyz passes, else 0.", labels=["probe"])]
@@ -28,7 +29,7 @@ class Readiness(Collector):
     def collect(self) -> Iterable[Metric]:
         (family,) = self.describe()
         for probe in health.PROBES:
-            family.add_sample("service_ready", {"probe": probe.name}, float(probe.verdict(announce=False) == health.OK))
+            family.add_sample("service_ready", {"probe": probe.name}, float(probe.result(announce=False) == OK))
         return [family]
 
 
@@ -36,18 +37,18 @@ class DatabaseConnections(Collector):
     """Show how many of the server's connections are used; nothing on SQLite, or while the server does not answer."""
 
     def __init__(self) -> None:
-        self._probe = health.Probe("connections", self._read, cached_for=CONNECTIONS_CACHED_FOR)
+        probe = Probe("database.connections", self._read, "")
+        self._probe = RememberedProbe("connections", probe, cached_for=CONNECTIONS_CACHED_FOR)
         self._used, self._limit = 0, 0
 
-    def _read(self) -> None:
-        with connections["default"].cursor() as cursor:
-            cursor.execute(CONNECTIONS)
-            self._used, self._limit = cursor.fetchone()
+    def _read(self, _config: ServiceConfig) -> list[CheckMessage]:
+        self._used, self._limit = connection_count()
+        return []
 
     def describe(self) -> Iterable[Metric]:
         return [
             GaugeMetricFamily("database_connections", "Connections of all clients to the PostgreSQL server."),
-            GaugeMetricFamily("database_connections_limit", "The server's max_connections."),
+            GaugeMetricFamily("database_connections_limit", "Connections that the server gives to applications."),
         ]
 
     def collect(self) -> Iterable[Metric]:
@@ -56,8 +57,8 @@ class DatabaseConnections(Collector):
         database = next((probe for probe in health.PROBES if probe.name == "database"), None)
         if (
             connections["default"].vendor == "postgresql"
-            and (database is None or database.verdict(announce=False) == health.OK)
-            and self._probe.verdict(announce=False) == health.OK
+            and (database is None or database.result(announce=False) == OK)
+            and self._probe.result(announce=False) == OK
         ):
             used.add_sample(used.name, {}, self._used)
             limit.add_sample(limit.name, {}, self._limit)

@@ -7,18 +7,18 @@ import os
 from collections.abc import Iterator
 
 import dj_database_url
-from django.core.checks import ERROR
+from django.core.checks import ERROR, CheckMessage
 
 from ops.config.service import Reading, ServiceConfig
 from ops.config.sources import likely_typos
 from ops.diagnosis.checks import django_findings
-from ops.diagnosis.doctor.findings import Finding, failure, ok, warning
+from ops.diagnosis.probe import failure, ok, warning
 
 STRONG_KEY = 128  # bits
 STRONG_PASSWORD = 64
 
 
-def sound(config: ServiceConfig) -> Iterator[Finding]:
+def sound(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Look for misspelt variables: a faulty one keeps the settings from loading, and `faults` reports it."""
     reading = type(config).read()
     yield from faults(reading)
@@ -30,13 +30,13 @@ def sound(config: ServiceConfig) -> Iterator[Finding]:
         yield ok(f"{config.service} {config.service_version}, {config.django_env}: {given} variables given")
 
 
-def faults(reading: Reading[ServiceConfig]) -> Iterator[Finding]:
+def faults(reading: Reading[ServiceConfig]) -> Iterator[CheckMessage]:
     """Report each faulty variable."""
     for name, fault in sorted(reading.faults.items()):
         yield failure(f"{name}: {fault}", "Correct it; docs/configuration.md says what it may be.")
 
 
-def secrets(config: ServiceConfig) -> Iterator[Finding]:
+def secrets(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Judge the secrets of production by their randomness, and say of development's what production would refuse."""
     if not config.is_production:
         refused = type(config).read(os.environ | {"DJANGO_ENV": "production"}).faults
@@ -66,13 +66,13 @@ def secrets(config: ServiceConfig) -> Iterator[Finding]:
         yield ok("random enough")
 
 
-def django_checks(config: ServiceConfig) -> Iterator[Finding]:
+def django_checks(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Run Django's system checks, in production those for deployment too."""
     clean = True
     for name, level, text in django_findings(deploy=config.is_production):
         clean = False
         advice = "See https://docs.djangoproject.com/en/5.2/ref/checks/; ops.… are in docs/operations/reference.md."
-        yield Finding("failure" if level >= ERROR else "warning", f"{name}: {_first_sentence(text)}", advice)
+        yield (failure if level >= ERROR else warning)(f"{name}: {_first_sentence(text)}", advice)
     if clean:
         yield ok("nothing found" + (", those for deployment included" if config.is_production else ""))
 

@@ -10,14 +10,14 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
+from ops.diagnosis.probe import Probe, failure
+from ops.diagnosis.registry import REACHABLE
+from ops.diagnosis.remembered import RememberedProbe
 from ops.server import health
-from ops.server.health import NotReady, Probe
-from ops.server.live_metrics import DatabaseConnections
+from ops.server.scrape_gauges import DatabaseConnections
 from ops.telemetry import metrics
 
-
-def refuse() -> None:
-    raise NotReady("not today")
+REFUSED = Probe("test.refused", lambda _: [failure("not today", "")], "")
 
 
 def samples(text: str) -> dict[tuple[str, str], float]:
@@ -30,7 +30,7 @@ def samples(text: str) -> dict[tuple[str, str], float]:
 
 @pytest.mark.django_db(transaction=True)
 def test_each_probe_has_a_series(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    probes = (Probe("shutdown", health.probe_shutdown), Probe("database", refuse))
+    probes = (RememberedProbe("shutdown", health.SHUTDOWN), RememberedProbe("database", REFUSED))
     monkeypatch.setattr(health, "PROBES", probes)
 
     found = samples(client.get("/metrics").content.decode())
@@ -42,7 +42,7 @@ def test_each_probe_has_a_series(client: APIClient, monkeypatch: pytest.MonkeyPa
 @pytest.mark.django_db(transaction=True)
 def test_several_workers_have_one_series_each_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(health, "PROBES", (Probe("shutdown", health.probe_shutdown),))
+    monkeypatch.setattr(health, "PROBES", (RememberedProbe("shutdown", health.SHUTDOWN),))
 
     text = generate_latest(metrics.current_registry()).decode()
 
@@ -52,7 +52,7 @@ def test_several_workers_have_one_series_each_too(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.django_db(transaction=True)
 def test_the_connections_of_postgresql_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PROBES", (Probe("database", health.probe_database),))
+    monkeypatch.setattr(health, "PROBES", (RememberedProbe("database", REACHABLE),))
 
     used, limit = (metric.samples for metric in DatabaseConnections().collect())
 
@@ -64,9 +64,9 @@ def test_the_connections_of_postgresql_are_counted(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_does_not_answer_costs_the_series_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PROBES", (Probe("database", refuse),))
+    monkeypatch.setattr(health, "PROBES", (RememberedProbe("database", REFUSED),))
     collector = DatabaseConnections()
-    monkeypatch.setattr(collector, "_probe", Probe("connections", refuse))
+    monkeypatch.setattr(collector, "_probe", RememberedProbe("connections", REFUSED))
 
     assert [metric.samples for metric in collector.collect()] == [[], []]
 

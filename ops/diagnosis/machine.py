@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.core.checks import CheckMessage
 from django.db import connections
 
 from ops.config.service import ServiceConfig
-from ops.diagnosis.doctor.database import is_in_memory
-from ops.diagnosis.doctor.findings import Finding, failure, ok, warning
+from ops.diagnosis.database import is_in_memory
+from ops.diagnosis.probe import failure, ok, warning
 
 MIB = 1024 * 1024
 DISK_WARNING, DISK_FAILURE = 1024 * MIB, 128 * MIB  # bytes free
 
 
-def database_disk(config: ServiceConfig) -> Iterator[Finding]:
+def database_disk(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Look at the disk that a SQLite file is on, and whether it can be written there."""
     database = connections["default"].settings_dict
     name = str(database["NAME"])
@@ -37,7 +38,7 @@ def database_disk(config: ServiceConfig) -> Iterator[Finding]:
             yield failure(f"{path} cannot be written", "Give it to the user that runs the service.")
 
 
-def temporary_disk(config: ServiceConfig) -> Iterator[Finding]:
+def temporary_disk(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Write a file where TMPDIR is, and look at its disk."""
     folder = tempfile.gettempdir()
     if (fault := _fault_of(folder)) is not None:
@@ -46,7 +47,7 @@ def temporary_disk(config: ServiceConfig) -> Iterator[Finding]:
         yield judge_disk(folder, shutil.disk_usage(folder).free)
 
 
-def judge_disk(folder: str, free: int) -> Finding:
+def judge_disk(folder: str, free: int) -> CheckMessage:
     """Judge how many bytes are free."""
     says = f"{free // MIB:,} MiB free at {folder}"
     if free >= DISK_WARNING:
@@ -54,7 +55,7 @@ def judge_disk(folder: str, free: int) -> Finding:
     return (failure if free < DISK_FAILURE else warning)(says, "Make room, or a larger disk.")
 
 
-def static_files(config: ServiceConfig) -> Iterator[Finding]:
+def static_files(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Look for every file that collectstatic has written into its list."""
     if not config.is_production:
         yield ok("not needed in development")
@@ -74,7 +75,7 @@ def static_files(config: ServiceConfig) -> Iterator[Finding]:
         yield ok(f"{len(files)} files in {folder}")
 
 
-def command_metrics(config: ServiceConfig) -> Iterator[Finding]:
+def command_metrics(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Try to write where commands leave their metrics."""
     folder = config.command_metrics_dir
     if folder is None:

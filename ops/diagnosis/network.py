@@ -1,0 +1,83 @@
+"""Ask the services that this one talks to, each within a time-out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+from kombu import Connection
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from ops.config.service import ServiceConfig
+from ops.diagnosis.probe import NoAnswer, reason
+
+METHOD_NOT_ALLOWED = 405  # the right address, which takes POST only
+LARGEST_DOCUMENT = 1024 * 1024  # bytes
+
+
+def ask_url(url: str, *, timeout: float) -> None:
+    """GET the URL without a proxy, as the services call each other; raise NoAnswer for 400 and above."""
+    with requests.Session() as session:
+        session.trust_env = False
+        with session.get(url, timeout=timeout, stream=True) as response:
+            if response.status_code >= 400:
+                raise NoAnswer(f"answers {response.status_code}")
+
+
+def ask_events(config: ServiceConfig, *, timeout: float) -> None:
+    """Log in to RabbitMQ, or GET the URL with the service token; neither sends an event."""
+    assert config.events_url is not None  # noqa: S101 - the caller has looked
+    url = config.events_url.get_secret_value()
+    if not url.startswith("http"):
+        options = {"read_timeout": timeout, "write_timeout": timeout}
+        with Connection(url, connect_timeout=timeout, transport_options=options) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
+        return
+    with requests.Session() as session:
+        session.trust_env = False
+        token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
+        with session.get(url, headers=token, timeout=timeout, stream=True, allow_redirects=False) as response:
+            if response.status_code >= 300 and response.status_code != METHOD_NOT_ALLOWED:
+                raise NoAnswer(f"answers {response.status_code}")
+
+
+def ask_collector(endpoint: str, *, timeout: float) -> None:
+    """Send the collector an empty batch, with the headers and certificates that spans are sent with."""
+    with _RecordingSession() as session:
+        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=timeout, session=session)
+        if exporter.export(()) is not SpanExportResult.SUCCESS:
+            raise NoAnswer(session.outcome)
+
+
+def openapi_document(url: str, *, timeout: float) -> dict[str, Any]:
+    """Return the OpenAPI document at the URL; raise NoAnswer where there is none."""
+    with requests.Session() as session:
+        session.trust_env = False
+        with session.get(url, timeout=timeout, stream=True) as response:
+            if response.status_code != 200:
+                raise NoAnswer(f"{url} answers {response.status_code}")
+            body = response.raw.read(LARGEST_DOCUMENT, decode_content=True)
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise NoAnswer(f"{url} answers no OpenAPI document")
+    return document
+
+
+class _RecordingSession(requests.Session):
+    """Remember how the last request ended, which the exporter only logs."""
+
+    outcome: str = "takes no spans"
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        try:
+            response = super().send(request, **kwargs)
+        except requests.RequestException as error:
+            self.outcome = reason(error)
+            raise
+        self.outcome = f"answers {response.status_code}"
+        return response

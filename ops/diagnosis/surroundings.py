@@ -1,0 +1,116 @@
+"""Probes of what the service talks to. The fields of its configuration say what that is:
+
+`json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"}` on a field that holds a URL. A field that
+may be unset is telemetry's, which the service does without; any other names a peer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from django.core.checks import CheckMessage
+
+from ops.config.service import ServiceConfig
+from ops.diagnosis.network import ask_collector, ask_events, ask_url, openapi_document
+from ops.diagnosis.probe import Probe, failure, ok
+from ops.telemetry import tracing
+
+TIMEOUT = 4.0  # seconds; less than a probe's deadline, so that the line says which one was silent
+ANSWERS = "answers"
+PEER, CONTRACT, EVENTS, TELEMETRY = "peer.healthy", "peer.contract", "events.reachable", "telemetry.reachable"
+
+
+def url_probe(probe_id: str, url: str, *, variable: str = "", hint: str = "", is_optional: bool = False) -> Probe:
+    """Return a probe that GETs the URL."""
+    ask = _answers(partial(ask_url, url, timeout=TIMEOUT))
+    return Probe(probe_id, ask, hint, variable=variable, is_optional=is_optional)
+
+
+def peers(config: ServiceConfig) -> Iterator[Probe]:
+    """Yield a probe of the health and of the contract of each service that this one cannot do without."""
+    found = _probed_urls(config, is_optional=False)
+    for variable, (url, health) in found.items():
+        hint = f"Start the service at {url}, or correct {variable}; docs/operations/mend.md says what clients get."
+        yield url_probe(PEER, f"{url}{health}", variable=variable, hint=hint)
+    if not found:
+        yield _not_needed(PEER, "it calls no other service")
+    contracts = {name.upper(): str(extra["contract"]) for name, extra in _extras(config) if "contract" in extra}
+    for variable, operation in contracts.items():
+        url = getattr(config, variable.lower())
+        ask = partial(_has_operation, url=url, operation=operation, variable=variable)
+        yield Probe(CONTRACT, ask, "Look at the peer's /openapi.json.", PEER)
+    if not contracts:
+        yield _not_needed(CONTRACT, "it calls no other service")
+
+
+def events(config: ServiceConfig) -> Iterator[Probe]:
+    """Yield the probe of where events go to and come from."""
+    if config.events_url is None:
+        yield _not_needed(EVENTS, "off: EVENTS_URL is unset")
+        return
+    ask = _answers(partial(ask_events, config, timeout=TIMEOUT))
+    hint = "Start what it names, or correct it; meanwhile events wait in the outbox."
+    yield Probe(EVENTS, ask, hint, variable="EVENTS_URL", is_optional=True)
+
+
+def telemetry(config: ServiceConfig) -> Iterator[Probe]:
+    """Yield a probe of each collector of traces and of commands' metrics."""
+    hint = "Start the collector, or correct the variable; what is sent is lost."
+    found = [
+        url_probe(TELEMETRY, f"{url}{health}", variable=variable, hint=hint, is_optional=True)
+        for variable, (url, health) in _probed_urls(config, is_optional=True).items()
+    ]
+    if (endpoint := tracing.endpoint(config)) is not None:
+        ask = _answers(partial(ask_collector, endpoint, timeout=TIMEOUT))
+        found.append(Probe(TELEMETRY, ask, hint, variable="JAEGER_ENDPOINT", is_optional=True))
+    yield from found or [_not_needed(TELEMETRY, "off: JAEGER_ENDPOINT and PUSHGATEWAY_URL are unset")]
+
+
+def _answers(ask: Callable[[], None]) -> Callable[[ServiceConfig], list[CheckMessage]]:
+    def answered(_config: ServiceConfig) -> list[CheckMessage]:
+        ask()
+        return [ok(ANSWERS)]
+
+    return answered
+
+
+def _not_needed(probe_id: str, message: str) -> Probe:
+    return Probe(probe_id, lambda _config: [ok(message)], "")
+
+
+def _extras(config: ServiceConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in type(config).model_fields.items():
+        if isinstance(field.json_schema_extra, dict):
+            yield name, field.json_schema_extra
+
+
+def _probed_urls(config: ServiceConfig, *, is_optional: bool) -> dict[str, tuple[str, str]]:
+    """Map each variable that holds a URL to the URL and the path of its health check."""
+    fields = type(config).model_fields
+    return {
+        name.upper(): (getattr(config, name), str(extra["probe"]))
+        for name, extra in _extras(config)
+        if "probe" in extra and getattr(config, name) is not None and (fields[name].default is None) is is_optional
+    }
+
+
+def _has_operation(_config: ServiceConfig, *, url: str, operation: str, variable: str) -> list[CheckMessage]:
+    document = openapi_document(f"{url}/openapi.json", timeout=TIMEOUT)
+    info = document.get("info") or {}
+    message = f"{variable}: {info.get('title')} {info.get('version')}"
+    if _bare(operation) in _operations(document):
+        return [ok(f"{message} has {operation}")]
+    return [failure(f"{message} has no {operation}", f"Deploy a release that has it, or correct {variable}.")]
+
+
+def _operations(document: Mapping[str, Any]) -> set[str]:
+    paths: dict[str, Any] = document["paths"]
+    return {_bare(f"{method.upper()} {path}") for path, item in paths.items() for method in item}
+
+
+def _bare(operation: str) -> str:
+    """Return the operation without the names of its parameters, which do not show on the wire."""
+    return re.sub(r"\{[^}]*\}", "{}", operation)
