@@ -43,8 +43,8 @@ def sentences(block: str) -> list[str]:
 
 def faults(sentence: str, *, prose: bool = True) -> Iterator[str]:
     """Yield what the rules have against a sentence."""
-    yield from (name for name, pattern in FAULTS.items() if re.search(pattern, sentence))
-    words = re.findall(r"\w[\w'’./-]*", sentence)
+    yield from (name for name, pattern in FAULTS.items() if re.search(pattern, sentence, flags=re.IGNORECASE))
+    words = re.findall(r"\w[\w'./-]*", sentence)
     if prose and len(words) > LONGEST_SENTENCE:
         yield f"has {len(words)} words"
 
@@ -74,7 +74,7 @@ def test_a_page_is_written_in_plain_english(page: Path) -> None:
     ],
 )
 def test_each_rule_finds_its_example(sentence: str, fault: str) -> None:
-    assert fault in {*faults(sentence[0].upper() + sentence[1:])} | {*faults(sentence)} | {*faults(sentence.lower())}
+    assert fault in set(faults(sentence))
 
 
 def test_a_question_and_code_are_left_alone() -> None:

@@ -91,7 +91,7 @@ class ServiceConfig(BaseSettings):
     )
     service_token: SecretStr = Field(
         SecretStr(DEVELOPMENT_TOKEN),
-        description="what services show one another, the same for all of them; at least 32 characters in production",
+        description="the token that services send one another, one for all; at least 32 characters in production",
         json_schema_extra={"default": "for development only"},
     )
     service_token_previous: SecretStr | None = Field(
