@@ -1,13 +1,13 @@
-"""How long to wait before something is tried again."""
+"""Pauses before a retry."""
 
 from __future__ import annotations
 
 import random
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0  # seconds, for one event
-LONGEST_PAUSE = 30.0  # seconds, while the other side or the database is away
+LONGEST_PAUSE = 30.0  # seconds, while the receiver or the database is unavailable
 
 
 def retry_in(setbacks: int, *, longest: float = LONGEST_RETRY) -> float:
-    """Return a pause by chance (full jitter), up to one that doubles with each setback before."""
+    """Return a random pause (full jitter); its maximum doubles with each earlier failure."""
     return random.uniform(0, min(longest, FIRST_RETRY * 2 ** min(setbacks, 30)))  # noqa: S311 - jitter, not a secret

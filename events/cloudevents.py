@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in JSON (https://github.com/cloudevents/spec): what is sent, and what is taken for one."""
+"""CloudEvents 1.0 in JSON (https://github.com/cloudevents/spec): encoding and validation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-CONTENT_TYPE = "application/cloudevents+json"  # structured mode: the event is the body, whole
+CONTENT_TYPE = "application/cloudevents+json"  # structured mode: the body is the whole event
 SPEC_VERSION = "1.0"
 LONGEST = 255  # characters of id, source, type and subject
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
@@ -21,12 +21,12 @@ RFC_3339 = re.compile(
 
 
 class InvalidEvent(ValueError):
-    """Say why something is no event that can be taken; trying again would not help."""
+    """The document is not a valid event; a retry would not help."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. `source` and `id` together name it; `time` is RFC 3339."""
+    """One event. `source` and `id` together identify it; `time` is RFC 3339."""
 
     id: str
     source: str
@@ -34,7 +34,7 @@ class Event:
     subject: str
     time: str
     data: Mapping[str, Any] = field(default_factory=dict)
-    traceparent: str = ""  # of the span in which it happened (CloudEvents' distributed tracing extension)
+    traceparent: str = ""  # of the span that recorded it (CloudEvents' distributed tracing extension)
 
     def to_json(self) -> bytes:
         """Return the event in the JSON event format."""
@@ -54,7 +54,7 @@ class Event:
 
 
 def parse_event(body: bytes | str) -> Event:
-    """Return the event that a body holds; raise InvalidEvent."""
+    """Return the event in a body; raise InvalidEvent."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -63,7 +63,7 @@ def parse_event(body: bytes | str) -> Event:
 
 
 def read_event(document: Any) -> Event:
-    """Return the event that a JSON document describes; raise InvalidEvent."""
+    """Return the event of a JSON document; raise InvalidEvent."""
     if not isinstance(document, dict):
         raise InvalidEvent("An event is a JSON object.")
     if document.get("specversion") != SPEC_VERSION:
@@ -77,7 +77,7 @@ def read_event(document: Any) -> Event:
     if not isinstance(traceparent, str):
         raise InvalidEvent("traceparent must be a string.")
     if not TRACEPARENT.fullmatch(traceparent):
-        traceparent = ""  # a broken trace is no reason to lose an event
+        traceparent = ""  # an invalid trace must not lose an event
     return Event(
         id=_text(document, "id"),
         source=_text(document, "source"),
@@ -92,7 +92,7 @@ def read_event(document: Any) -> Event:
 def _text(document: dict[str, Any], name: str, *, required: bool = True) -> str:
     value = document.get(name, "")
     if not isinstance(value, str) or (required and not value):
-        raise InvalidEvent(f"{name} must be a string{' that is not empty' if required else ''}.")
+        raise InvalidEvent(f"{name} must be a string{' and not empty' if required else ''}.")
     if len(value) > LONGEST or not all(letter >= " " and letter.isprintable() for letter in value):
         raise InvalidEvent(f"{name} must be at most {LONGEST} printable characters.")
     return value

@@ -1,4 +1,4 @@
-"""The steps of an event that tests break one by one; `tests/faults/test_fault_points.py` has each meet each action."""
+"""The steps of an event that tests interrupt; `tests/faults/test_fault_points.py` runs every action at every step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Point(StrEnum):
-    """Where an event can be interrupted, in the order in which one passes them."""
+    """The steps where an event can be interrupted, in their order."""
 
-    CLAIM = "outbox.claim"  # the commit by which a relay has it to itself
+    CLAIM = "outbox.claim"  # the commit that claims it for one relay
     SEND = "outbox.send"  # the broker's confirm, or the HTTP call
-    MARK_SENT = "outbox.mark_sent"  # the commit that notes it
+    MARK_SENT = "outbox.mark_sent"  # the commit that marks it as sent
     TAKE = "inbox.take"  # the transaction of its effect
-    ACKNOWLEDGE = "inbox.acknowledge"  # what lets the broker forget it
+    ACKNOWLEDGE = "inbox.acknowledge"  # the acknowledgement, after which the broker deletes it

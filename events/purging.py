@@ -1,4 +1,4 @@
-"""Delete old rows in small batches, oldest first, so that nobody who writes meanwhile waits."""
+"""Delete old rows in small batches, oldest first, so that other writers do not wait."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAUSE = 0.05  # seconds between two batches
 
 
 def purge(rows: QuerySet[Model, Any], *, batch: int) -> Iterator[int]:
-    """Delete the rows in the order of their keys; yield how many after each batch, while no transaction is open."""
+    """Delete the rows in the order of their keys; yield the count of each batch, outside any transaction."""
     rest = rows
     while keys := list(rest.order_by("pk").values_list("pk", flat=True)[:batch]):
         rest = rows.filter(pk__gt=keys[-1])
@@ -29,7 +29,7 @@ def purge(rows: QuerySet[Model, Any], *, batch: int) -> Iterator[int]:
 
 
 class PurgeCommand(OpsCommand):
-    """Purge `rows(before)`; a signal ends it after the batch in hand, and another run goes on."""
+    """Purge `rows(before)`; a signal ends it after the current batch, and another run continues."""
 
     changes = True
     destroys = True
@@ -41,14 +41,18 @@ class PurgeCommand(OpsCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--before", type=_old_enough, required=True, metavar="WHEN", help="at least one day ago, of UTC"
+            "--before",
+            type=_old_enough,
+            required=True,
+            metavar="WHEN",
+            help="delete rows older than this time (UTC), at least one day ago",
         )
         parser.add_argument(
             "--batch",
             type=whole_number(1, 10_000),
             default=1_000,
             metavar="N",
-            help="rows that one transaction deletes at most (default: %(default)s)",
+            help="largest number of rows that one transaction deletes (default: %(default)s)",
         )
 
     def perform(self, *, before: datetime, batch: int, dry_run: bool, yes: bool, **options: Any) -> Result:

@@ -1,4 +1,4 @@
-"""The spans of events: an event carries on the trace of what it tells of, through the relay to its effect.
+"""The spans of events: an event continues the trace of its change, through the relay to its effect.
 
 Names and attributes are those of OpenTelemetry's semantic conventions for messaging.
 """
@@ -28,7 +28,7 @@ def current_traceparent() -> str:
 
 @contextmanager
 def sending(event: Event, *, system: str, destination: str) -> Iterator[dict[str, str]]:
-    """Trace the sending of one event; yield the headers that let the taker go on with the trace."""
+    """Trace the sending of one event; yield the headers that continue the trace in the consumer."""
     with tracer.start_as_current_span(
         f"send {destination}",
         context=_of(event.traceparent),
@@ -40,7 +40,7 @@ def sending(event: Event, *, system: str, destination: str) -> Iterator[dict[str
 
 @contextmanager
 def taking(event: Event, *, system: str, destination: str, headers: Mapping[str, str]) -> Iterator[Span]:
-    """Trace an event's effect: within the span that is current, such as the request's, or after the sender's."""
+    """Trace an event's effect: within the current span, such as the request's, or after the sender's."""
     is_within = trace.get_current_span().get_span_context().is_valid
     traceparent = headers.get("traceparent") or event.traceparent
     with tracer.start_as_current_span(
@@ -54,7 +54,7 @@ def taking(event: Event, *, system: str, destination: str, headers: Mapping[str,
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Let a loop's statements belong to no trace: the command's own span lasts as long as the process."""
+    """Exclude a loop's statements from traces: the command's own span lasts as long as the process."""
     token = context.attach(context.Context())
     try:
         yield

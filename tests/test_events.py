@@ -166,7 +166,7 @@ def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
 
     assert codes == [0, 0, 0]
     said = (tmp_path / "consumer.log").read_text()
-    assert "Took 6 events: 0 to be tried again, 0 set aside.\n" in said
+    assert "Consumed 6 events: 0 to retry, 0 dead letters.\n" in said
     exchange = rabbitmq["EVENTS_EXCHANGE"]
     assert_one_trace(chain, trace_id, exchange, f"{exchange}.products-service")
     counted = (metrics / "products-service-consume_events.prom").read_text()

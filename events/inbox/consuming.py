@@ -1,4 +1,4 @@
-"""Take events from RabbitMQ: acknowledged after the commit, tried again later when they fail, in the end set aside."""
+"""Consume events from RabbitMQ: acknowledge after the commit, retry failures, keep dead letters."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS, ERROR = "x-argos-attempts", "x-argos-error"  # headers of what is tried again or set aside
-LOOK_EVERY = 0.2  # seconds that a signal may wait
+ATTEMPTS, ERROR = "x-argos-attempts", "x-argos-error"  # headers of retried and dead messages
+LOOK_EVERY = 0.2  # seconds between two checks for a signal
 
 
 class DatabaseAway(Exception):
-    """The database does not answer: no event is to blame, and none can be taken."""
+    """The database does not answer; this is not a failure of the event."""
 
 
 class Consumer:
-    """Take events over one connection. What is not acknowledged when it ends comes again."""
+    """Consume events over one connection. The broker redelivers unacknowledged events when it ends."""
 
     def __init__(self, config: ServiceConfig, *, prefetch: int, retry_after: float) -> None:
         self._config = config
@@ -45,7 +45,7 @@ class Consumer:
         self.dead = 0
 
     def consume(self, *, stopping: Callable[[], bool], idle: Callable[[], bool] = lambda: False) -> None:
-        """Take events until told to stop between two of them, or until `idle` says so when none is there.
+        """Consume events until `stopping` is true between two of them, or `idle` is true while none waits.
 
         Raise one of broker.UNAVAILABLE or DatabaseAway.
         """
@@ -65,20 +65,20 @@ class Consumer:
     def _connected(self) -> Iterator[tuple[Any, Any, broker.ConfirmedPublisher]]:
         connection = broker.connect(self._config, "consumer")
         try:
-            # Two channels, as what one of them is told to confirm must not be mixed with what it is to acknowledge.
+            # Two channels, as the delivery tags of confirms and of acknowledgements must not be mixed.
             publisher = broker.ConfirmedPublisher(connection, timeout=self._config.events_timeout)
             channel = connection.channel()
             self._queues.declare(channel)
             channel.basic_qos(0, self._prefetch, False)
             self._delivered.clear()
-            # Only put aside here: taking one may wait for a confirm, during which others are delivered.
+            # Only collect here: handling one may wait for a confirm, and others are delivered meanwhile.
             channel.basic_consume(self._queues.main, callback=self._delivered.append)
             yield connection, channel, publisher
         finally:
             broker.close(connection)
 
     def _wait(self, connection: Any) -> bool:
-        """Wait a moment for messages; tell whether any came."""
+        """Wait a moment for messages; return whether any came."""
         try:
             connection.drain_events(timeout=LOOK_EVERY)
         except TimeoutError:
@@ -86,7 +86,7 @@ class Consumer:
         return bool(self._delivered)
 
     def _take(self, message: Any, publisher: broker.ConfirmedPublisher) -> None:
-        """Let the message take effect, or move it to where it waits or stays."""
+        """Apply the message, or move it to the retry queue or the dead letters."""
         headers = message.properties.get("application_headers") or {}
         try:
             event = parse_event(message.body)
@@ -99,7 +99,7 @@ class Consumer:
                 database.close()
                 raise DatabaseAway(type(error).__name__) from error
             self._move(message, publisher, type(error).__name__, headers)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the other events go on
+        except Exception as error:  # noqa: BLE001 - a failing handler must not stop the other events
             self._move(message, publisher, type(error).__name__, headers, exc_info=error)
 
     def _move(
@@ -112,7 +112,7 @@ class Consumer:
         is_hopeless: bool = False,
         exc_info: Exception | None = None,
     ) -> None:
-        """Put the message into another queue, which has it before it is acknowledged here."""
+        """Move the message: acknowledge it only after the other queue has confirmed it."""
         attempts = int(headers.get(ATTEMPTS, 0)) + 1
         is_dead = is_hopeless or attempts >= self._config.events_max_attempts
         body = message.body if isinstance(message.body, bytes) else message.body.encode()

@@ -1,4 +1,4 @@
-"""What becomes of events that arrive."""
+"""The outcomes of received events."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from django.conf import settings
 from prometheus_client import Counter
 
 APPLIED, DUPLICATE, IGNORED, INVALID, FAILED = "applied", "duplicate", "ignored", "invalid", "failed"
-UNKNOWN = "unknown"  # a type that nothing is done for: anybody may make up another
+UNKNOWN = "unknown"  # a type without a handler; a sender may invent any number of types
 
-events_consumed_total = Counter("events_consumed_total", "Events taken, by what became of them.", ["type", "outcome"])
+events_consumed_total = Counter("events_consumed_total", "Events received, by outcome.", ["type", "outcome"])
 
 
 def count(kind: str, outcome: str) -> None:

@@ -1,4 +1,4 @@
-"""Which events have taken effect."""
+"""The events that have taken effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class InboxEvent(models.Model):
-    """One event whose effect is in the same transaction: by this row a second delivery is known."""
+    """One event, stored in the transaction of its effect; this row detects a second delivery."""
 
     source = models.CharField(max_length=255)
     event_id = models.CharField(max_length=255)

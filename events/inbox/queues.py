@@ -1,7 +1,7 @@
-"""The queues of one service: what arrives, what is to be tried again, what nobody could take.
+"""The queues of one service: new events, events to retry, dead letters.
 
-Quorum queues, as their messages survive the broker's being killed on their way from one to another too: a message goes
-back from the retry queue "at least once", which classic queues do not promise.
+They are quorum queues, as their messages survive a kill of the broker while they move between queues. A message
+returns from the retry queue "at least once"; classic queues do not promise that.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from events.transports.broker import declare_exchange
 from ops.config.service import ServiceConfig
 
-EVERYTHING = "argos.#"  # every type: one that nothing is done for is acknowledged, and its sender is not held up
-# Deliveries that no consumer lived to acknowledge; by then it goes where somebody looks at it. RabbitMQ 4 would make it
-# 20 and drop the message: restarting a consumer so often must not.
+EVERYTHING = "argos.#"  # every type: types without a handler are acknowledged, so their sender does not wait
+# After so many unacknowledged deliveries the message becomes a dead letter. RabbitMQ 4's default is 20 and drops the
+# message; 20 restarts of a consumer must not do that.
 MOST_DELIVERIES = 10_000
 QUORUM = {"x-queue-type": "quorum"}
 AT_LEAST_ONCE = {
@@ -26,7 +26,7 @@ AT_LEAST_ONCE = {
 
 @dataclass(frozen=True)
 class Queues:
-    """Their names."""
+    """Names of the queues."""
 
     exchange: str
     main: str
@@ -39,7 +39,7 @@ class Queues:
         return cls(config.events_exchange, main, f"{main}.retry", f"{main}.dead")
 
     def declare(self, channel: Any) -> None:
-        """Declare them, and what leads into them."""
+        """Declare the queues and their bindings."""
         declare_exchange(channel, self.exchange)
         arguments = {
             self.dead: QUORUM,

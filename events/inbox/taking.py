@@ -1,4 +1,4 @@
-"""Let an event take effect, once, however often it arrives and by whatever way."""
+"""Apply an event once, however often and by whichever transport it arrives."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Event], None]
 
-# The unique constraint decides; PostgreSQL lets the second of two at once wait for the first one's commit.
+# The unique constraint decides; in PostgreSQL the second of two concurrent inserts waits for the first one's commit.
 REMEMBER = f"""
     INSERT INTO {InboxEvent._meta.db_table} (source, event_id, type) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 """  # noqa: S608, SLF001 - the name of the model's own table
 
 
 def take_event(event: Event) -> str:
-    """Give an event to its handler, which settings.INBOX names by its type; return what became of it.
+    """Call the handler that settings.INBOX names for the event's type; return the outcome.
 
-    The handler runs in the transaction that remembers the event. It raises InvalidEvent for data that it will never be
-    able to take; whatever else it raises may pass when it is tried again.
+    The handler runs in the transaction that records the event. It raises InvalidEvent for data that it can never
+    process. After any other exception, the event is retried.
     """
     handler = _handler(event.type) if event.type in settings.INBOX else None
     try:

@@ -1,4 +1,4 @@
-"""The path that services send events to."""
+"""The path that receives events."""
 
 from __future__ import annotations
 

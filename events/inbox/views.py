@@ -20,7 +20,7 @@ from ops.api.problems import DomainError
 
 
 class EventInvalid(DomainError):
-    """The body is no CloudEvent, or its data is not what its type says; sending it again does not help."""
+    """The body is not a CloudEvent, or its data does not match its type; a retry does not help."""
 
     code = "event_invalid"
     status = 400
@@ -38,8 +38,8 @@ class EventSerializer(serializers.Serializer[Any]):
 
     specversion = serializers.ChoiceField([SPEC_VERSION])
     id = serializers.CharField(max_length=255)
-    source = serializers.CharField(max_length=255, help_text="with id, what a second delivery is known by")  # type: ignore[assignment] # shadows Field.source
-    type = serializers.CharField(max_length=255, help_text="types that are not known here are taken and ignored")
+    source = serializers.CharField(max_length=255, help_text="identifies the event together with id")  # type: ignore[assignment] # shadows Field.source
+    type = serializers.CharField(max_length=255, help_text="unknown types are accepted and ignored")
     subject = serializers.CharField(max_length=255, required=False, allow_blank=True)
     time = serializers.DateTimeField(required=False)
     datacontenttype = serializers.ChoiceField(["application/json"], required=False)
@@ -48,7 +48,7 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 class EventInbox(APIView):
-    """Events, each of which takes effect once."""
+    """Receive events; each takes effect once."""
 
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
@@ -58,13 +58,13 @@ class EventInbox(APIView):
 
     @extend_schema(
         operation_id="events_take",
-        summary="Take an event",
+        summary="Receive an event",
         description="For services. A second delivery of the same event gets the same answer and has no effect.",
         request={CONTENT_TYPE: EventSerializer},
         responses={204: None},
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Take an event: 204 once its effect is stored, also if it was already."""
+        """Apply an event; answer 204 after its effect is stored, also if it was stored before."""
         try:
             event = read_event(request.data)
             with tracing.taking(event, system="http", destination="events", headers={}):

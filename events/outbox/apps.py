@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class OutboxConfig(AppConfig):
-    """Show the backlog in the metrics of the service that has an outbox."""
+    """Register the backlog gauges of a service with an outbox."""
 
     name = "events.outbox"
     label = "outbox"

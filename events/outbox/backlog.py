@@ -1,4 +1,4 @@
-"""How far the relay lags behind, as the service's /metrics shows it."""
+"""The lag of the relay, for the /metrics of the service."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ops.telemetry.backlog import register_backlog
 
 def register() -> None:
     """Register the gauges of the outbox."""
-    register_backlog("outbox_events_pending", "Events that are to be sent.", count_pending)
+    register_backlog("outbox_events_pending", "Events not sent yet.", count_pending)
     register_backlog(
         "outbox_oldest_pending_age_seconds",
-        "Age of the oldest event that is to be sent; 0 while EVENTS_URL is unset.",
+        "Age of the oldest event not sent yet; 0 while EVENTS_URL is unset.",
         oldest_pending_age,
     )
-    register_backlog("outbox_events_dead", "Events that are dead letters.", count_dead)
+    register_backlog("outbox_events_dead", "Dead letters.", count_dead)
 
 
 def count_pending() -> float:
@@ -29,7 +29,7 @@ def count_dead() -> float:
 
 
 def oldest_pending_age() -> float:
-    """Return its age in seconds, 0 if there is none."""
+    """Return the age in seconds of the oldest event, 0 if there is none."""
     if settings.CONFIG.events_url is None:
         return 0.0
     pending = OutboxEvent.objects.filter(sent_at=None, dead_at=None)

@@ -1,4 +1,4 @@
-"""What the relay counts. It serves no /metrics: `relay_events` leaves this with the metrics of commands."""
+"""The counters of the relay. `relay_events` does not serve /metrics; it reports them with the metrics of commands."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from prometheus_client import Counter
 SENT, FAILED, DEAD = "sent", "failed", "dead"
 
 events_published_total = Counter(
-    "events_published_total", "Attempts to send an event, by how they ended.", ["type", "outcome"], registry=None
+    "events_published_total", "Attempts to send an event, by outcome.", ["type", "outcome"], registry=None
 )

@@ -1,4 +1,4 @@
-"""What is to be announced, stored together with what it tells of."""
+"""Events to publish, stored in the transaction of their change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ LONGEST_ERROR = 500
 
 
 class OutboxEvent(models.Model):
-    """One event: pending until it is sent, or a dead letter once sending it failed too often.
+    """One event: pending until it is sent, or a dead letter after too many failures.
 
-    `position` is the order of one subject's events: a later event of it is recorded by a later transaction.
+    `position` orders the events of one subject: a later transaction records a later event.
     """
 
     position = models.BigAutoField(primary_key=True)
@@ -21,8 +21,8 @@ class OutboxEvent(models.Model):
     data = models.JSONField()
     time = models.DateTimeField(db_default=Now())
     traceparent = models.CharField(max_length=55, blank=True, db_default="")
-    attempts = models.IntegerField(db_default=0)  # that failed
-    next_attempt_at = models.DateTimeField(db_default=Now())  # also until when a relay has it to itself
+    attempts = models.IntegerField(db_default=0)  # failed ones
+    next_attempt_at = models.DateTimeField(db_default=Now())  # also the end of a relay's claim
     sent_at = models.DateTimeField(null=True)
     dead_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=LONGEST_ERROR, blank=True, db_default="")
@@ -33,7 +33,7 @@ class OutboxEvent(models.Model):
                 condition=models.Q(sent_at=None) | models.Q(dead_at=None), name="outbox_sent_or_dead"
             )
         ]
-        # Only what is not sent yet, which is little. What is sent is read by the primary key.
+        # Only unsent events, which are few. Sent ones are read by the primary key.
         indexes = [
             models.Index(fields=["position"], name="outbox_pending", condition=models.Q(sent_at=None, dead_at=None)),
             models.Index(fields=["subject", "position"], name="outbox_unsent", condition=models.Q(sent_at=None)),

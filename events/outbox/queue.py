@@ -1,7 +1,7 @@
-"""The outbox as a queue that several relays share. No transaction is open while an event is being sent.
+"""The outbox as a queue that several relays share. A relay sends events outside any transaction.
 
-A relay claims events for a while, its lease, by one UPDATE; PostgreSQL lets the others skip what it holds, SQLite has
-one writer at a time. Whoever dies with events in hand leaves them to the others once the lease is over.
+One UPDATE claims events for a lease. On PostgreSQL other relays skip locked rows; SQLite has one writer at a time. If
+a relay dies, the others may claim its events when the lease ends.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from events.outbox.models import LONGEST_ERROR, OutboxEvent
 
 TABLE = OutboxEvent._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
-# The first event of its subject that is not sent, so that a later one never overtakes it. A subquery for each row, not
-# a join: however long the queue, the rows are looked at in their order, and only as many as are claimed.
+# Only the first unsent event of each subject, so that a later one never overtakes it. A subquery for each row, not a
+# join: the database reads the rows in their order and stops at the limit, however long the queue is.
 CLAIM = f"""
     UPDATE {TABLE} SET next_attempt_at = {{later}} WHERE position IN (
         SELECT position FROM {TABLE} AS event
@@ -34,7 +34,7 @@ CLAIM = f"""
     RETURNING position, event_id, type, subject, data, time, traceparent, attempts, {{lease}}
 """  # noqa: S608 - the name of the model's own table
 SENT = f"UPDATE {TABLE} SET sent_at = {{now}}, dead_at = NULL WHERE position IN ({{values}}) AND sent_at IS NULL"  # noqa: S608
-# Only while the lease is still this relay's: another one may have sent the event meanwhile.
+# Only while this relay still has the lease: another one may have sent the event.
 FAILED = f"""
     UPDATE {TABLE} SET attempts = attempts + 1, last_error = %s, next_attempt_at = {{later}},
         dead_at = CASE WHEN %s THEN {{now}} END
@@ -56,23 +56,23 @@ SQLITE = {
     "now": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     "later": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
     "locking": "",
-    "lease": "CAST(next_attempt_at AS text)",  # or it would be made a datetime, which is written otherwise
+    "lease": "CAST(next_attempt_at AS text)",  # as a datetime it would be formatted differently
     "values": "SELECT value FROM json_each(%s)",
 }
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """An event that is this relay's to send until its lease ends."""
+    """An event claimed by this relay until its lease ends."""
 
     position: int
     event: Event
     attempts: int
-    lease: object  # as the database has it
+    lease: object  # as the database returns it
 
 
 def claim(*, limit: int, lease: float) -> list[Claimed]:
-    """Claim the events that are due, in their order, for `lease` seconds."""
+    """Claim due events in their order for `lease` seconds."""
     with connection.cursor() as cursor:
         cursor.execute(_sql(CLAIM), [lease, limit])
         rows = cursor.fetchall()
@@ -80,23 +80,23 @@ def claim(*, limit: int, lease: float) -> list[Claimed]:
 
 
 def mark_sent(claimed: Sequence[Claimed]) -> None:
-    """Note that the events were sent, whoever has them now."""
+    """Mark the events as sent, whichever relay has claimed them now."""
     _execute(SENT, [_positions(claimed)])
 
 
 def mark_failed(claimed: Claimed, *, error: str, retry_in: float, dead: bool) -> None:
-    """Note one more failed attempt, and either when to try again or that nobody shall."""
+    """Record a failed attempt, and either the time of the next one or a dead letter."""
     _execute(FAILED, [error[:LONGEST_ERROR].replace("\0", ""), retry_in, dead, claimed.position, claimed.lease])
 
 
 def release(claimed: Sequence[Claimed]) -> None:
-    """Give back at once what was not tried; all of one claim."""
+    """Release the events of one claim that were not tried."""
     if claimed:
         _execute(RELEASED, [_positions(claimed), claimed[0].lease])
 
 
 def redrive(*, type: str | None, since: datetime | None, dry_run: bool) -> int:  # noqa: A002 - CloudEvents' name
-    """Let dead letters be sent again, as if they had never failed; return how many."""
+    """Return dead letters to the queue as if they had never failed; return how many."""
     dead = OutboxEvent.objects.filter(dead_at__isnull=False)
     if type is not None:
         dead = dead.filter(type=type)

@@ -1,4 +1,4 @@
-"""Write an event down in the transaction of what it tells of."""
+"""Record an event in the transaction of its change."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from events.outbox.models import OutboxEvent
 from events.tracing import current_traceparent
 
 COLUMNS = "event_id, type, subject, data, traceparent"
-# On the way of every order: to have the ORM build this statement takes longer than the database takes for it.
+# Every order runs this: building the statement in the ORM takes longer than executing it.
 RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
 
 
 def record_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name
-    """Record an event; call it within the transaction that makes it true, so that both are stored or neither.
+    """Record an event. Call it within the transaction of the change, so that both are stored or neither.
 
-    An order that is confirmed calls
+    A confirmed order calls
 
         record_event(
             cursor,
@@ -29,7 +29,7 @@ def record_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[s
             data={"orderId": order.pk, "productId": ..., "quantity": ..., "confirmedAt": "2026-11-20T09:30:00.123456Z"},
         )
 
-    Events of one subject are sent in the order in which they were recorded. `data` is JSON, its schema in docs/events/.
+    Events of one subject are sent in the order of their recording. `data` is JSON with a schema in docs/events/.
     """
     event_id = uuid.uuid4()
     values = [
@@ -45,8 +45,8 @@ def record_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[s
 def with_event(insert: str, *, subject: str, data: str) -> str:
     """Return the one statement that inserts a row and records its event, for PostgreSQL; `event_values` go with it.
 
-    A transaction does the same, and waits four times: for its begin, for each statement and for its end. `subject`
-    (text) and `data` (jsonb) are SQL, of what `insert` returns.
+    A transaction would wait four times: for its begin, for each statement and for its end. `subject` (text) and `data`
+    (jsonb) are SQL over the columns that `insert` returns.
     """
     return (
         f"WITH stored AS ({insert}), recorded AS (INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) "  # noqa: S608, SLF001 - likewise
@@ -55,5 +55,5 @@ def with_event(insert: str, *, subject: str, data: str) -> str:
 
 
 def event_values(type: str) -> list[Any]:  # noqa: A002 - CloudEvents' name
-    """Return what a statement of `with_event` takes after the values of its row."""
+    """Return the parameters of a statement of `with_event` that follow the values of its row."""
     return [uuid.uuid4(), type, current_traceparent()]

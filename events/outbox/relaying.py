@@ -1,4 +1,4 @@
-"""Send what waits in the outbox: at least once, for each subject in order."""
+"""Send the events of the outbox: at least once, and in order for each subject."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Relayed:
-    """Count what one batch, or many, came to."""
+    """Count the results of one batch or many."""
 
     claimed: int = 0
     sent: int = 0
@@ -38,13 +38,13 @@ class Relayed:
 def relay_batch(
     transport: Transport, *, limit: int, lease: float, max_attempts: int, stopping: Callable[[], bool] = lambda: False
 ) -> Relayed:
-    """Send one batch of what is due; what was not tried is given back at once."""
+    """Send one batch of due events; release those that were not tried."""
     with fault_point(Point.CLAIM):
         claimed = queue.claim(limit=limit, lease=lease)
     result = Relayed(claimed=len(claimed))
     if not claimed:
         return result
-    # Half a lease is left for what is on its way then, so that no other relay begins with the same events.
+    # Stop after half a lease. The rest is for events in flight, so that no other relay claims them.
     until = time.monotonic() + lease / 2
     with fault_point(Point.SEND):
         done = transport.send([one.event for one in claimed], enough=lambda: stopping() or time.monotonic() > until)
@@ -57,7 +57,7 @@ def relay_batch(
     result.sent = len(done.sent)
     for place, error in done.failed.items():
         _note_failure(claimed[place], error, max_attempts, result)
-    if done.failed:  # one line a batch: what is wrong with one is often wrong with all
+    if done.failed:  # one line for each batch, as all its events often fail for one reason
         first = claimed[min(done.failed)].event
         log.warning(
             "events.not_sent",

@@ -22,7 +22,7 @@ def outbox_events(
     type: str | None = None,  # noqa: A002 - CloudEvents' name
     since: datetime | None = None,
 ) -> QuerySet[OutboxEvent]:
-    """Return the events in the order in which they were recorded, `since` going by their own time."""
+    """Return the events in the order in which they were recorded; `since` compares their own time."""
     events = OutboxEvent.objects.order_by("position")
     if state is not None:
         events = events.filter(STATES[state])
@@ -34,7 +34,7 @@ def outbox_events(
 
 
 def state_of(event: OutboxEvent) -> str:
-    """Return which of STATES an event is in."""
+    """Return the state of an event, one of STATES."""
     if event.sent_at is not None:
         return SENT
     return DEAD if event.dead_at is not None else PENDING

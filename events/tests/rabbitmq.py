@@ -1,4 +1,4 @@
-"""A broker for the tests that need one: each test has an exchange and queues of its own."""
+"""A broker for tests; each test has its own exchange and queues."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ops.config.service import ServiceConfig
 
 
 def url() -> str:
-    """Return the broker's URL; fail where the other servers are there and this one is not."""
+    """Return the broker's URL; fail if only this server is missing."""
     found = os.environ.get("TEST_AMQP_URL")
     assert found, "TEST_AMQP_URL is unset, though these tests run with servers"
     return found
 
 
 def deselect_without_rabbitmq(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a broker where no server at all is given: `make test` on SQLite."""
+    """Skip tests that need a broker if no server at all is given: `make test` on SQLite."""
     with_servers = os.environ.get("TEST_DATABASE_URL") or os.environ.get("DATABASE_URL", "").startswith("postgres")
     if os.environ.get("TEST_AMQP_URL") or with_servers:
         return
@@ -36,7 +36,7 @@ def deselect_without_rabbitmq(config: pytest.Config, items: list[pytest.Item]) -
 
 @dataclass
 class Broker:
-    """RabbitMQ, as far as one test may see it."""
+    """The part of RabbitMQ that one test uses."""
 
     exchange: str
     channel: Any
@@ -47,7 +47,7 @@ class Broker:
         )
 
     def queue(self, name: str = "everything") -> str:
-        """Return a queue that gets everything of the exchange."""
+        """Return a queue bound to every message of the exchange."""
         full = f"{self.exchange}.{name}"
         self.channel.exchange_declare(self.exchange, "topic", durable=True, auto_delete=False)
         self.channel.queue_declare(full, durable=True, auto_delete=False)
@@ -58,7 +58,7 @@ class Broker:
         self.channel.basic_publish(amqp.Message(body, **properties), exchange=self.exchange, routing_key=routing_key)
 
     def messages(self, queue: str) -> list[Any]:
-        """Take everything out of a queue."""
+        """Drain a queue."""
         return list(iter(lambda: self.channel.basic_get(queue, no_ack=True), None))
 
     def count(self, queue: str) -> int:
@@ -67,7 +67,7 @@ class Broker:
 
 @contextmanager
 def broker() -> Iterator[Broker]:
-    """Yield a broker; take away afterwards what the test made."""
+    """Yield a broker; delete the test's exchange and queues afterwards."""
     exchange = f"argos-test-{uuid4().hex}"
     with Connection(url(), connect_timeout=10) as connection:
         here = Broker(exchange, connection.channel())

@@ -13,7 +13,7 @@ from ops.config.service import ServiceConfig
 
 
 class AmqpTransport:
-    """Publish a whole batch, then wait for its confirms; connect when needed, and anew after a failure."""
+    """Publish a whole batch, then wait for its confirms; reconnect after a failure."""
 
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
@@ -21,7 +21,7 @@ class AmqpTransport:
         self._publisher: broker.ConfirmedPublisher | None = None
 
     def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending:
-        """Publish the events; one that no queue takes, or that the broker refuses, has failed."""
+        """Publish the events; an unroutable or refused event has failed."""
         try:
             publisher = self._connected()
             sent, failed = publisher.publish(self._messages(events), enough=enough)
@@ -33,7 +33,7 @@ class AmqpTransport:
             self.close()
             return Sending(unavailable=f"{broker.host_of(self._config)}: {broker.reason(error)}")
         if failed and not sent and set(failed.values()) == {broker.UNROUTABLE}:
-            # Nobody listens yet, or any more: no event is to blame.
+            # No queue is bound, so this is not a failure of the events.
             return Sending(unavailable=f"{broker.host_of(self._config)}: {broker.UNROUTABLE}")
         return Sending(sent, failed)
 

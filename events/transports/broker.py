@@ -1,4 +1,4 @@
-"""RabbitMQ through kombu: connections whose waits are bounded, and publishing that knows what the broker has taken."""
+"""RabbitMQ through kombu: connections with bounded waits, and publishing with confirms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError
 
 from ops.config.service import ServiceConfig
 
-HEARTBEAT = 20  # seconds; a peer that is silent for twice as long is gone
+HEARTBEAT = 20  # seconds; a peer is lost after twice this time without a sign
 PERSISTENT = 2
 UNROUTABLE = "no queue takes it"
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuError)
@@ -24,7 +24,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuError)
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message for one exchange, or for one queue where the exchange is empty."""
+    """A message for one exchange, or for one queue if the exchange is empty."""
 
     routing_key: str
     body: bytes
@@ -37,7 +37,7 @@ class Outgoing:
 
 def connect(config: ServiceConfig, purpose: str) -> Any:
     """Return an open connection; raise one of UNAVAILABLE."""
-    assert config.events_url is not None  # noqa: S101 - the caller has looked
+    assert config.events_url is not None  # noqa: S101 - the caller has checked
     url = config.events_url.get_secret_value()
     connection = Connection(
         url,
@@ -49,7 +49,7 @@ def connect(config: ServiceConfig, purpose: str) -> Any:
             "client_properties": {"connection_name": f"{config.service} {purpose}"},
         },
     )
-    # Once: the caller waits between two tries, and looks meanwhile whether it is to stop.
+    # One attempt: the caller pauses between attempts and checks for signals.
     connection.ensure_connection(
         max_retries=1, interval_start=0, interval_step=0, interval_max=0, reraise_as_library_errors=False
     )
@@ -57,25 +57,25 @@ def connect(config: ServiceConfig, purpose: str) -> Any:
 
 
 def close(connection: Any) -> None:
-    """Close a connection, whatever state it is in, without waiting for a broker that may be gone."""
+    """Close a connection in any state, without waiting for the broker."""
     with contextlib.suppress(*UNAVAILABLE):
         connection.collect()
 
 
 def host_of(config: ServiceConfig) -> str:
-    """Return where the broker is, without the password."""
-    assert config.events_url is not None  # noqa: S101 - the caller has looked
+    """Return the address of the broker without its password."""
+    assert config.events_url is not None  # noqa: S101 - the caller has checked
     parts = urlsplit(config.events_url.get_secret_value())
     return f"{parts.hostname}:{parts.port or 5672}"
 
 
 def declare_exchange(channel: Any, name: str) -> None:
-    """Declare the durable topic exchange that all events go through."""
+    """Declare the durable topic exchange of all events."""
     channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
 
 
 class ConfirmedPublisher:
-    """Publish on a channel of its own, many messages before the first confirm is awaited.
+    """Publish on a channel of its own: send many messages, then wait for their confirms.
 
     kombu's own `confirm_publish` waits for each message alone: about a tenth as fast.
     """
@@ -100,9 +100,9 @@ class ConfirmedPublisher:
     def publish(
         self, messages: Sequence[Outgoing], *, enough: Callable[[], bool] = lambda: False
     ) -> tuple[list[int], dict[int, str]]:
-        """Return the places of what the broker has taken, and why it has not taken others.
+        """Return the places of the confirmed messages, and the reasons of the failed ones.
 
-        Raise PublishingEnded, which holds the same, if the broker stops answering midway.
+        Raise PublishingEnded with the results so far if the broker stops answering.
         """
         self._waiting, self._failed, self._places, confirmed = {}, {}, {}, list[int]()
         self._confirmed = confirmed
@@ -134,7 +134,7 @@ class ConfirmedPublisher:
         self._places[message.message_id] = place
         self._last_tag += 1
         self._waiting[self._last_tag] = place
-        # Mandatory: what no queue takes comes back, before its confirm, rather than being dropped.
+        # Mandatory: an unroutable message comes back before its confirm instead of being dropped.
         self._channel.basic_publish(
             content,
             exchange=message.exchange,
@@ -163,7 +163,7 @@ class ConfirmedPublisher:
 
 
 class PublishingEnded(Exception):
-    """The broker stopped answering; `settled` is what it had said of the messages by then."""
+    """The broker stopped answering; `settled` has the results until then."""
 
     def __init__(self, settled: tuple[list[int], dict[int, str]], error: Exception) -> None:
         super().__init__(reason(error))
@@ -171,7 +171,7 @@ class PublishingEnded(Exception):
 
 
 def reason(error: BaseException) -> str:
-    """Return in one short line why the broker cannot be used."""
+    """Return a short reason why the broker is unavailable."""
     if isinstance(error, socket.timeout | TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""EVENTS_URL chooses the transport."""
+"""Choose the transport by EVENTS_URL."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ops.config.service import ServiceConfig
 
 
 def open_transport(config: ServiceConfig) -> Transport | None:
-    """Return what EVENTS_URL names; None if it is unset. Nothing is connected yet."""
+    """Return the transport of EVENTS_URL, not connected yet; None if it is unset."""
     if config.events_url is None:
         return None
-    # Imported here, as a service with one transport needs no other.
+    # Imported here, as a service needs only one transport.
     if config.events_url.get_secret_value().startswith("http"):
         from events.transports.http import HttpTransport  # noqa: PLC0415
 

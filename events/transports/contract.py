@@ -1,4 +1,4 @@
-"""What a transport does, whichever EVENTS_URL chooses."""
+"""The interface of the transports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from events.cloudevents import Event
 
 @dataclass
 class Sending:
-    """Say how each event of a batch fared, by its place in it. What is neither sent nor failed was not tried.
+    """The result of each event of a batch, by its place. Events neither sent nor failed were not tried.
 
-    `failed` is the event's own failure, which counts against it. `unavailable` is the other side's: nothing can be sent
-    for the moment, and no event is to blame.
+    `failed` has the failures of events, which count as attempts. `unavailable` is a failure of the receiver: no event
+    can be sent for the moment, and none counts as failed.
     """
 
     sent: list[int] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Sending:
 
 
 class Transport(Protocol):
-    """Send events; every wait has its deadline. `enough` says between two events that the rest is to be left."""
+    """Send events; every wait has a deadline. `enough` is asked between two events; if true, the rest is not tried."""
 
     def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending: ...
 

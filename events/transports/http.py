@@ -17,15 +17,15 @@ from ops.outbound.deadline_adapter import DeadlineAdapter, limit_exchange
 
 LONGEST_ANSWER = 65_536  # bytes
 LONGEST_CONNECT = 2.0  # seconds
-# What says something of the other side, its address or our token, and nothing of the event.
+# Statuses that concern the receiver, its address or our token, not the event.
 UNAVAILABLE = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 429, 502, 503, 504})
 
 
 class HttpTransport:
-    """POST one event after the other over one connection; 2xx means taken."""
+    """POST one event after another over one connection; 2xx means accepted."""
 
     def __init__(self, config: ServiceConfig) -> None:
-        assert config.events_url is not None  # noqa: S101 - the caller has looked
+        assert config.events_url is not None  # noqa: S101 - the caller has checked
         self._url = config.events_url.get_secret_value()
         self._timeout = config.events_timeout
         self._session = requests.Session()
@@ -42,7 +42,7 @@ class HttpTransport:
             self._session.mount(scheme, DeadlineAdapter())
 
     def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending:
-        """Send until something keeps the other side from answering."""
+        """Send events until the receiver is unavailable."""
         done = Sending()
         for place, event in enumerate(events):
             if enough():
@@ -64,13 +64,13 @@ class HttpTransport:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                _ = answer.content  # read whole, so that the connection can be used again
+                _ = answer.content  # read completely, so that the connection can be reused
                 status = answer.status_code
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             cause = _root_cause(error)
             done.unavailable = f"{type(cause).__name__} from {self._host}"
             if isinstance(cause, TimeoutError) and not isinstance(error, requests.ConnectTimeout):
-                done.failed[place] = "no answer in time"  # perhaps because of this very event
+                done.failed[place] = "no answer in time"  # perhaps because of this event
             return
         if 200 <= status < 300:
             done.sent.append(place)

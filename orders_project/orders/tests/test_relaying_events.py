@@ -157,7 +157,7 @@ def test_without_an_events_url_they_wait_and_once_says_so() -> None:
     assert relay() == (0, "EVENTS_URL is unset: 2 events wait in the outbox.\n", "")
     code, _, errors = run(Command())
 
-    assert (code, errors) == (2, "EVENTS_URL is unset: there is nowhere to send events to.\n")
+    assert (code, errors) == (2, "EVENTS_URL is unset: the relay has no receiver.\n")
     assert pending() == ["1", "2"]
 
 

@@ -167,4 +167,4 @@ def test_without_a_broker_there_is_nothing_to_consume(settings: LazySettings, ur
 
     settings.CONFIG = settings.CONFIG.model_copy(update={"events_url": SecretStr(url) if url else None})
 
-    assert consume() == (2, "", "EVENTS_URL is no amqp:// URL: there are no queues to consume.\n")
+    assert consume() == (2, "", "EVENTS_URL is not an amqp:// URL, so there are no queues to consume.\n")

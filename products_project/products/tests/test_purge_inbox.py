@@ -25,7 +25,7 @@ def test_it_forgets_old_events_and_keeps_what_was_sold() -> None:
     InboxEvent.objects.filter(pk=old.pk).update(taken_at=timezone.now() - timedelta(days=60))
     before = (timezone.now() - timedelta(days=30)).isoformat()
 
-    assert run(Command(), "--before", before, "--yes") == (0, "Purged 1 taken events.\n", "")
+    assert run(Command(), "--before", before, "--yes") == (0, "Purged 1 processed events.\n", "")
 
     assert InboxEvent.objects.count() == 2
     sales = ProductSales.objects.get()

@@ -24,47 +24,47 @@ log = structlog.get_logger(__name__)
 
 AWAY: tuple[type[Exception], ...] = (*broker.UNAVAILABLE, broker.PublishingEnded, DatabaseAway)
 BEAT_EVERY = 5.0  # seconds
-ONCE = 2.0  # seconds without an event, after which --once has taken all
+ONCE = 2.0  # seconds without an event, after which --once ends
 
 
 class Command(OpsCommand):
     help = (
-        "Take events from RabbitMQ, until a signal comes; each takes effect once, however often it is delivered.\n"
-        "An event is acknowledged once its effect is stored. One that fails waits in the retry queue; after\n"
-        "EVENTS_MAX_ATTEMPTS failures, or at once if it is no event, it is set aside in the dead-letter queue.\n"
-        "None holds up the others. While the broker or the database is away everything waits, and nothing counts as\n"
-        "a failure."
+        "Consume events from RabbitMQ until a signal. Each event takes effect once, however often it is delivered.\n"
+        "The command acknowledges an event after its effect is stored. A failed event waits in the retry queue. After\n"
+        "EVENTS_MAX_ATTEMPTS failures, or at once if it is not a valid event, it moves to the dead-letter queue. The\n"
+        "other events continue. While the broker or the database is unavailable, all events wait and none counts as a\n"
+        "failure."
     )
     examples = (
-        "  manage.py consume_events            as a process of its own\n"
-        "  manage.py consume_events --once     take what is there, then end\n\n"
-        "EVENTS_URL must be amqp://… or it ends with 2: over HTTP events come to POST /events, for which no process\n"
-        "has to run. The queues are EVENTS_EXCHANGE.products-service, with .retry and .dead behind it."
+        "  manage.py consume_events            run as a process\n"
+        "  manage.py consume_events --once     consume the waiting events, then end\n\n"
+        "Without an amqp:// URL in EVENTS_URL it exits with 2: over HTTP, the web process receives POST /events. The\n"
+        "queues are EVENTS_EXCHANGE.products-service, .retry and .dead."
     )
     loops = True
     _next_beat = 0.0
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="take what is there, then end")
+        parser.add_argument("--once", action="store_true", help="consume the waiting events, then end")
         parser.add_argument(
             "--prefetch",
             type=whole_number(1, 1_000),
             default=50,
             metavar="N",
-            help="events that are delivered ahead, and come again if this process dies (default: %(default)s)",
+            help="events delivered ahead; the broker redelivers them if this process dies (default: %(default)s)",
         )
         parser.add_argument(
             "--retry-after",
             type=whole_number(1, 3_600),
             default=10,
             metavar="SECONDS",
-            help="how long an event that failed waits in the retry queue (default: %(default)s)",
+            help="how long a failed event waits in the retry queue (default: %(default)s)",
         )
 
     def perform(self, *, once: bool, prefetch: int, retry_after: int, **options: Any) -> Result:
         url = settings.CONFIG.events_url
         if url is None or not url.get_secret_value().startswith("amqp"):
-            raise CommandError("EVENTS_URL is no amqp:// URL: there are no queues to consume.", returncode=USAGE)
+            raise CommandError("EVENTS_URL is not an amqp:// URL, so there are no queues to consume.", returncode=USAGE)
         consumer = Consumer(settings.CONFIG, prefetch=prefetch, retry_after=retry_after)
         report = CounterReport(settings.CONFIG, command="consume_events", counters=[events_consumed_total])
         try:
@@ -80,11 +80,11 @@ class Command(OpsCommand):
             report.publish()
         counts = {"taken": consumer.taken, "put_off": consumer.put_off, "dead": consumer.dead}
         return Result(
-            f"Took {consumer.taken} events: {consumer.put_off} to be tried again, {consumer.dead} set aside.", counts
+            f"Consumed {consumer.taken} events: {consumer.put_off} to retry, {consumer.dead} dead letters.", counts
         )
 
     def _consume(self, consumer: Consumer, report: CounterReport, *, once: bool) -> None:
-        """Consume until stopped; connect anew when the broker or the database was away."""
+        """Consume until stopped; reconnect after the broker or the database was unavailable."""
         setbacks = 0  # in a row
         while not self._between_two(report):
             before = consumer.taken
@@ -95,10 +95,10 @@ class Command(OpsCommand):
             except amqp.PreconditionFailed:
                 raise
             except AWAY as error:
-                who = "the database" if isinstance(error, DatabaseAway) else broker.host_of(settings.CONFIG)
-                reason = f"{who}: {broker.reason(error)}"
+                peer = "the database" if isinstance(error, DatabaseAway) else broker.host_of(settings.CONFIG)
+                reason = f"{peer}: {broker.reason(error)}"
             if once:
-                raise CommandError(f"Not all events could be taken: {reason}.", returncode=FAILED)
+                raise CommandError(f"Could not consume all events: {reason}.", returncode=FAILED)
             setbacks = 0 if consumer.taken > before else setbacks + 1
             log.warning("consumer.held_up", reason=reason, setbacks=setbacks)
             pause_until(time.monotonic() + retry_in(setbacks, longest=LONGEST_PAUSE), lambda: self.stopping)

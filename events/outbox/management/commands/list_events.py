@@ -17,25 +17,23 @@ HEADER = ("position", "state", "age", "failures", "type", "subject", "id", "last
 
 
 class Command(OpsCommand):
-    help = "List the events of the outbox in the order in which they were recorded, and count them."
+    help = "List and count the events of the outbox in the order in which they were recorded."
     examples = (
-        "  manage.py list_events --state pending              what the relay has still to send\n"
-        "  manage.py list_events --state dead                 what it has given up, and why\n"
-        "  manage.py list_events --since 2026-11-20 --json    everything about each"
+        "  manage.py list_events --state pending              events not sent yet\n"
+        "  manage.py list_events --state dead                 dead letters with their last errors\n"
+        "  manage.py list_events --since 2026-11-20 --json    all fields of each event"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--state", choices=sorted(STATES), help="only events that wait, were sent, or are dead letters"
-        )
+        parser.add_argument("--state", choices=sorted(STATES), help="only events in this state")
         parser.add_argument("--type", metavar="TYPE", help="only events of this type, such as argos.order.confirmed.v1")
-        parser.add_argument("--since", type=moment, metavar="WHEN", help="only events from then on, of UTC")
+        parser.add_argument("--since", type=moment, metavar="WHEN", help="only events since this time (UTC)")
         parser.add_argument(
             "--limit",
             type=whole_number(1, 100_000),
             default=100,
             metavar="N",
-            help="list the first N of them; all are counted (default: %(default)s)",
+            help="list the first N; count all (default: %(default)s)",
         )
 
     def perform(

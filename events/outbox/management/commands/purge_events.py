@@ -10,7 +10,7 @@ from events.purging import PurgeCommand
 
 
 class Command(PurgeCommand):
-    help = "Delete events that were sent before a time, for good. What waits and what is a dead letter stays."
+    help = "Delete events sent before a time. Waiting events and dead letters stay."
     examples = (
         "  manage.py purge_events --before 2026-11-01 --dry-run     how many\n"
         "  manage.py purge_events --before 2026-11-01 --yes         from cron"

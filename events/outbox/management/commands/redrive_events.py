@@ -11,9 +11,9 @@ from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = "Let the relay send dead letters again, as if they had never failed. Repair first what made them fail."
+    help = "Return dead letters to the relay, as if they had never failed. Repair the cause of the failure first."
     examples = (
-        "  manage.py redrive_events --dry-run                             how many there are\n"
+        "  manage.py redrive_events --dry-run                             count them\n"
         "  manage.py redrive_events                                       all of them\n"
         "  manage.py redrive_events --type argos.order.confirmed.v1 --since 2026-11-20T09:00:00Z"
     )
@@ -21,7 +21,7 @@ class Command(OpsCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--type", metavar="TYPE", help="only events of this type")
-        parser.add_argument("--since", type=moment, metavar="WHEN", help="only what became a dead letter from then on")
+        parser.add_argument("--since", type=moment, metavar="WHEN", help="only dead letters since this time")
 
     def perform(
         self,

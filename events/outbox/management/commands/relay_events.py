@@ -24,46 +24,46 @@ from ops.cli.run_metrics import CounterReport
 
 log = structlog.get_logger(__name__)
 
-POLL = 0.5  # seconds between two looks at an outbox in which nothing is due
+POLL = 0.5  # seconds between two queries while no event is due
 
 
 class Command(OpsCommand):
     help = (
-        "Send the events of the outbox to EVENTS_URL, until a signal comes: at least once, for each order in order.\n"
-        "Any number of relays share the work. An event that fails is tried again with growing pauses and holds back\n"
-        "only later events of its own subject; after EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events,\n"
-        "redrive_events). While the other side is away everything waits, and nothing counts as a failure."
+        "Send the events of the outbox to EVENTS_URL until a signal: at least once, and in order for each subject.\n"
+        "Any number of relays share the work. A failed event is retried after growing pauses and delays only later\n"
+        "events of its subject. After EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events, redrive_events).\n"
+        "While the receiver is unavailable, all events wait and none counts as a failure."
     )
     examples = (
-        "  manage.py relay_events            as a process of its own\n"
-        "  manage.py relay_events --once     send what is due now, then end\n\n"
-        "With EVENTS_URL unset events stay in the outbox: --once says so and ends with 0, otherwise it is wrong\n"
-        "configuration and ends with 2. --once ends with 1 if an event could not be sent."
+        "  manage.py relay_events            run as a process\n"
+        "  manage.py relay_events --once     send the events due now, then end\n\n"
+        "If EVENTS_URL is unset, events stay in the outbox: --once reports it and exits with 0, otherwise the command\n"
+        "exits with 2. --once exits with 1 if it could not send an event."
     )
     loops = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="send what is due, then end")
+        parser.add_argument("--once", action="store_true", help="send the events due now, then end")
         parser.add_argument(
             "--batch",
             type=whole_number(1, 10_000),
             default=1_000,
             metavar="N",
-            help="events that are claimed at once at most (default: %(default)s)",
+            help="largest number of events to claim at once (default: %(default)s)",
         )
         parser.add_argument(
             "--lease",
             type=whole_number(2, 3_600),
             default=30,
             metavar="SECONDS",
-            help="how long what it claims is this relay's own, also after a kill -9 (default: %(default)s)",
+            help="how long a claim lasts, also after a kill -9 (default: %(default)s)",
         )
 
     def perform(self, *, once: bool, batch: int, lease: int, **options: Any) -> Result:
         transport = open_transport(settings.CONFIG)
         if transport is None:
             if not once:
-                raise CommandError("EVENTS_URL is unset: there is nowhere to send events to.", returncode=USAGE)
+                raise CommandError("EVENTS_URL is unset: the relay has no receiver.", returncode=USAGE)
             pending = OutboxEvent.objects.filter(sent_at=None, dead_at=None).count()
             return Result(f"EVENTS_URL is unset: {_events(pending)} wait in the outbox.", {"pending": pending})
         report = CounterReport(settings.CONFIG, command="relay_events", counters=[metrics.events_published_total])
@@ -92,7 +92,7 @@ class Command(OpsCommand):
                     transport, limit=batch, lease=lease, max_attempts=maximum, stopping=lambda: self.stopping
                 )
             except DatabaseFailure as error:
-                connection.close()  # or the next statement would fail on the same broken one
+                connection.close()  # otherwise the next statement would fail on the same broken connection
                 if once:
                     raise
                 done = Relayed(unavailable=f"the database: {type(error).__name__}")
@@ -111,7 +111,7 @@ class Command(OpsCommand):
                 setbacks = 0
                 if once and not done.claimed:
                     return
-                pause = 0.0 if done.sent or once else POLL  # else what has just failed may be all there is
+                pause = 0.0 if done.sent or once else POLL  # otherwise the failed events may be the only ones
             pause_until(time.monotonic() + pause, lambda: self.stopping)
 
 
