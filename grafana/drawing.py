@@ -1,6 +1,6 @@
-"""Draws a dashboard's panels from what Prometheus answers, as one small SVG: a look at it where no Grafana is.
+"""Draw the panels of a dashboard from Prometheus' answers as one small SVG, without Grafana.
 
-Needs matplotlib, of requirements/dev.txt.
+Needs matplotlib from requirements/dev.txt.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from matplotlib.figure import Figure
 
 from grafana.panels import Dashboard, Panel
 
-Series = Mapping[str, Any]  # a range query's: `metric` with the labels, `values` with times and numbers
+Series = Mapping[str, Any]  # of a range query: `metric` has the labels, `values` times and numbers
 Ask = Callable[[str], Sequence[Series]]
 
 ACROSS, FIGURES_ACROSS = 4, 8  # panels side by side
 WIDTH, HEIGHT, FIGURE_HEIGHT, TITLE = 14, 2.2, 0.8, 0.4  # inches
-POINTS = 60  # of a line at the most; more cannot be seen, and make the file large
-GAP = 3.0  # seconds without a sample that are a hole in a line, as scrapes are more frequent
-LINES = 6  # named in a legend at the most
+POINTS = 60  # of a line at most; more would be invisible and enlarge the file
+GAP = 3.0  # seconds without a sample that break a line, as scrapes are more frequent
+LINES = 6  # in a legend at most
 COLOURS = {"green": "#3f8f4f", "orange": "#e08a1e", "red": "#c4302b"}
-# The same file for the same data: no random ids, no date, text as text.
-STYLE: Any = {  # its keys are literals to matplotlib's types
+# The same data give the same file: no random ids, no date, text as text.
+STYLE: Any = {  # matplotlib types its keys as literals
     "svg.hashsalt": "argos",
     "svg.fonttype": "none",
     "font.size": 6.5,
@@ -40,16 +40,16 @@ OTHER_UNITS = {"reqps": "requests/s", "ops": "a second", "short": "", "none": ""
 
 
 class Absurd(Exception):
-    """A panel shows nothing, or what cannot be."""
+    """A panel is empty or shows an impossible value."""
 
 
 def legend_of(template: str, labels: Mapping[str, str]) -> str:
-    """Return a series' name as Grafana makes it."""
+    """Return the name of a series as Grafana builds it."""
     return re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""), template).strip()
 
 
 def lines_of(panel: Panel, ask: Ask) -> dict[str, list[tuple[float, float]]]:
-    """Return the panel's lines by name; raise Absurd where one is empty, has no name, or shows what cannot be."""
+    """Return the panel's lines by name; raise Absurd for an empty line, a missing name or an impossible value."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for expr, legend in panel.queries.items():
         for series in ask(expr):
@@ -75,11 +75,11 @@ def lines_of(panel: Panel, ask: Ask) -> dict[str, list[tuple[float, float]]]:
 
 
 def draw(dashboard: Dashboard, ask: Ask) -> str:
-    """Return the picture of all panels; raise Absurd for the first that is none."""
+    """Return the picture of all panels; raise Absurd for the first invalid one."""
     panels = [panel for row in dashboard.rows.values() for panel in row]
     lines = {panel.title: lines_of(panel, ask) for panel in panels}
     times = [point[0] for found in lines.values() for points in found.values() for point in points]
-    strips = list(strips_of(sorted(panels, key=lambda panel: panel.kind != "stat")))  # the figures first
+    strips = list(strips_of(sorted(panels, key=lambda panel: panel.kind != "stat")))  # figures first
     height = sum(FIGURE_HEIGHT if is_figures(strip) else HEIGHT for strip in strips) + TITLE
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
@@ -101,7 +101,7 @@ def draw(dashboard: Dashboard, ask: Ask) -> str:
 
 
 def strips_of(panels: list[Panel]) -> Iterator[list[Panel]]:
-    """Yield the panels that stand side by side."""
+    """Yield the panels of each row."""
     strip: list[Panel] = []
     for panel in panels:
         full = FIGURES_ACROSS if is_figures(strip) else ACROSS
@@ -113,14 +113,14 @@ def strips_of(panels: list[Panel]) -> Iterator[list[Panel]]:
 
 
 def is_figures(strip: list[Panel]) -> bool:
-    """Tell whether the panels are figures, which need little room."""
+    """Return whether the panels are figures, which are small."""
     return bool(strip) and strip[0].kind == "stat"
 
 
 def draw_panel(
     axes: Axes, panel: Panel, lines: Mapping[str, list[tuple[float, float]]], span: tuple[float, float]
 ) -> None:
-    """Draw one panel over the span of time of all: figures as text, states as coloured bars, bars, or lines."""
+    """Draw one panel over the time of all: figures as text, states as coloured bars, bars, or lines."""
     factor, unit = scale_of(panel, max(value for points in lines.values() for _, value in points))
     axes.set_title("\n".join(textwrap.wrap(panel.title, 30 if panel.kind == "stat" else 40)), loc="left")
     if panel.kind == "stat":
@@ -170,7 +170,7 @@ def draw_panel(
 
 
 def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return as many of the points as can be seen, and a hole where there was no data."""
+    """Return the visible points, with a gap where data are missing."""
     kept: list[tuple[float, float]] = []
     step = math.ceil(len(points) / POINTS)
     for number, point in enumerate(points):
@@ -183,7 +183,7 @@ def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def joined(bar: Any, row: int, begin: float, end: float, colour: str) -> bool:
-    """Make the bar longer instead of adding one, where it is the same state that goes on."""
+    """Extend the last bar if the state continues."""
     same = abs(bar.get_y() + bar.get_height() / 2 - row) < 0.1 and mpl.colors.to_hex(bar.get_facecolor()) == colour
     if not same or abs(bar.get_x() + bar.get_width() - begin) > 0.01:
         return False
@@ -192,7 +192,7 @@ def joined(bar: Any, row: int, begin: float, end: float, colour: str) -> bool:
 
 
 def scale_of(panel: Panel, most: float) -> tuple[float, str]:
-    """Return by what to multiply a value to show it, and in which unit that is."""
+    """Return the factor and the unit that a value is shown with."""
     if panel.unit == "s" and most >= 10:
         return 1, "s"
     return SCALES.get(panel.unit, (1, OTHER_UNITS.get(panel.unit, panel.unit)))
@@ -207,7 +207,7 @@ def figure_of(panel: Panel, value: float) -> str:
 
 
 def small(svg: str) -> str:
-    """Drop what no viewer needs: half of the file."""
+    """Remove half of the file, which viewers do not need."""
     shapes = re.compile(r'\b(?:d|x|y|transform|width|height)="[^"]*"')
     # A tenth of a point is finer than a screen.
     svg = shapes.sub(lambda found: re.sub(r"(\d+\.\d)\d+", r"\1", found[0]), svg)

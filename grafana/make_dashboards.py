@@ -1,4 +1,4 @@
-"""Writes dashboards/*.json: `python -m grafana.make_dashboards` after a change; a test compares them.
+"""Write dashboards/*.json: run `python -m grafana.make_dashboards` after a change; a test compares them.
 
 `python -m grafana.make_dashboards rules` prints every query as a recording rule instead, for `promtool check rules`.
 """
@@ -21,7 +21,7 @@ from grafana.service import any_service
 DASHBOARDS = Path(__file__).resolve().parent / "dashboards"
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 HEIGHTS = {"stat": 4, "timeseries": 8, "state-timeline": 5, "bargauge": 8}
-# What stands for Grafana's own words where no Grafana is: promtool, and the tests against a real Prometheus.
+# Replacements for Grafana's variables, for promtool and for the tests against a real Prometheus.
 IN_PROMTOOL = {"$__rate_interval": "1m", "$service": "orders-service"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "timeseries": {
@@ -34,7 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def dashboards() -> list[Dashboard]:
-    """Return all of them."""
+    """Return all dashboards."""
     return [overview(), any_service(), *front_pages(), orders_business(), runtime_and_commands()]
 
 
@@ -76,7 +76,7 @@ def field_defaults(panel: Panel) -> dict[str, Any]:
         defaults["max"] = panel.high
     if panel.kind == "timeseries":
         defaults["custom"] = {"fillOpacity": 8, "showPoints": "never"}
-        if panel.high is not None:  # the axis may grow past it, but small noise is not to look like a mountain
+        if panel.high is not None:  # the axis may grow past it; small noise must not look like a mountain
             defaults["custom"]["axisSoftMax"] = panel.high
         if panel.thresholds:
             defaults["custom"]["thresholdsStyle"] = {"mode": "dashed"}
@@ -117,7 +117,7 @@ def layout(rows: Rows) -> Iterator[dict[str, Any]]:
 
 
 def marks(jobs: str) -> list[dict[str, Any]]:
-    """Return what is drawn into every panel: deploys and restarts."""
+    """Return the annotations of every panel: deploys and restarts."""
     versions = f"max by (job, version) (argos_build_info{{{jobs}}})"
     before = f"max by (job, version) (argos_build_info{{{jobs}}} offset 5m)"
     found = {
@@ -151,7 +151,7 @@ def variable_json(variable: Variable) -> dict[str, Any]:
         "datasource": PROMETHEUS,
         "definition": query,
         "query": {"query": query, "refId": "A"},
-        "refresh": 2,  # whenever the range of time changes
+        "refresh": 2,  # when the time range changes
         "sort": 1,
         "multi": variable.several,
         "includeAll": variable.several,

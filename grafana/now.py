@@ -1,4 +1,4 @@
-"""The figures on top of each service's dashboards: is all well?"""
+"""The figures at the top of each service's dashboards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from grafana.panels import INTERVAL, UP_OR_DOWN, Panel, quantile, rate, share, s
 
 
 def now(job: str) -> list[Panel]:
-    """Return the panels that say at a glance whether a service is well."""
+    """Return the panels that summarise the state of a service."""
     requests = rate("http_requests_total", job)
     return stats(
         Panel(
@@ -16,12 +16,12 @@ def now(job: str) -> list[Panel]:
             "Down: Prometheus cannot scrape one of its replicas.",
             value_names=UP_OR_DOWN,
         ),
-        Panel("Requests", "reqps", {requests: "requests"}, "A sudden drop: the callers, or the way here, are gone."),
+        Panel("Requests", "reqps", {requests: "requests"}, "A sudden drop: the clients or the network are gone."),
         Panel(
             "Server errors",
             "percentunit",
             {share(rate("http_requests_total", f'{job}, status=~"5.."'), requests): "share of 5xx"},
-            "Anything above zero that stays. Empty while nobody calls.",
+            "Above zero for long. Empty without requests.",
             high=1,
             thresholds={0.005: "orange", 0.01: "red"},
         ),
@@ -29,14 +29,14 @@ def now(job: str) -> list[Panel]:
             "Slowest 1 %",
             "s",
             {quantile(0.99, "http_request_duration_seconds", job): "p99"},
-            "Above 0.3 s: look for the route below, then for its trace. Empty while nobody calls.",
+            "Above 0.3 s: find the route below, then its trace. Empty without requests.",
             thresholds={0.3: "orange", 0.5: "red"},
         ),
         Panel(
             "Threads busy",
             "percentunit",
             {busy(job): "of all threads"},
-            "Above 70 %: requests begin to wait for a thread. Add replicas, or find what holds the threads.",
+            "Above 70 %: requests begin to wait for a thread. Add replicas, or find the slow requests.",
             high=1,
             thresholds={0.7: "orange", 0.9: "red"},
         ),
@@ -44,26 +44,26 @@ def now(job: str) -> list[Panel]:
             "Restarts in an hour",
             "none",
             {f"sum(changes(process_start_time_seconds{{{job}}}[1h]))": "restarts"},
-            "More than the deploys you know of: it crashes, or is killed at its memory limit.",
+            "More than your deploys: the service crashes, or the kernel kills it at its memory limit.",
             thresholds={3: "orange"},
         ),
         Panel(
             "Trouble logged",
             "cpm",
             {f"{rate('log_lines_total', job, 'level')} * 60": "{{level}}"},
-            "An error line is an unhandled exception or a 5xx; a warning mostly a refused request.",
+            "error: an unhandled exception or a 5xx. warning: mostly a refused request.",
         ),
         Panel(
             "Version",
             "none",
             {f"count by (version) (argos_build_info{{{job}}})": "{{version}}"},
-            "Two versions long after a deploy: it is stuck half way.",
+            "Two versions long after a deploy: the deploy is stuck.",
             shows_names=True,
         ),
     )
 
 
 def busy(job: str) -> str:
-    """Return the share of the threads that answer a request, on average: the seconds they spend on it each second."""
+    """Return the average share of busy threads: the seconds spent on requests in each second."""
     seconds = f"rate(http_request_duration_seconds_sum{{{job}}}[{INTERVAL}])"
     return f"sum({seconds}) / sum(web_threads{{{job}}})"

@@ -1,4 +1,4 @@
-"""What users feel, on one page: objectives, the budget that is left, orders, dependencies, alerts."""
+"""The impact on users on one page: objectives, remaining budgets, orders, dependencies, alerts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from grafana.panels import (
 
 SERVICES = 'job=~"(orders|products)-service"'
 REQUESTS = "http_requests_total"
-# What is promised (docs/slo.md, prometheus/rules/slo.yml): requests that count, and the bound that 99 % must be under.
+# The objectives of docs/slo.md and prometheus/rules/slo.yml: the requests that count, and the limit for 99 % of them.
 ORDERS = ('job="orders-service", method="POST", route="/orders"', 300)
 READS = ('job="products-service", method="GET", route=~"/products(/.*)?"', 100)
 PROMISES = {"orders": ORDERS, "products": READS}
-ALLOWED = {"availability": 0.001, "latency": 0.01}  # the share of the requests that may miss it
+ALLOWED = {"availability": 0.001, "latency": 0.01}  # the allowed share of bad requests
 BURN, LEFT = "slo:error_budget_burn:ratio_rate", "slo:error_budget_remaining:ratio"
 WINDOWS = ("5m", "1h", "6h", "3d")
 
 
 def objectives() -> list[Panel]:
-    """Return how well the promises are kept."""
+    """Return how well the objectives are met."""
     kept = []
     for name, (_, bound) in PROMISES.items():
         kept += [
@@ -36,7 +36,7 @@ def objectives() -> list[Panel]:
                 f"Available: {name}",
                 "percentunit",
                 {kept_share(name, "availability"): "of 28 days"},
-                "Below 99.9 % the objective is missed: no risky release until it recovers. Empty while nobody calls.",
+                "Below 99.9 % the objective is missed: no risky release until it recovers. Empty without requests.",
                 low=0.99,
                 high=1,
                 thresholds={0.999: "green"},
@@ -45,7 +45,7 @@ def objectives() -> list[Panel]:
                 f"In time: {name}",
                 "percentunit",
                 {kept_share(name, "latency"): f"within {bound} ms"},
-                f"Below 99 %: more than one in a hundred waits longer than {bound} ms. Empty while nobody calls.",
+                f"Below 99 %: more than one in a hundred takes longer than {bound} ms. Empty without requests.",
                 low=0.9,
                 high=1,
                 thresholds={0.99: "green"},
@@ -56,7 +56,7 @@ def objectives() -> list[Panel]:
             f"Budget left: {name}, {kind}",
             "percentunit",
             {f'{LEFT}{{slo="{name}-{kind}"}}': "of 28 days"},
-            "Below zero it is overdrawn. Falling fast: see how fast it goes, below.",
+            "Below zero it is overspent. Falling fast: see the burn rate below.",
             low=None,
             high=1,
             thresholds={0: "orange", 0.25: "green"},
@@ -68,18 +68,18 @@ def objectives() -> list[Panel]:
 
 
 def kept_share(name: str, kind: str) -> str:
-    """Return the share of the requests of 28 days that kept a promise."""
+    """Return the share of good requests in 28 days."""
     return f'1 - {BURN}28d{{slo="{name}-{kind}"}} * {ALLOWED[kind]}'
 
 
 def burn() -> list[Panel]:
-    """Return how fast the budgets go."""
+    """Return the burn rates of the budgets."""
     return [
         Panel(
             f"Burn: {name}, {kind}",
             "none",
             {f'{BURN}{window}{{slo="{name}-{kind}"}}': window for window in WINDOWS},
-            "1 uses the budget up in exactly 28 days. 14.4 over an hour pages: it would be gone in two days.",
+            "1 uses up the budget in exactly 28 days. 14.4 over an hour pages: the budget would last two days.",
             width=6,
             high=2,
             thresholds={1: "orange", 14.4: "red"},
@@ -90,7 +90,7 @@ def burn() -> list[Panel]:
 
 
 def users() -> list[Panel]:
-    """Return what those who call feel now."""
+    """Return the impact on users now."""
     orders, reads = ORDERS[0], READS[0]
     slow = "http_request_duration_seconds"
     return [
@@ -101,7 +101,7 @@ def users() -> list[Panel]:
                 f"{rate(CREATED, JOB)} * 60": "placed",
                 f"{rate(REJECTED, JOB, 'reason')} * 60": "{{reason}}",
             },
-            "Orders fall to zero, or products_unavailable rises: customers are turned away.",
+            "Orders fall to zero, or products_unavailable rises: customers are refused.",
         ),
         Panel(
             "Failing requests",
@@ -110,7 +110,7 @@ def users() -> list[Panel]:
                 share(rate(REQUESTS, f'{selector}, status=~"5.."'), rate(REQUESTS, selector)): name
                 for name, (selector, _) in PROMISES.items()
             },
-            "Anything above 0.1 % that stays eats the budget.",
+            "Above 0.1 % for long: this spends the budget.",
             high=0.01,
             thresholds={0.005: "orange", 0.01: "red"},
         ),
@@ -118,7 +118,7 @@ def users() -> list[Panel]:
             "Slowest 1 %",
             "s",
             {quantile(0.99, slow, orders): "orders", quantile(0.99, slow, reads): "product reads"},
-            "Orders above 0.3 s, reads above 0.1 s. A dot is one request: it leads to its trace.",
+            "Orders above 0.3 s, reads above 0.1 s. A dot is one request; click it for its trace.",
             high=0.3,
             exemplars=True,
         ),
@@ -126,7 +126,7 @@ def users() -> list[Panel]:
 
 
 def dependencies() -> list[Panel]:
-    """Return who depends on whom, and who fails."""
+    """Return the dependencies and their failures."""
     tries = "http_client_requests_total"
     every_try, failed_try = (
         rate(tries, selector, "job, peer") for selector in (SERVICES, f'{SERVICES}, outcome!="success"')
@@ -148,16 +148,16 @@ def dependencies() -> list[Panel]:
             "Breaker of orders to products",
             "none",
             {f"max by (job, peer) (circuit_breaker_state{{{SERVICES}}})": "{{job}} to {{peer}}"},
-            "Open: every order is refused at once, as products failed half of its calls.",
+            "Open: every order is refused immediately, as half of the calls to products failed.",
             "state-timeline",
             high=2,
             value_names=BREAKER_STATES,
         ),
         Panel(
-            "Calls and statements that fail",
+            "Failed calls and statements",
             "percentunit",
             {failed: "{{job}} to {{peer}}", errors: "{{job}} to its database"},
-            "The one that rises first is the cause; the others follow it.",
+            "The line that rises first is the cause; the others follow.",
             high=0.1,
         ),
         pending_orders(12),
@@ -182,7 +182,7 @@ def alerts() -> list[Panel]:
             "Active alerts",
             "none",
             {f"max by (alertname, severity, service) ({firing})": "{{alertname}} {{severity}} {{service}}"},
-            "A row for each alert while it fires; empty is well. Its name is its runbook's.",
+            "A row for each firing alert; its runbook has the same name. Normally empty.",
             "state-timeline",
             COLUMNS - 8,
             high=1,
@@ -192,7 +192,7 @@ def alerts() -> list[Panel]:
             "Versions",
             "none",
             {f"count by (job, version) (argos_build_info{{{SERVICES}}})": "{{job}} {{version}}"},
-            "Two versions of a service long after a deploy: it is stuck half way.",
+            "Two versions of a service long after a deploy: the deploy is stuck.",
             "stat",
             4,
             shows_names=True,
@@ -205,12 +205,12 @@ def overview() -> Dashboard:
     return Dashboard(
         "argos-overview",
         "Argos overview",
-        "What users feel, and where to look next.",
+        "The impact on users, and where to look next.",
         {
             "Objectives over 28 days": objectives(),
             "Alerts": alerts(),
-            "What users feel": users(),
-            "Who depends on whom": dependencies(),
-            "How fast the budget goes": burn(),
+            "Impact on users": users(),
+            "Dependencies": dependencies(),
+            "Burn rate": burn(),
         },
     )

@@ -1,4 +1,4 @@
-"""What a dashboard is made of: panels, which say what trouble looks like, and the expressions that several share."""
+"""The parts of a dashboard: panels, variables and shared expressions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-INTERVAL = "$__rate_interval"  # Grafana puts at least four scrape intervals here
+INTERVAL = "$__rate_interval"  # Grafana inserts at least four scrape intervals
 COLUMNS = 24  # of Grafana's grid
 
 Kind = Literal["timeseries", "stat", "state-timeline", "bargauge"]
 Values = Mapping[int, tuple[str, str]]  # each value's name and colour
-Thresholds = Mapping[float, str]  # from which value on which colour; below, green, or red where green is one
+Thresholds = Mapping[float, str]  # the colour from each value on; below them green, or red if green is one of them
 
 UP_OR_DOWN: Values = {0: ("down", "red"), 1: ("up", "green")}
 BREAKER_STATES: Values = {0: ("closed", "green"), 1: ("half open", "orange"), 2: ("open", "red")}
@@ -21,7 +21,7 @@ FIRING: Values = {1: ("firing", "red")}
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: `queries` maps each expression to its legend, `bad` says what trouble looks like."""
+    """One panel: `queries` maps each expression to its legend, `bad` describes the signs of a fault."""
 
     title: str
     unit: str
@@ -29,13 +29,13 @@ class Panel:
     bad: str
     kind: Kind = "timeseries"
     width: int = 8
-    low: float | None = 0  # the axis begins at the least at this; None where values below zero are no mistake
-    high: float | None = None  # and ends at the least at this
+    low: float | None = 0  # the axis starts here or below; None if negative values are valid
+    high: float | None = None  # the axis ends here or above
     value_names: Values | None = None
     thresholds: Thresholds = field(default_factory=dict)
     exemplars: bool = False
-    shows_names: bool = False  # a stat of its legend, not of its value
-    exact: bool = False  # `high` is where the axis ends, whatever the data: a share has no more than 100 %
+    shows_names: bool = False  # a stat that shows its legend, not its value
+    exact: bool = False  # the axis ends at `high` for any data: a share is at most 100 %
 
 
 Rows = Mapping[str, list[Panel]]
@@ -43,16 +43,16 @@ Rows = Mapping[str, list[Panel]]
 
 @dataclass(frozen=True)
 class Variable:
-    """One choice above a dashboard: its values come from a label of a metric."""
+    """One variable of a dashboard: its values come from a label of a metric."""
 
     name: str
     metric: str
     label: str
-    several: bool = False  # several at once, and all of them at first
+    several: bool = False  # several may be selected; initially all are
 
     @property
     def expr(self) -> str:
-        """Return what Prometheus is asked for the values."""
+        """Return the query for the values."""
         return f"group by ({self.label}) ({self.metric})"
 
 
@@ -65,12 +65,12 @@ class Dashboard:
     description: str
     rows: Rows
     variables: tuple[Variable, ...] = ()
-    jobs: str = 'job=~"(orders|products)-service"'  # of which its annotations speak
-    links: Mapping[str, str] = field(default_factory=dict)  # title to URL, besides those to the other dashboards
+    jobs: str = 'job=~"(orders|products)-service"'  # the jobs of its annotations
+    links: Mapping[str, str] = field(default_factory=dict)  # title to URL, in addition to the other dashboards
 
 
 def rate(metric: str, selector: str, by: str = "") -> str:
-    """Return a counter's rate a second, summed."""
+    """Return the summed rate of a counter."""
     return f"sum{f' by ({by}) ' if by else ''}(rate({metric}{{{selector}}}[{INTERVAL}]))"
 
 
@@ -80,7 +80,7 @@ def quantile(q: float, histogram: str, selector: str, by: str = "") -> str:
 
 
 def share(part: str, whole: str, by: str = "") -> str:
-    """Return what share `part` is of `whole`, 0 where there is none of it, nothing where there is no whole."""
+    """Return the share of `part` in `whole`: 0 without `part`, empty without `whole`."""
     return f"({part} or {whole} * 0) / ({whole} > 0)" if by else f"({part} or vector(0)) / ({whole} > 0)"
 
 

@@ -1,4 +1,4 @@
-"""What Python and the processes do, and how the commands fare."""
+"""Python, processes and commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def commands() -> list[Panel]:
             "Time since the last success",
             "s",
             {f"time() - {success}": COMMAND},
-            "More than a day for a command that runs every night, such as backup.",
+            "More than a day for a nightly command, such as backup.",
             "bargauge",
             width=12,
             high=86_400,
@@ -31,23 +31,23 @@ def commands() -> list[Panel]:
             "Duration of the last run",
             "s",
             {f"max by ({BY_COMMAND}) (ops_command_duration_seconds{{{COMMANDS}}})": COMMAND},
-            "Growing from run to run: the data grow, or something holds it up.",
+            "Growing from run to run: the data grow, or the command waits.",
             width=12,
             high=1,
         ),
         Panel(
             "Runs in a day by outcome",
             "short",
-            # Not `increase`, which never sees the first run: the counter begins with it.
+            # Not `increase`: it misses the first run, as the counter starts with it.
             {f"clamp_min({runs} - ({day_ago} or {runs} * 0), 0)": f"{COMMAND} {{{{outcome}}}}"},
-            "failed: the command's log says why. locked: runs overlap. usage: the schedule calls it wrongly.",
+            "failed: see the command's log. locked: runs overlap. usage: the scheduler's arguments are wrong.",
             width=12,
         ),
         Panel(
-            "Runs that did not succeed, ever",
+            "All runs without success",
             "short",
             {f"sum by ({BY_COMMAND}, outcome) ({failed})": f"{COMMAND} {{{{outcome}}}}"},
-            "A step up; it goes down only when the file or the Pushgateway's group is deleted.",
+            "A step up. It falls only when the file or the Pushgateway's group is deleted.",
             "bargauge",
             width=12,
             high=1,
@@ -56,13 +56,13 @@ def commands() -> list[Panel]:
 
 
 def python() -> list[Panel]:
-    """Return what Python does; it says so of one worker only."""
+    """Return Python's metrics; they exist with one worker only."""
     return [
         Panel(
             "Python",
             "none",
             {f"count by (job, version) (python_info{{{JOB}}})": "{{job}} {{version}}"},
-            "Two versions long after a deploy: it is stuck half way. Empty with several workers.",
+            "Two versions long after a deploy: the deploy is stuck. Empty with several workers.",
             "stat",
             6,
             shows_names=True,
@@ -71,7 +71,7 @@ def python() -> list[Panel]:
             "Garbage collections",
             "ops",
             {rate("python_gc_collections_total", JOB, "job, generation"): "{{job}} generation {{generation}}"},
-            "Generation 2 more than once a second: garbage in circles. Empty with several workers.",
+            "Generation 2 more than once a second: cyclic garbage. Empty with several workers.",
             width=9,
             high=1,
         ),
@@ -79,7 +79,7 @@ def python() -> list[Panel]:
             "Objects that cannot be collected",
             "ops",
             {rate("python_gc_objects_uncollectable_total", JOB, "job"): "{{job}}"},
-            "Anything above zero: a leak. Empty with several workers.",
+            "Above zero: a leak. Empty with several workers.",
             width=9,
             high=1,
         ),
@@ -87,13 +87,13 @@ def python() -> list[Panel]:
 
 
 def processes() -> list[Panel]:
-    """Return what every process uses, side by side."""
+    """Return the resources of every process."""
     return [
         Panel(
             "Processor by process",
             "percentunit",
             {f"rate(process_cpu_seconds_total{{{JOB}}}[{INTERVAL}])": "{{job}} {{instance}}"},
-            "One replica far above the others: the load is shared badly.",
+            "One replica far above the others: the load is distributed badly.",
             high=1,
         ),
         Panel(
@@ -108,32 +108,32 @@ def processes() -> list[Panel]:
             "Time since the start",
             "s",
             {f"time() - process_start_time_seconds{{{JOB}}}": "{{job}} {{instance}}"},
-            "It falls back to zero without a deploy: it crashed, or was killed.",
+            "A fall to zero without a deploy: the process crashed or was killed.",
         ),
     ]
 
 
 def scrapes() -> list[Panel]:
-    """Return what it costs to be watched."""
+    """Return the cost of telemetry."""
     return [
         Panel(
             "Duration of a scrape",
             "s",
             {f"scrape_duration_seconds{{{JOB}}}": "{{job}} {{instance}}"},
-            "Above 1 s: too many series, or a process that has no thread free.",
+            "Above 1 s: too many series, or a process without a free thread.",
             high=0.1,
         ),
         Panel(
             "Series of a scrape",
             "short",
             {f"scrape_samples_scraped{{{JOB}}}": "{{job}} {{instance}}"},
-            "A line that only rises: a label takes values without bound.",
+            "A line that only rises: a label has unbounded values.",
         ),
         Panel(
             "Spans lost",
             "ops",
             {rate("telemetry_spans_dropped_total", JOB, "job"): "{{job}}"},
-            "Anything above zero: the collector is down or slow; traces are missing or torn. Requests do not suffer.",
+            "Above zero: the collector is down or slow, and traces are missing or incomplete. Requests are unaffected.",
             high=1,
         ),
     ]
@@ -144,7 +144,7 @@ def runtime_and_commands() -> Dashboard:
     return Dashboard(
         "runtime",
         "Runtime and commands",
-        "The commands' last runs, Python, the processes, and what watching them costs.",
+        "The commands' last runs, Python, the processes, and the cost of telemetry.",
         {"Commands": commands(), "Processes": processes(), "Python": python(), "Telemetry itself": scrapes()},
         (Variable("service", "argos_build_info", "job", several=True),),
         JOB,

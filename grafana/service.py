@@ -1,4 +1,4 @@
-"""The dashboard of any one service, from what its users feel down to what its processes use."""
+"""The dashboard of one service, from the impact on users to the resources of its processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 from grafana.now import busy, now
 from grafana.panels import BREAKER_STATES, COLUMNS, INTERVAL, READY, Dashboard, Panel, Variable, quantile, rate, share
 
-# Grafana's Explore, on Jaeger's traces of the service in the last hour.
+# Grafana's Explore with Jaeger's traces of the service in the last hour.
 SEARCH = {
     "a": {
         "datasource": "jaeger",
@@ -28,26 +28,26 @@ def red(job: str) -> list[Panel]:
             "Rate by route",
             "reqps",
             {rate("http_requests_total", job, by_route): legend},
-            "A route that falls to zero while others go on.",
+            "A route falls to zero while others continue.",
         ),
         Panel(
             "Errors by route",
             "reqps",
             {failed: f"{legend} {{{{status}}}}"},
-            "5xx is ours: any that stays. 4xx is the caller's: a jump after a deploy means that we broke a contract.",
+            "5xx for long: our fault. A jump of 4xx after a deploy: we broke a contract.",
         ),
         Panel(
             "Median duration by route",
             "s",
             {quantile(0.5, "http_request_duration_seconds", job, by_route): legend},
-            "A step up: everybody is slower; compare with the database and the processor below.",
+            "A step up: every request is slower. Compare with the database and the processor below.",
             high=0.05,
         ),
         Panel(
             "Slowest 1 % by route",
             "s",
             {quantile(0.99, "http_request_duration_seconds", job, by_route): legend},
-            "Far above the median: locks, retries or a full pool. A dot is one request: it leads to its trace.",
+            "Far above the median: locks, retries or a full pool. A dot is one request; click it for its trace.",
             width=COLUMNS,
             high=0.3,
             thresholds={0.3: "orange", 0.5: "red"},
@@ -57,15 +57,15 @@ def red(job: str) -> list[Panel]:
 
 
 def saturation(job: str) -> list[Panel]:
-    """Return how near the service is to what it can take."""
+    """Return the saturation of the service."""
     waiting = rate("web_queue_seconds_total", job)
     return [
         Panel(
             "Threads busy on average",
             "percentunit",
             {busy(job): "busy"},
-            "Above 70 %: requests begin to wait for a thread. Add replicas, or find what holds the threads. Low, and "
-            "connections wait all the same: the CPU is the limit.",
+            "Above 70 %: requests begin to wait for a thread. Add replicas, or find the slow requests. Low while "
+            "connections wait: the CPU is the limit.",
             width=6,
             high=1,
             thresholds={0.7: "orange", 0.9: "red"},
@@ -74,8 +74,8 @@ def saturation(job: str) -> list[Panel]:
             "Connections waiting for a thread",
             "none",
             {waiting: "waiting"},
-            "Or for its turn to compute. Above one that stays: every request waits before it begins; its duration does "
-            "not show it.",
+            "Or for a turn to compute. Above one for long: every request waits before it starts; its duration does not "
+            "include that.",
             width=6,
             high=1,
         ),
@@ -83,15 +83,15 @@ def saturation(job: str) -> list[Panel]:
             "Workers",
             "none",
             {f"sum by (instance) (web_workers{{{job}}})": "{{instance}}"},
-            "Fewer than WEB_CONCURRENCY: a worker dies as fast as it is started; its log says of what.",
+            "Fewer than WEB_CONCURRENCY: a worker dies as fast as it starts. Its log has the cause.",
             width=6,
             high=2,
         ),
         Panel(
-            "Lines of trouble logged",
+            "Warnings and errors logged",
             "ops",
             {rate("log_lines_total", job, "level"): "{{level}}"},
-            "error or critical that stays: search the logs for that level; each line has its trace_id.",
+            "error or critical for long: search the logs for that level. Each line has its trace_id.",
             width=6,
             high=0.1,
         ),
@@ -99,40 +99,40 @@ def saturation(job: str) -> list[Panel]:
 
 
 def outbound(job: str) -> list[Panel]:
-    """Return what the calls to other services come to."""
+    """Return the calls to other services."""
     tries, seconds = "http_client_requests_total", "http_client_request_duration_seconds"
     failed = share(rate(tries, f'{job}, outcome!="success"', "peer"), rate(tries, job, "peer"), "peer")
     return [
         Panel(
-            "Tries by outcome",
+            "Attempts by outcome",
             "reqps",
             {rate(tries, job, "peer, outcome"): "{{peer}} {{outcome}}"},
-            "Anything but success: timeout is a slow peer, connection_error one that is gone, breaker_open the result.",
+            "timeout: a slow peer. connection_error: a peer that is down. breaker_open: the result of both.",
         ),
         Panel(
             "Failed tries",
             "percentunit",
             {failed: "{{peer}}"},
-            "At 50 % of 20 calls in 10 s the breaker opens.",
+            "The breaker opens at 50 % of 20 calls in 10 s.",
             high=1,
             exact=True,
             thresholds={0.1: "orange", 0.5: "red"},
         ),
         Panel(
-            "Duration of a try",
+            "Duration of an attempt",
             "s",
             {
                 quantile(0.5, seconds, job, "peer"): "{{peer}} p50",
                 quantile(0.99, seconds, job, "peer"): "{{peer}} p99",
             },
-            "Near 1 s: tries run into their timeout, and orders are retried or refused.",
+            "Near 1 s: attempts time out, and orders are retried or refused.",
             high=0.1,
         ),
         Panel(
             "Circuit breaker",
             "none",
             {f"max by (peer) (circuit_breaker_state{{{job}}})": "{{peer}}"},
-            "Open: every order is refused at once. It lets one trial through every 5 s.",
+            "Open: every order is refused immediately. One attempt goes through every 5 s.",
             "state-timeline",
             COLUMNS // 2,
             high=2,
@@ -142,7 +142,7 @@ def outbound(job: str) -> list[Panel]:
             "Retries refused",
             "ops",
             {rate("http_client_retries_refused_total", job, "peer"): "{{peer}}"},
-            "Anything that stays: so many calls fail that no more are tried again. The peer is down, not shaky.",
+            "Above zero for long: so many calls fail that the retry budget is spent. The peer is down.",
             width=COLUMNS // 2,
             high=0.1,
         ),
@@ -150,21 +150,21 @@ def outbound(job: str) -> list[Panel]:
 
 
 def database(job: str) -> list[Panel]:
-    """Return how the database serves."""
+    """Return the state of the database."""
     seconds = "django_db_query_duration_seconds"
     return [
         Panel(
             "Statements",
             "ops",
             {rate("django_db_execute_total", job): "statements"},
-            "Growing faster than the requests: somebody queries in a loop.",
+            "Growing faster than the requests: code queries in a loop.",
             width=6,
         ),
         Panel(
             "Duration of a statement",
             "s",
             {quantile(q, seconds, job): f"p{q * 100:.0f}" for q in (0.5, 0.95, 0.99)},
-            "p95 above 0.1 s: slow statements. p99 near 2 s: waits for locks. Near 5 s: they run into their timeout.",
+            "p95 above 0.1 s: slow statements. p99 near 2 s: waits for locks. Near 5 s: statements time out.",
             width=6,
             high=0.1,
             thresholds={0.1: "orange"},
@@ -173,7 +173,7 @@ def database(job: str) -> list[Panel]:
             "Database errors by type",
             "ops",
             {rate("django_db_errors_total", job, "type"): "{{type}}"},
-            "OperationalError: the database is gone, or its locks and timeouts bite. IntegrityError: a bug of ours.",
+            "OperationalError: the database is down, or locks and statements time out. IntegrityError: our bug.",
             width=6,
             high=0.1,
         ),
@@ -184,24 +184,24 @@ def database(job: str) -> list[Panel]:
                 rate("django_db_new_connections_total", job): "taken from the pool",
                 rate("django_db_new_connection_errors_total", job): "failed",
             },
-            "Failed: the database refuses, or no connection of the pool was free within 2 s.",
+            "Failed: the database refuses, or the pool had no free connection for 2 s.",
             width=6,
         ),
         Panel(
             "Connections of the database server",
             "short",
             {
-                f"max(database_connections{{{job}}})": "used, by all its clients",
+                f"max(database_connections{{{job}}})": "used by all clients",
                 f"max(database_connections_limit{{{job}}})": "limit",
             },
-            "Used near the limit: soon the server refuses everybody. PostgreSQL only; SQLite has none.",
+            "Used near the limit: the server will refuse all new connections. PostgreSQL only.",
             width=COLUMNS,
         ),
     ]
 
 
 def process(job: str) -> list[Panel]:
-    """Return what the processes use."""
+    """Return the resources of the processes."""
     return [
         Panel(
             "Processor",
@@ -214,7 +214,7 @@ def process(job: str) -> list[Panel]:
             "Memory",
             "bytes",
             {f"process_resident_memory_bytes{{{job}}}": "{{instance}}"},
-            "A line that only rises; above 110 MB a worker; near 512 MB, where production's limit kills it.",
+            "A line that only rises; above 110 MB a worker; near 512 MB, production's limit.",
             high=536_870_912,
             thresholds={429_496_730: "orange"},
         ),
@@ -222,14 +222,14 @@ def process(job: str) -> list[Panel]:
             "File descriptors in use",
             "percentunit",
             {f"process_open_fds{{{job}}} / process_max_fds{{{job}}}": "{{instance}}"},
-            "A line that only rises: connections leak. At 100 % nobody can connect.",
+            "A line that only rises: connections leak. At 100 % no client can connect.",
             high=0.1,
         ),
         Panel(
             "Readiness by probe",
             "none",
             {f"min by (probe) (service_ready{{{job}}})": "{{probe}}"},
-            "Not ready: the load balancer leaves the replica out. migrations: the deploy did not migrate first.",
+            "Not ready: the load balancer skips the replica. migrations: the deploy did not migrate first.",
             "state-timeline",
             COLUMNS,
             high=1,
@@ -239,18 +239,18 @@ def process(job: str) -> list[Panel]:
 
 
 def any_service() -> Dashboard:
-    """Return the dashboard with a choice of the service."""
+    """Return the dashboard with a variable for the service."""
     job = 'job="$service"'
     return Dashboard(
         "service",
         "Service",
-        "One service: its requests, what it depends on, and what it uses.",
+        "One service: its requests, dependencies and resources.",
         {
             "Now": now(job),
             "Requests": red(job),
             "Saturation": saturation(job),
             "Database": database(job),
-            "Outbound calls (a service that makes none has none)": outbound(job),
+            "Outbound calls (empty for a service without any)": outbound(job),
             "Process": process(job),
         },
         (Variable("service", "argos_build_info", "job"),),
