@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from importlib import import_module
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
 
+from ops.config import role
+from ops.config.role import Role
 from ops.config.service import ConfigurationError, ServiceConfig
-from ops.settings import lift_request_bounds
-from ops.telemetry import logs, tracing
+from ops.telemetry import tracing
 
 USAGE = 2  # the exit code of a wrong configuration
 EXAMINERS = ("check_config", "doctor")  # commands that say what is wrong with an environment
@@ -29,18 +31,24 @@ def load_config() -> ServiceConfig:
     return config
 
 
-def main(argv: list[str], config_class: type[ServiceConfig]) -> None:
-    """Run `manage.py`: what examines an environment on any, everything else only on a sound one."""
+def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collection[str] = ()) -> None:
+    """Run `manage.py`; `workers` names the commands that go on until a signal.
+
+    A command that examines an environment runs on any environment, every other one only on a sound one.
+    """
     command = argv[1] if len(argv) > 1 else "help"
+    role.decide(_role_of(command, workers))
     if command in EXAMINERS and config_class.read().faults:
         module = import_module(f"ops.management.commands.{command}")
         module.Command(config_class).run_from_argv(argv)
         return
-    if command != "runserver":  # which serves requests: their logs, their bounds, their application's tracing
-        logs.stream_name = "stderr"
-        config = load_config()
-        lift_request_bounds(settings.DATABASES)
+    config = load_config()
+    if command != "runserver":  # whose application starts the tracing
         tracing.start_tracing(config)
-    else:
-        load_config()
     execute_from_command_line(argv)
+
+
+def _role_of(command: str, workers: Collection[str]) -> Role:
+    if command == "runserver":
+        return Role.WEB
+    return Role.WORKER if command in workers else Role.COMMAND

@@ -6,13 +6,15 @@ from typing import Any
 
 import dj_database_url
 
+from ops.config import role
+from ops.config.role import Role
 from ops.config.service import ROOT, ServiceConfig
 from ops.telemetry import logs
 
 logging = logs.logging_settings
 
+LOCK_TIMEOUT_MS = 2_000
 COMMAND_LOCK_TIMEOUT_MS = 20_000  # as long as a writer waits for another on SQLite
-BOUNDED = "ARGOS_BOUNDED"  # beside OPTIONS: what they were before `lift_request_bounds`
 LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is noticed within some ten seconds
     "tcp_user_timeout": 10_000,  # milliseconds that what was sent may go unacknowledged
     "keepalives": 1,
@@ -66,8 +68,12 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 
-def databases(config: ServiceConfig) -> dict[str, dict[str, Any]]:
-    """Return DATABASES: django-prometheus' engines, with every wait bounded."""
+def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, dict[str, Any]]:
+    """Return DATABASES for a process, by default this one: django-prometheus' engines, with every wait bounded.
+
+    A command takes its time, on one connection of its own: the bounds of a request would end a long statement, or a
+    transaction that waits for its input. Only a wait for another transaction's lock stays bounded.
+    """
     database: dict[str, Any] = dict(dj_database_url.parse(config.database_url.get_secret_value()))
     is_sqlite = database["ENGINE"].endswith("sqlite3")
     database["ENGINE"] = f"django_prometheus.db.backends.{'sqlite3' if is_sqlite else 'postgresql'}"
@@ -83,53 +89,38 @@ def databases(config: ServiceConfig) -> dict[str, dict[str, Any]]:
         # Django's default, said aloud: beside one another, pytest-django keeps to it for Django's own engine only.
         database["TEST"] = {"NAME": ":memory:"}
         return {"default": database}
-    from ops.database.connection import connection_class  # noqa: PLC0415 - SQLite does without psycopg
-
-    database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    is_command = (process or role.current()) is Role.COMMAND
+    database["CONN_MAX_AGE"] = 0  # the pool keeps the connections; a command's own ends with the command
     database["OPTIONS"] = (
         LOST_PEER
         | database.get("OPTIONS", {})
-        | {
-            "connect_timeout": config.database_connect_timeout,
-            "application_name": config.service,
-            "options": f"-c statement_timeout={int(config.database_statement_timeout * 1000)} -c lock_timeout=2000 "
-            "-c idle_in_transaction_session_timeout=30000",
-            "pool": {
-                "min_size": 1,
-                "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
-                "timeout": config.database_connect_timeout,
-                "reconnect_timeout": RECONNECT_TIMEOUT,
-                "connection_class": connection_class(config.database_statement_timeout),
-            },
-        }
+        | {"connect_timeout": config.database_connect_timeout, "application_name": config.service}
+        | (_command_bounds() if is_command else _request_bounds(config))
     )
     return {"default": database}
 
 
-def lift_request_bounds(databases: dict[str, dict[str, Any]]) -> None:
-    """Let a command take its time, on one connection of its own; `ops.manage.main` calls this before any is opened.
+def _request_bounds(config: ServiceConfig) -> dict[str, Any]:
+    from ops.database.connection import connection_class  # noqa: PLC0415 - SQLite does without psycopg
 
-    What bounds a web request would end a long statement, or a transaction that waits for its input. A wait for another
-    transaction's lock stays bounded.
-    """
-    for database in databases.values():
-        if database["ENGINE"].endswith(".postgresql"):
-            database[BOUNDED] = dict(database["OPTIONS"])
-            database["OPTIONS"].pop("pool", None)
-            database["OPTIONS"]["options"] = (
-                f"-c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
-                "-c idle_in_transaction_session_timeout=0"
-            )
+    return {
+        "options": f"-c statement_timeout={int(config.database_statement_timeout * 1000)} "
+        f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=30000",
+        "pool": {
+            "min_size": 1,
+            "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
+            "timeout": config.database_connect_timeout,
+            "reconnect_timeout": RECONNECT_TIMEOUT,
+            "connection_class": connection_class(config.database_statement_timeout),
+        },
+    }
 
 
-def restore_request_bounds(databases: dict[str, dict[str, Any]]) -> None:
-    """Give a command that runs for ever the bounds of a request again, before it opens a connection.
-
-    Its statements are short, and a database that is frozen or behind a dead link must not hold it for ever.
-    """
-    for database in databases.values():
-        if BOUNDED in database:
-            database["OPTIONS"] = database.pop(BOUNDED)
+def _command_bounds() -> dict[str, Any]:
+    return {
+        "options": f"-c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
+        "-c idle_in_transaction_session_timeout=0"
+    }
 
 
 def rest_framework() -> dict[str, Any]:

@@ -33,7 +33,6 @@ from rich.progress import (
 from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
 from ops.database.locks import HeldByAnother, exclusive
-from ops.settings import restore_request_bounds
 from ops.telemetry import tracing
 
 log = structlog.get_logger(__name__)
@@ -128,8 +127,6 @@ class OpsCommand(BaseCommand):
         name = type(self).__module__.rsplit(".", 1)[-1]
         started, clock = datetime.now(UTC), time.perf_counter()
         structlog.contextvars.clear_contextvars()
-        if self.loops:
-            restore_request_bounds(settings.DATABASES)
         as_json: bool = options.pop("json")
         with tracing.command_span(name) as span, self._stoppable():
             tracing.bind_trace(span)

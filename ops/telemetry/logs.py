@@ -13,16 +13,19 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ops.config import role
+from ops.config.role import Role
 from ops.config.service import ServiceConfig
-
-# Read when the settings are loaded. Commands keep standard output for their result (section "Commands" of
-# docs/operations/reference.md), so `ops.manage.main` sends their logs to standard error.
-stream_name = "stdout"
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 COUNTED_LEVELS = frozenset({"warning", "error", "critical"})
 # Each would repeat the request line of ops.server.middleware.
 SILENCED = ("django.request", "django.server", "django.security.DisallowedHost", "django.security.csrf")
+
+
+def stream_name() -> str:
+    """Return the stream of this process's logs: a command keeps standard output for its result."""
+    return "stdout" if role.current() is Role.WEB else "stderr"
 
 
 def configure(logging_settings: Mapping[str, Any]) -> None:
@@ -31,7 +34,7 @@ def configure(logging_settings: Mapping[str, Any]) -> None:
     logging.captureWarnings(True)
     formatter = logging_settings["formatters"]["structured"]
     to_bytes = formatter["render_bytes"]
-    stream = getattr(sys, stream_name)
+    stream = getattr(sys, stream_name())
     structlog.configure(
         processors=[*formatter["foreign_pre_chain"], *formatter["final"]],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(logging_settings["root"]["level"])),
@@ -53,7 +56,7 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
     ]
     is_json = config.log_format == "json"
     console = structlog.dev.ConsoleRenderer(
-        colors=getattr(sys, stream_name).isatty(),
+        colors=getattr(sys, stream_name()).isatty(),
         exception_formatter=structlog.dev.plain_traceback,  # the default prints the frames' locals
     )
     last: list[Processor] = [structlog.processors.format_exc_info, render_json] if is_json else [console]
@@ -72,7 +75,7 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
         "handlers": {
             "stream": {
                 "class": "logging.StreamHandler",
-                "stream": f"ext://sys.{stream_name}",
+                "stream": f"ext://sys.{stream_name()}",
                 "formatter": "structured",
             }
         },

@@ -27,6 +27,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from ops.config import role
+from ops.config.role import Role
 from ops.config.service import ServiceConfig
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which multi-process mode lacks anyway
@@ -83,7 +85,9 @@ _collectors: list[Collector] = []
 
 
 def register_collector(collector: Collector) -> None:
-    """Have /metrics ask the collector each time, in the process that answers."""
+    """Have /metrics of a web process ask the collector each time; one of a worker shows only what it counts itself."""
+    if role.current() is not Role.WEB:
+        return
     _collectors.append(collector)
     REGISTRY.register(collector)
 

@@ -14,6 +14,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 
+from ops.config import role
+from ops.config.role import Role
 from ops.config.service import ServiceConfig
 
 EXPORT_TIMEOUT = 1.0  # seconds for one batch; a slow collector costs spans, never requests or the shutdown
@@ -108,7 +110,8 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
     trace.set_tracer_provider(provider)
     # Behind ops.server.middleware.RequestMiddleware, which answers the probes and /metrics, so these are never traced;
     # and what this middleware refuses (a bad Host) is logged and counted.
-    ServerSpanInstrumentor().instrument(middleware_position=1)
+    if role.current() is Role.WEB:
+        ServerSpanInstrumentor().instrument(middleware_position=1)
     RequestsInstrumentor().instrument()
     PsycopgInstrumentor().instrument()
     SQLite3Instrumentor().instrument()

@@ -19,11 +19,8 @@ from ops.config.service import ROOT
 
 PROGRAM = """
 import sys
-from django.conf import settings
-from ops.settings import lift_request_bounds
-from ops.telemetry import logs
-logs.stream_name = "stderr"
-lift_request_bounds(settings.DATABASES)
+from ops.config import role
+role.decide(role.Role.COMMAND)
 import django
 django.setup()
 from ops.tests.specimen import Command

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from ops import settings as shared
 from ops.cli.command import LOCKED, OpsCommand, Result, Stopped
+from ops.config.role import Role
 from ops.database.connection import GRACE
 from ops.telemetry import tracing
 from ops.tests.run_command import run
@@ -155,40 +156,29 @@ def test_its_help_shows_examples_and_exit_codes(capsys: pytest.CaptureFixture[st
     assert "--json" in text
 
 
+def databases(url: str, process: Role) -> dict[str, Any]:
+    config = PlainConfig.read({"DATABASE_URL": url}).config
+    assert config is not None
+    return shared.databases(config, process)["default"]
+
+
 def test_a_command_is_free_of_a_web_requests_bounds_but_for_locks() -> None:
-    reading = PlainConfig.read({"DATABASE_URL": "postgres://me@db/shop"})
-    assert reading.config is not None
-    databases = shared.databases(reading.config)
+    options = databases("postgres://me@db/shop", Role.COMMAND)["OPTIONS"]
 
-    shared.lift_request_bounds(databases)
-
-    options = databases["default"]["OPTIONS"]
     assert "pool" not in options
     assert "statement_timeout=0" in options["options"]
     assert "lock_timeout=20000" in options["options"]
 
 
 def test_a_command_that_runs_for_ever_is_bounded_as_a_request_is() -> None:
-    config = PlainConfig.read({"DATABASE_URL": "postgres://me@db.internal/x"}).config
-    assert config is not None
-    databases = shared.databases(config)
-    bounded = databases["default"]["OPTIONS"]["options"]
+    worker, web = (databases("postgres://me@db.internal/x", process)["OPTIONS"] for process in (Role.WORKER, Role.WEB))
 
-    shared.lift_request_bounds(databases)
-    shared.restore_request_bounds(databases)
-
-    assert databases["default"]["OPTIONS"]["options"] == bounded
-    assert "statement_timeout=5000" in bounded
-    assert databases["default"]["OPTIONS"]["pool"]["connection_class"].deadline == 5 + GRACE
-    assert databases.keys() == {"default"}
-    assert shared.BOUNDED not in databases["default"]
+    assert worker["options"] == web["options"]
+    assert "statement_timeout=5000" in worker["options"]
+    assert worker["pool"]["connection_class"].deadline == 5 + GRACE
 
 
 def test_on_sqlite_a_command_waits_for_another_writer_as_a_request_does() -> None:
-    reading = PlainConfig.read({"DATABASE_URL": "sqlite:////tmp/shop.sqlite3"})
-    assert reading.config is not None
-    databases = shared.databases(reading.config)
+    url = "sqlite:////tmp/shop.sqlite3"
 
-    shared.lift_request_bounds(databases)
-
-    assert databases == shared.databases(reading.config)
+    assert databases(url, Role.COMMAND) == databases(url, Role.WEB)

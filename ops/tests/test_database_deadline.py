@@ -11,16 +11,17 @@ from django.db import connection
 from psycopg_pool import ConnectionPool
 
 from ops import settings as shared
+from ops.config.role import Role
 from ops.database.connection import GRACE, connection_class
 from ops.tests.settings import PlainConfig
 
 POSTGRESQL = {"DATABASE_URL": "postgres://me@db.internal/x", "DATABASE_STATEMENT_TIMEOUT": "3"}
 
 
-def options(**environ: str) -> dict[str, Any]:
+def options(process: Role = Role.WEB, **environ: str) -> dict[str, Any]:
     config = PlainConfig.read({**POSTGRESQL, **environ}).config
     assert config is not None
-    found: dict[str, Any] = shared.databases(config)["default"]["OPTIONS"]
+    found: dict[str, Any] = shared.databases(config, process)["default"]["OPTIONS"]
     return found
 
 
@@ -29,13 +30,7 @@ def test_a_requests_connection_gives_up_a_little_later_than_the_server() -> None
 
 
 def test_a_lost_peer_is_noticed_by_tcp_in_requests_and_in_commands() -> None:
-    config = PlainConfig.read(POSTGRESQL).config
-    assert config is not None
-    databases = shared.databases(config)
-
-    shared.lift_request_bounds(databases)
-
-    for found in (options(), databases["default"]["OPTIONS"]):
+    for found in (options(), options(Role.COMMAND)):
         assert found["tcp_user_timeout"] == 10_000
         assert (found["keepalives"], found["keepalives_idle"]) == (1, 10)
 
