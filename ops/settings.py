@@ -22,6 +22,11 @@ LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is notic
     "keepalives_interval": 3,
     "keepalives_count": 3,
 }
+# What the code depends on, whatever a role or a database sets.
+SESSION = (
+    "-c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on "
+    r"-c default_transaction_isolation=read\ committed"
+)
 RECONNECT_TIMEOUT = 1.0  # seconds; then the next request connects, instead of a retry that is put off up to minutes
 
 INSTALLED_APPS = [
@@ -76,9 +81,8 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
     """
     database: dict[str, Any] = dict(dj_database_url.parse(config.database_url.get_secret_value()))
     is_sqlite = database["ENGINE"].endswith("sqlite3")
-    database["ENGINE"] = f"django_prometheus.db.backends.{'sqlite3' if is_sqlite else 'postgresql'}"
-    database["CONN_HEALTH_CHECKS"] = True  # a restarted database costs a reconnect, not a 500
     if is_sqlite:
+        database["ENGINE"] = "django_prometheus.db.backends.sqlite3"
         # Writers queue instead of failing with "database is locked", and readers do not wait for them.
         database["CONN_MAX_AGE"] = None
         database["OPTIONS"] = {
@@ -89,6 +93,7 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
         # Django's default, said aloud: beside one another, pytest-django keeps to it for Django's own engine only.
         database["TEST"] = {"NAME": ":memory:"}
         return {"default": database}
+    database["ENGINE"] = "ops.database.postgresql"
     is_command = (process or role.current()) is Role.COMMAND
     database["CONN_MAX_AGE"] = 0  # the pool keeps the connections; a command's own ends with the command
     database["OPTIONS"] = (
@@ -104,7 +109,7 @@ def _request_bounds(config: ServiceConfig) -> dict[str, Any]:
     from ops.database.connection import connection_class  # noqa: PLC0415 - SQLite does without psycopg
 
     return {
-        "options": f"-c statement_timeout={int(config.database_statement_timeout * 1000)} "
+        "options": f"{SESSION} -c statement_timeout={int(config.database_statement_timeout * 1000)} "
         f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=30000",
         "pool": {
             "min_size": 1,
@@ -118,7 +123,7 @@ def _request_bounds(config: ServiceConfig) -> dict[str, Any]:
 
 def _command_bounds() -> dict[str, Any]:
     return {
-        "options": f"-c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
+        "options": f"{SESSION} -c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
         "-c idle_in_transaction_session_timeout=0"
     }
 

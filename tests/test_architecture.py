@@ -25,7 +25,7 @@ SHELVES: dict[str, set[str]] = {
     "testing": set(),
     "turns": set(),
     "telemetry": {"config"},
-    "api": {"config", "telemetry"},
+    "api": {"config", "telemetry", "database"},
     "database": {"turns"},
     "outbound": {"telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},

@@ -14,6 +14,9 @@ ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 SERVICE_SCHEME = "serviceToken"  # the credential of ops.api.authentication
 
 
+UNAVAILABLE = "`database_unavailable` or `busy`, with Retry-After: nothing was changed"
+
+
 class ProblemErrorSerializer(serializers.Serializer[Any]):
     """One invalid field or parameter."""
 
@@ -53,7 +56,7 @@ class ProblemSchema(AutoSchema):
 
     def _problems(self, operation: dict[str, Any]) -> dict[int, str]:
         places = {parameter["in"] for parameter in operation.get("parameters", [])}
-        found = {400: "`bad_request`", 406: "`not_acceptable`", 500: "`internal_error`"}
+        found = {400: "`bad_request`", 406: "`not_acceptable`", 500: "`internal_error`", 503: UNAVAILABLE}
         if "requestBody" in operation:
             found |= {
                 400: "`validation_error`, naming each field, `parse_error` or `bad_request`",

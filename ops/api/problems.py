@@ -2,6 +2,9 @@
 
 DomainError
 ├── RequestTooLarge           413 request_too_large
+├── RequestTimeout            408 request_timeout
+├── Busy                      503 busy, with Retry-After
+├── DatabaseUnavailable       503 database_unavailable, with Retry-After
 └── …                         each service's errors.py
 """
 
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -22,9 +26,12 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
+
+from ops.database.errors import is_contention, is_unavailable
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -66,6 +73,37 @@ class RequestTimeout(DomainError):
     code = "request_timeout"
     status = 408
     detail = "The request body did not arrive in time."
+
+
+class Busy(DomainError):
+    """Other transactions hold what this one needs; nothing was changed."""
+
+    code = "busy"
+    status = 503
+    detail = "Others use this at the moment; nothing was changed, try again."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=timedelta(seconds=1))
+
+
+class DatabaseUnavailable(DomainError):
+    """The database is away, read-only or full."""
+
+    code = "database_unavailable"
+    status = 503
+    detail = "The database cannot be used at the moment; try again."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=timedelta(seconds=1))
+
+
+def database_problem(error: BaseException | None) -> DomainError | None:
+    """Return what a database's error means to a client; None if it is a fault of ours."""
+    if not isinstance(error, DatabaseError | InterfaceError):
+        return None
+    if is_unavailable(error):
+        return DatabaseUnavailable()
+    return Busy() if is_contention(error) else None
 
 
 class Problem(dict[str, Any]):
@@ -113,6 +151,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    error = database_problem(error) or error
 
     if isinstance(error, DomainError):
         headers.update(error.headers)
@@ -183,6 +222,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an unhandled exception (handler500); its traceback is in the request's log line, never in the body."""
+    if (known := database_problem(sys.exception())) is not None:
+        response = problem_response(known.status, known.code, known.detail)
+        response["Retry-After"] = "1"
+        return response
     return problem_response(500, "internal_error", "An unexpected error occurred; it was logged under this requestId.")
 
 

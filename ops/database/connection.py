@@ -6,14 +6,14 @@ proxy or the kernel before it still acknowledges what is sent, so TCP sees no fa
 
 from __future__ import annotations
 
-import select
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen, Query
+from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import Wait
 
+from ops.database.errors import READ_ONLY
 from ops.turns import waiting
 
 GRACE = 1.0  # seconds that the server's own statement_timeout comes first, as it says more
@@ -36,25 +36,11 @@ class DeadlineConnection(psycopg.Connection[Any]):
         try:
             with waiting:
                 return super().wait(_resumed(gen, state), interval, timeout or self.deadline)
-        except psycopg.OperationalError:
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # sent and not answered
+        except psycopg.Error as error:
+            # Sent and not answered; or the server is a standby now, and a new connection finds the promoted one.
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE or error.sqlstate == READ_ONLY:
                 self.close()
             raise
-
-    def execute(self, query: Query, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
-        """Answer the empty statement, with which the pool tries a connection before each use, without the server.
-
-        A server that ends a connection says so, and then there is something to read. One that is gone without a word
-        is noticed by the deadline, as it would be then.
-        """
-        if query == "" and not self._has_something_to_say():
-            return None  # type: ignore[return-value] # which the pool does not look at
-        return super().execute(query, *args, **kwargs)
-
-    def _has_something_to_say(self) -> bool:
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
 
 
 def _resumed(gen: PQGen[T], state: Wait) -> PQGen[T]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import WARNING, CheckMessage, Error, register, run_checks
 
 MIDDLEWARE = "ops.server.middleware.RequestMiddleware"
+ENGINES = ("ops.database.postgresql", "django_prometheus.db.backends.sqlite3")
 EXCEPTION_HANDLER = "ops.api.problems.exception_handler"
 
 
@@ -37,11 +38,11 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         found.append(
             Error("APPEND_SLASH must be False.", hint="It redirects a POST and loses its body.", id="ops.E003")
         )
-    if not settings.DATABASES["default"].get("CONN_HEALTH_CHECKS"):
+    if settings.DATABASES["default"]["ENGINE"] not in ENGINES:
         found.append(
             Error(
-                "DATABASES['default'] needs CONN_HEALTH_CHECKS.",
-                hint="Without it a restarted database gives 500s.",
+                f"DATABASES['default'] needs one of the engines {', '.join(ENGINES)}.",
+                hint="With another one a restarted database gives 500s, or queries are not measured.",
                 id="ops.E004",
             )
         )

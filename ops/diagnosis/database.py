@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.core.checks import CheckMessage
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
@@ -20,6 +22,11 @@ CLOCK_WARNING, CLOCK_FAILURE = timedelta(seconds=1), timedelta(seconds=30)
 CONNECTIONS_WARNING = 0.8  # share of those that the server gives to applications
 SPARE_CONNECTIONS = 2  # of each process beside its threads', as ops.settings counts them
 NAMED = 3  # migrations named in a line
+LEAST_FREE = 1024 * 1024  # bytes: SQLite writes a page of its journal for each page that an order changes
+MORE_CONNECTIONS = "Raise max_connections, lower WEB_CONCURRENCY or WEB_THREADS, or put a pooler between."
+READ_ONLY = "Connect to the primary, or end default_transaction_read_only; reads go on, and every write answers 503."
+# The server's words, as the driver knows no SQLSTATE of a connection that failed; set lc_messages to C or en_US.
+NO_FREE_CONNECTION = ("too many clients", "too many connections", "remaining connection slots")
 
 CONNECTIONS = """
     SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -54,11 +61,41 @@ def reachable(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Ask for one row, and for the version."""
     connection = existing_database()
     started = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    try:
+        is_read_only = _is_read_only(connection)
+    except OperationalError as error:
+        if not any(words in str(error) for words in NO_FREE_CONNECTION):
+            raise
+        yield failure("the server has no free connection", MORE_CONNECTIONS)
+        return
     took = round((time.perf_counter() - started) * 1000)
     version = ".".join(str(part) for part in connection.get_database_version())
-    yield ok(f"{connection.display_name} {version}, answers in {took} ms")
+    if is_read_only:
+        yield failure(f"{connection.display_name} {version} is read-only", READ_ONLY)
+    elif (fault := _disk_fault(connection)) is not None:
+        yield failure(fault, "Make room on the disk of DATABASE_URL's file.")
+    else:
+        yield ok(f"{connection.display_name} {version}, answers in {took} ms")
+
+
+def _is_read_only(connection: BaseDatabaseWrapper) -> bool:
+    """Ask for one row, which on PostgreSQL says whether this is a standby or takes no writes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only" if connection.vendor == "postgresql" else "SELECT 1")
+        answer = cursor.fetchone()
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not is_in_memory(name):
+        return not os.access(name, os.W_OK)
+    return bool(answer == ("on",))
+
+
+def _disk_fault(connection: BaseDatabaseWrapper) -> str | None:
+    """Say so if the disk of a SQLite file has no room for an order."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or is_in_memory(name):
+        return None
+    free = shutil.disk_usage(Path(name).absolute().parent).free
+    return f"{free // 1024} KiB are free on the database's disk" if free < LEAST_FREE else None
 
 
 def migrated(config: ServiceConfig) -> Iterator[CheckMessage]:
@@ -122,10 +159,9 @@ def free_connections(config: ServiceConfig) -> Iterator[CheckMessage]:
 def judge_connections(used: int, most: int, own: int) -> CheckMessage:
     """Judge how many connections are used, of the most there are, where one replica takes up to `own`."""
     says = f"{used} of {most} used; one replica takes up to {own}"
-    advice = "Raise max_connections, lower WEB_CONCURRENCY or WEB_THREADS, or put a pooler between."
     if used >= most or own > most:
-        return failure(says, advice)
-    return warning(says, advice) if used > CONNECTIONS_WARNING * most else ok(says)
+        return failure(says, MORE_CONNECTIONS)
+    return warning(says, MORE_CONNECTIONS) if used > CONNECTIONS_WARNING * most else ok(says)
 
 
 def _some(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from django.test import override_settings
 from ops.diagnosis.checks import check_settings
 from ops.settings import MIDDLEWARE
 
-DATABASES = {"default": {**settings.DATABASES["default"], "CONN_HEALTH_CHECKS": False}}
+DATABASES = {"default": {**settings.DATABASES["default"], "ENGINE": "django.db.backends.sqlite3"}}
 
 
 def found(**changed: Any) -> list[str | None]:

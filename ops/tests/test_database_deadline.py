@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
-from psycopg_pool import ConnectionPool
 
 from ops import settings as shared
 from ops.config.role import Role
 from ops.database.connection import GRACE, connection_class
+from ops.database.postgresql.base import has_ended
 from ops.tests.settings import PlainConfig
 
 POSTGRESQL = {"DATABASE_URL": "postgres://me@db.internal/x", "DATABASE_STATEMENT_TIMEOUT": "3"}
@@ -71,27 +71,13 @@ def test_a_statement_that_fails_leaves_its_connection_open(address: dict[str, An
         assert lasting.execute("SELECT 1").fetchone() == (1,)
 
 
-def last_asked(session: int) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT state_change FROM pg_stat_activity WHERE pid = %s", [session])
-        return cursor.fetchone()
-
-
-def test_the_pool_tries_a_connection_without_asking_a_server_that_is_silent(address: dict[str, Any]) -> None:
-    with connection_class(60).connect(**address, autocommit=True) as lasting:
-        session = lasting.info.backend_pid
-        before = last_asked(session)
-
-        ConnectionPool.check_connection(lasting)
-
-        assert last_asked(session) == before
-        assert lasting.execute("SELECT 1").fetchone() == (1,)
-
-
-def test_the_pool_finds_a_connection_that_its_server_has_ended(address: dict[str, Any]) -> None:
+def test_an_idle_connection_is_judged_without_asking_its_server(address: dict[str, Any]) -> None:
     lasting = connection_class(60).connect(**address, autocommit=True)
+    assert not has_ended(lasting)
+
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 20000)", [lasting.info.backend_pid])
 
-    with pytest.raises(psycopg.OperationalError):
-        ConnectionPool.check_connection(lasting)
+    assert has_ended(lasting)
+    lasting.close()
+    assert has_ended(lasting)

@@ -4,13 +4,10 @@ DomainError
 ├── ProductNotFound           404 not_found
 ├── OutOfStock                409 out_of_stock, with what is `available`
 ├── ReservationCancelled      409 reservation_cancelled
-├── ReservationReused         422 reservation_reused
-└── Busy                      503 busy, with Retry-After
+└── ReservationReused         422 reservation_reused
 """
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from ops.api.problems import DomainError
 
@@ -49,14 +46,3 @@ class ReservationReused(DomainError):
     code = "reservation_reused"
     status = 422
     detail = "This id holds another product or quantity."
-
-
-class Busy(DomainError):
-    """The database did not come to it, as others held its locks; nothing was changed."""
-
-    code = "busy"
-    status = 503
-    detail = "Others are at the same stock; nothing was changed, try again."
-
-    def __init__(self) -> None:
-        super().__init__(retry_after=timedelta(seconds=1))

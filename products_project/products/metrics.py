@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
+from ops.api.problems import Busy
 from products_project.products import errors
 
 products_lookups_total = Counter("products_lookups_total", "Lookups of one product.", ["outcome"])
@@ -20,6 +21,6 @@ for error in (
     errors.OutOfStock,
     errors.ReservationCancelled,
     errors.ReservationReused,
-    errors.Busy,
+    Busy,
 ):
     reservations_total.labels(error.code)

@@ -17,7 +17,7 @@ from tests.faults.postgresql import Cluster
 PATIENCE = 5.0  # seconds until a client gives up by itself
 UNANSWERED = "no answer"
 UNAVAILABLE = "500 products_unavailable"
-BROKEN = "500 internal_error"
+BROKEN = "503 database_unavailable"
 HEALED_WITHIN = 60.0  # seconds; a bound on hanging, like those below
 
 

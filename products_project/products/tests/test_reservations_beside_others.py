@@ -14,10 +14,11 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from psycopg import errors as postgresql
 
+from ops.api.problems import Busy
+from ops.database.errors import is_contention
 from ops.tests.problem_shape import assert_problem
-from products_project.products.errors import Busy
 from products_project.products.models import Product, Reservation
-from products_project.products.services.contention import busy_if_locked, is_contention
+from products_project.products.services.contention import busy_if_locked
 from products_project.products.services.stock import locked_stock
 from products_project.products.tests.reserving import hold, release, set_stock, stock
 

@@ -19,7 +19,6 @@ from products_project.products.serializers import ReservationRequestSerializer, 
 from products_project.products.services import reservations
 
 FOR_SERVICES = "For services: needs the service token."
-BUSY = {503: "`busy`, with Retry-After: others held the locks, nothing was changed"}
 
 
 class ReservationDetail(generics.GenericAPIView[Reservation]):
@@ -34,9 +33,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
             404: "`not_found`: no such product is on sale",
             409: "`out_of_stock`, where `available` says what is left, or `reservation_cancelled`",
             422: "`reservation_reused`: this id holds another product or quantity",
-        }
-        | BUSY,
-        "DELETE": BUSY,
+        },
     }
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
