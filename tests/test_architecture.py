@@ -45,8 +45,8 @@ LEAVES = {"models", "errors", "metrics", "fault_points"}
 SHELF_BUDGETS = {
     "config": 470,
     "telemetry": 780,
-    "api": 520,
-    "database": 170,
+    "api": 560,
+    "database": 300,
     "outbound": 480,
     "server": 660,
     "turns": 95,
@@ -179,7 +179,9 @@ def test_views_and_serializers_open_no_transaction(package: str) -> None:
 
 
 def test_files_are_named_after_their_job() -> None:
-    found = [path for package in (*PACKAGES, "tests") for path in sources(package) if path.stem in VAGUE_NAMES]
+    engine = ROOT / "ops/database/postgresql/base.py"  # Django asks for this name
+    files = [path for package in (*PACKAGES, "tests") for path in sources(package) if path != engine]
+    found = [path for path in files if path.stem in VAGUE_NAMES]
 
     assert found == []
 
