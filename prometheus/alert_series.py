@@ -1,4 +1,4 @@
-"""What each alert is tested with: a fault that makes it fire, one just too small for it, and better times."""
+"""The test data of each alert: a fault that fires it, one just too small for it, and a healthy state."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ UP = f'up{{job="{ORDERS}", instance="o:1"}}'
 HTTP = f'job="{ORDERS}", instance="o:1"'
 SQL = f'{HTTP}, alias="default", vendor="postgresql"'
 
-Value = float | str | None  # a counter's growth in a step or a gauge's value; promtool's own notation; no series
+Value = (
+    float | str | None
+)  # a counter's growth in a step or a gauge's value; promtool's notation; None without a series
 
 
 @dataclass(frozen=True)
 class Series:
-    """Give one series in each state of the world."""
+    """One series in each state."""
 
     name: str
     bad: Value
@@ -30,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Alert:
-    """Say what one alert is tested with; times are steps of `step` minutes."""
+    """The test data of one alert; times are steps of `step` minutes."""
 
     name: str
     severity: str
@@ -38,9 +40,9 @@ class Alert:
     service: str = ORDERS
     labels: Mapping[str, str] = field(default_factory=dict)
     step: int = 1
-    lasts: int = 20  # steps of the fault until it must fire
-    resolves_after: int = 12  # steps of better times until it must not
-    just_short: int = 0  # steps of the fault that are too few for it
+    lasts: int = 20  # steps of the fault until the alert must fire
+    resolves_after: int = 12  # healthy steps until the alert must have ended
+    just_short: int = 0  # steps of the fault that must not fire it
     fires_without_data: bool = False
 
     @property
@@ -53,7 +55,7 @@ def gauge(name: str, bad: Value, below: Value = 0, good: Value = 0) -> Series:
 
 
 def share(bad: Series, rest: str, *, of: float, at: float) -> list[Series]:
-    """Return a counter of bad events that is just above or just below a share of all, and one of the good ones."""
+    """Return a counter of bad events just above or just below a share of all, and one of good events."""
     over, under = at * of + of / 100_000, at * of - of / 100_000
     return [Series(bad.name, over, under, 0), Series(rest, of - over, of - under, of)]
 
@@ -70,7 +72,7 @@ def histogram(name: str, labels: str, bucket: str, next_bucket: str, *, quantile
 
 
 def burning(objective: Objective, rate: float) -> list[Series]:
-    """Return requests of which just more, or just less, than `rate` times the budget are bad."""
+    """Return requests of which slightly more, or slightly less, than `rate` times the budget are bad."""
     every = 100_000.0
     limit = rate * (1 - objective.target) * every
     requests = POST_ORDERS if objective.service == ORDERS else GET_PRODUCT
@@ -87,7 +89,7 @@ def burning(objective: Objective, rate: float) -> list[Series]:
 
 
 def burn_alert(objective: Objective, burn: BurnAlert) -> Alert:
-    # Steps of five minutes for the long windows; the short one must be free of the fault until it resolves.
+    # Steps of five minutes for the long windows. The alert resolves when the fault has left the short window.
     step, lasts, after = {"1h": (1, 30, 10), "6h": (5, 12, 10), "1d": (5, 30, 30), "3d": (5, 30, 80)}[burn.long]
     return Alert(
         ALERT_NAMES[objective.kind],
@@ -166,7 +168,7 @@ ALERTS = [
         "critical",
         [*share(FAILED_STATEMENTS, STATEMENTS, of=100_000, at=0.001), Series(OPENINGS, 0, 0, 0), ALWAYS_UP],
     ),
-    # A database that is away from the start: no statement was ever tried.
+    # The database is down from the start: no statement was ever tried.
     Alert("DatabaseErrors", "critical", [*share(FAILED_OPENINGS, OPENINGS, of=100_000, at=0.001), ALWAYS_UP]),
     Alert("SlowQueries", "warning", histogram("django_db_query_duration_seconds", SQL, "0.1", "0.25", quantile=0.95)),
     Alert(
@@ -199,7 +201,7 @@ ALERTS = [
         "warning",
         [
             gauge(f'service_ready{{{HTTP}, probe="migrations"}}', 0, 0, 1),
-            gauge(f'service_ready{{{HTTP}, probe="database"}}', 1, 0, 1),  # whether any are pending is not known
+            gauge(f'service_ready{{{HTTP}, probe="database"}}', 1, 0, 1),  # whether any are pending is unknown
         ],
     ),
     Alert(

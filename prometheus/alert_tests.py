@@ -1,7 +1,7 @@
 """Write promtool's unit tests of every alert: `python -m prometheus.alert_tests FOLDER; promtool test rules FOLDER/*`.
 
-Each alert is held to the same five cases, so prometheus/alert_series.py has no more than the series that make it fire,
-those that are just too small for it, and those of better times.
+Each alert has the same five cases, so prometheus/alert_series.py contains only three states of its series: faulty, just
+below the limit, and healthy.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ NOTHING = {"series": 'something_else{job="else"}', "values": "1x1000"}
 
 
 def notation(series: Series, *phases: tuple[str, int], reset: bool = False) -> str:
-    """Return promtool's notation of phases: a state of the world and how many samples of it.
+    """Return promtool's notation of phases: a state and its number of samples.
 
-    With a reset, a process starts again after each phase: its counters at 0, its gauges gone for a moment.
+    With a reset, the process restarts after each phase: its counters at 0, its gauges briefly absent.
     """
     parts: list[str] = []
     value = 0.0
@@ -49,7 +49,7 @@ def world(alert: Alert, *phases: tuple[str, int], reset: bool = False) -> list[d
 
 
 def firing(alert: Alert, at: int, *, expected: bool) -> dict[str, Any]:
-    """Expect the alert, with the labels that route it, or that it has never fired so far."""
+    """Expect the alert with its routing labels, or that it has never fired so far."""
     labels = {"alertname": alert.name, "alertstate": "firing", "severity": alert.severity, "service": alert.service}
     labels |= alert.labels
     matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
@@ -65,10 +65,10 @@ def resolved(alert: Alert, at: int) -> dict[str, Any]:
 
 
 def cases(alert: Alert) -> dict[str, tuple[list[dict[str, str]], list[dict[str, Any]]]]:
-    """Return each case's series and expectations. Samples are numbered from 0, so n steps are n + 1 samples."""
+    """Return the series and expectations of each case. Samples are numbered from 0, so n steps are n + 1 samples."""
     lasts, after = alert.lasts, alert.resolves_after
     below: tuple[tuple[str, int], ...]
-    if alert.just_short:  # what is true or false has no just below: it does not last long enough
+    if alert.just_short:  # a boolean series cannot be just below; it lasts too short instead
         below = (("good", lasts), ("bad", alert.just_short), ("good", after))
     else:
         below = (("below", lasts + 1),)
@@ -82,7 +82,7 @@ def cases(alert: Alert) -> dict[str, tuple[list[dict[str, str]], list[dict[str, 
             [firing(alert, lasts, expected=True), resolved(alert, lasts + after)],
         ),
         "without data": ([NOTHING], [firing(alert, lasts, expected=alert.fires_without_data)]),
-        # The fault lasts through the restart, and a restart alone is none.
+        # The fault continues through the restart; a restart alone is not a fault.
         "after a reset": (
             world(alert, ("bad", lasts + 1), ("bad", lasts + 1), reset=True),
             [firing(alert, 2 * lasts, expected=True)],
@@ -95,7 +95,7 @@ def cases(alert: Alert) -> dict[str, tuple[list[dict[str, str]], list[dict[str, 
 
 
 def document(alert: Alert) -> dict[str, Any]:
-    """Return one test file, which is YAML as JSON is."""
+    """Return one test file in JSON, a subset of YAML."""
     return {
         "rule_files": [str(path) for path in RULES.glob("*.yml") if f"alert: {alert.name}\n" in path.read_text()],
         "evaluation_interval": f"{alert.step}m",

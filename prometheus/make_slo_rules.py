@@ -1,7 +1,7 @@
 """Write prometheus/rules/slo.yml: the objectives of docs/slo.md as burn rates, and the alerts on them.
 
-`python -m prometheus.make_slo_rules`, with --check only says whether the file is current. Four objectives times eight
-windows are the same rule: here it stands once.
+`python -m prometheus.make_slo_rules` writes the file; --check only compares. Four objectives times eight windows share
+one rule, written here once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 RULES = Path(__file__).resolve().parent / "rules" / "slo.yml"
 HEADER = """\
 # yamllint disable rule:line-length
-# Made by `python -m prometheus.make_slo_rules` from the objectives of docs/slo.md; do not edit.
+# Written by `python -m prometheus.make_slo_rules` from the objectives of docs/slo.md; do not edit.
 # A burn rate of 1 uses up the budget in exactly 28 days.
 groups:
 """
@@ -22,19 +22,19 @@ PERIOD = "28d"
 
 @dataclass(frozen=True)
 class Objective:
-    """Say which requests are good, and which share of them has to be."""
+    """An objective: which requests are good, and which share must be."""
 
     slo: str
     kind: str  # availability or latency
     service: str
-    requests: str  # the label matchers of the requests that count
+    requests: str  # label matchers of the requests that count
     target: float
-    within: str = ""  # seconds, as the histogram's bucket is called
+    within: str = ""  # seconds, the name of the histogram's bucket
 
 
 @dataclass(frozen=True)
 class BurnAlert:
-    """Fire when the budget burns faster than `rate` in both windows: the short one ends the alert soon after."""
+    """Fire while the budget burns faster than `rate` in both windows; the short one ends the alert soon."""
 
     rate: float
     long: str
@@ -75,7 +75,7 @@ WINDOWS = tuple(
 
 
 def bad_ratio(objective: Objective, window: str) -> str:
-    """Return the expression of the share of bad requests; without a series of bad ones it is 0, not unknown."""
+    """Return the expression of the share of bad requests; without bad ones it is 0, not unknown."""
     if objective.kind == "latency":
         fast = f'{objective.requests}, le="{objective.within}"'
         bucket = f"sum(rate(http_request_duration_seconds_bucket{{{fast}}}[{window}]))"
@@ -109,7 +109,7 @@ def remaining() -> str:
 def alert(kind: str, burn: BurnAlert) -> str:
     """Return the alert on every objective of a kind."""
     which = f'{{slo=~".+-{kind}"}}'
-    spent = {"1h": "in two days", "6h": "in five days", "1d": "in nine days", "3d": "before they are over"}[burn.long]
+    spent = {"1h": "in two days", "6h": "in five days", "1d": "in nine days", "3d": "too early"}[burn.long]
     rate = f"{burn.rate:g}"
     runbook = f'"{{{{ $externalURL }}}}/user/runbooks/{ALERT_NAMES[kind]}.md"'
     return (
@@ -132,7 +132,7 @@ def document() -> str:
     """Return the whole file."""
     parts = [HEADER, "  - name: slo\n    rules:\n"]
     parts += [recording(objective, window) for objective in OBJECTIVES for window in WINDOWS]
-    # Four weeks of samples are much to read: once a minute is often enough.
+    # Reading four weeks of samples is expensive, so once a minute is enough.
     parts += ["\n  - name: slo-budget\n    interval: 1m\n    rules:\n"]
     parts += [recording(objective, PERIOD) for objective in OBJECTIVES] + [remaining()]
     parts += ["\n  - name: slo-alerts\n    rules:\n"]
