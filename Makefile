@@ -10,10 +10,10 @@ help:  ## list these targets
 run: $(BIN)/installed  ## both services, migrated and seeded, on ports 3001 and 3002
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/run
 
-test: $(BIN)/installed  ## every test; also on PostgreSQL where TEST_DATABASE_URL is set
+test: $(BIN)/installed  ## every test; also on PostgreSQL if TEST_DATABASE_URL is set
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/test
 
-faults: $(BIN)/installed  ## kill and damage what runs; no promise may break (needs PostgreSQL's and RabbitMQ's programs)
+faults: $(BIN)/installed  ## kill processes, break links, check every promise (needs PostgreSQL's and RabbitMQ's programs)
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/faults
 
 observability: $(BIN)/installed  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)
@@ -22,7 +22,7 @@ observability: $(BIN)/installed  ## alerts, rules and runbooks against real serv
 check: $(BIN)/installed  ## formatting, lint, types, migrations, documents, containers
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/check
 
-bench: $(BIN)/installed  ## Argos against the plain assembly of its packages, and the ceiling (needs wrk)
+bench: $(BIN)/installed  ## compare Argos with its packages, plainly assembled (needs wrk)
 	@PATH="$(abspath $(BIN)):$$PATH" python -m bench.run $(BENCH)
 
 lock: $(BIN)/installed  ## resolve requirements/*.in again, with hashes

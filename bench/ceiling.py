@@ -1,4 +1,4 @@
-"""A bare WSGI function: what gunicorn can do at the most."""
+"""A bare WSGI function: the upper limit of gunicorn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ BODY = b'{"id":1,"name":"Quantum Laptop"}'
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer what GET /products/1 answers."""
+    """Return the answer of GET /products/1."""
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))])
     return [BODY]

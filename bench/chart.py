@@ -9,7 +9,7 @@ BAR, GAP, LEFT, WIDTH = 16, 14, 190, 760
 
 
 def chart(medians: dict[str, dict[str, dict[str, float]]], title: str) -> str:
-    """Return the picture: a group of bars for each case, one bar a subject, its value beside it."""
+    """Return the picture: a group of bars for each case, one bar with its value for each subject."""
     most = max(found["rps"] for subjects in medians.values() for name, found in subjects.items() if name != "ceiling")
     scale = (WIDTH - LEFT - 90) / most
     parts: list[str] = []
@@ -17,7 +17,7 @@ def chart(medians: dict[str, dict[str, dict[str, float]]], title: str) -> str:
     for case, subjects in medians.items():
         parts.append(f'<text x="{LEFT - 10}" y="{y + BAR}" text-anchor="end">{escape(case)}</text>')
         for name, found in subjects.items():
-            if name == "ceiling":  # ten times the rest, it would hide them
+            if name == "ceiling":  # ten times the others, so it would hide them
                 continue
             length = found["rps"] * scale
             parts.append(f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR}" fill="{COLOURS[name]}"/>')

@@ -1,6 +1,6 @@
 """Many open connections and few requests, in an open loop: `python -m bench.connections`.
 
-Requests are sent at fixed times, whether or not earlier ones were answered: what is late counts from when it was due.
+Requests are sent at fixed times, whether or not earlier ones were answered. A late answer counts from the due time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Client:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
 
     async def ask(self, due: float, seconds: list[float], errors: list[str]) -> None:
-        """Ask and append the seconds since the request was due, or what went wrong."""
+        """Send a request; append the seconds since its due time, or the error."""
         try:
             async with self._turn, asyncio.timeout(PATIENCE):
                 self._writer.write(REQUEST)
@@ -42,7 +42,7 @@ class Client:
 
 
 async def run(port: int, *, connections: int, rate: float, seconds: float) -> tuple[list[float], list[str]]:
-    """Return the seconds of all answers, and the errors."""
+    """Return the times of all answers, and the errors."""
     clients = [Client(port) for _ in range(connections)]
     for client in clients:
         await client.open()

@@ -1,8 +1,8 @@
-"""What each kind of telemetry costs a `GET /products/1`: `python -m bench.feature_cost`.
+"""Measure the cost of each kind of telemetry for `GET /products/1`: `python -m bench.feature_cost`.
 
-One process a variant, which calls the WSGI application as gunicorn does, without sockets; all run at once, each for a
-moment in turn, and the CPU time of the whole process counts, so the threads that encode and send spans are in it. What
-a feature costs is the median of what its absence saved within a round: a busy machine slows a whole round.
+Each variant is a process that calls the WSGI application as gunicorn does, without sockets. All run together, each for
+a moment in turn. The CPU time of the whole process counts, including the threads that encode and send spans. The cost of
+a feature is the median saving without it within a round, as a busy machine slows a whole round.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ LABELS = {
     "nothing": "all telemetry",
 }
 
-# Runs in a process of its own; for each line of its input, prints microseconds of CPU a request.
+# Runs in its own process; prints the CPU time of a request in microseconds for each line of its input.
 PROGRAM = """
 import io, os, sys, time
-BLOCK = 512  # twice as many spans, which are two batches of the exporter, so that none goes uncounted
+BLOCK = 512  # twice as many spans are two batches of the exporter, so that each is counted
 variant = sys.argv[1]
 off = lambda *names: variant in (*names, "nothing")
 from unittest import mock
@@ -84,7 +84,7 @@ os._exit(0)
 
 @contextmanager
 def running(variant: str, url: str, endpoint: str) -> Iterator[Callable[[], float]]:
-    """Yield what measures a block of requests, in microseconds of CPU each."""
+    """Yield a function that measures a block of requests, in microseconds of CPU each."""
     env = {"DJANGO_SETTINGS_MODULE": "products_project.settings", "DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
     if variant not in ("no_tracing", "nothing"):
         env["JAEGER_ENDPOINT"] = endpoint
@@ -118,7 +118,7 @@ def running(variant: str, url: str, endpoint: str) -> Iterator[Callable[[], floa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40, help="of all variants in turn (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=40, help="rounds over all variants (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with ExitStack() as stack:

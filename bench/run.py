@@ -1,8 +1,8 @@
-"""Compare Argos as shipped, the plain assembly of the same packages, and a bare WSGI function: `make bench`.
+"""Compare Argos, the same packages plainly assembled, and a bare WSGI function: `make bench`.
 
-Each subject runs alone, one gunicorn process a service, all telemetry on, every request traced to a local sink; the
-subjects alternate. Every figure is a median over the rounds, and what counts is the ratio within one run: machines
-differ, and this one may be busy.
+Each subject runs alone, with one gunicorn process for each service, all telemetry on, and every request traced to a
+local sink. The subjects alternate. Every figure is a median over the rounds. Compare only ratios within one run, as
+machines differ and may be busy.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Sink(BaseHTTPRequestHandler):
-    """Take spans and forget them."""
+    """Accept spans and discard them."""
 
     protocol_version = "HTTP/1.1"
 
@@ -78,7 +78,7 @@ class Server:
 
 @contextmanager
 def serve(arguments: list[str], env: dict[str, str], path: str) -> Iterator[Server]:
-    """Start gunicorn, wait for the first answer below 400, and stop it in the end."""
+    """Start gunicorn, wait for the first answer below 400, and stop it at the end."""
     url = f"http://127.0.0.1:{env['PORT']}"
     with tempfile.TemporaryFile() as log:
         started = time.monotonic()
@@ -102,13 +102,13 @@ def serve(arguments: list[str], env: dict[str, str], path: str) -> Iterator[Serv
 
 
 def plain(application: str, port: str) -> list[str]:
-    """Return the arguments of a gunicorn as its quick start has it, with as many threads as Argos has."""
+    """Return the arguments of gunicorn's quick start, with Argos' number of threads."""
     return [application, "-b", f"127.0.0.1:{port}", "-w", "1", "-k", "gthread", "--threads", THREADS]
 
 
 @contextmanager
 def sink() -> Iterator[str]:
-    """Yield the URL of a receiver that forgets what it gets."""
+    """Yield the URL of a receiver that discards everything."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -131,7 +131,7 @@ def prepared_databases() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def subject(name: str, databases: dict[str, str], endpoint: str, **more: str) -> Iterator[dict[str, Server]]:
-    """Run one subject: its products, and its orders if it has one; `more` is for the environment."""
+    """Run one subject: its products, and its orders if it has one; `more` extends the environment."""
     common = {
         "JAEGER_ENDPOINT": endpoint,
         "LOG_FORMAT": "json",
@@ -173,7 +173,7 @@ def load(
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     found["rps"] = found["requests"] / found.pop("seconds")
-    if server.worker() != worker:  # gunicorn has killed one that did not answer for 30 s
+    if server.worker() != worker:  # gunicorn killed a worker that did not answer for 30 s
         before = 0.0
     found["cpu_us"] = (server.cpu_seconds() - before) / max(found["requests"], 1) * 1e6
     found["memory_mb"] = server.peak_memory_mb()
@@ -206,7 +206,7 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
 
 
 def table(medians: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Return the medians and what Argos is to the baseline, as Markdown."""
+    """Return the medians and Argos' ratios to the baseline as Markdown."""
     lines = [
         "| case | subject | requests/s | p50 ms | p95 ms | p99 ms | errors | CPU µs | peak MB |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -227,8 +227,8 @@ def table(medians: dict[str, dict[str, dict[str, float]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement (default: %(default)g)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all subjects in turn (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each measurement (default: %(default)g)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds over all subjects (default: %(default)s)")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32, 256])
     parser.add_argument("--no-write", action="store_true", help="print only")
     options = parser.parse_args()

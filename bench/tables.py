@@ -1,4 +1,4 @@
-"""Whether a million rows cost more than a thousand: `python -m bench.tables`."""
+"""Compare a million rows with a thousand: `python -m bench.tables`."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ for _ in range({rows} // 1000):
 
 
 def cursor_of(position: int) -> str:
-    """Return the cursor of the page behind this id."""
+    """Return the cursor of the page after this id."""
     return quote(b64encode(f"p={position}".encode()).decode())
 
 
 def fill(databases: dict[str, str], rows: int, directory: Path) -> None:
-    """Give both services so many rows."""
+    """Insert this number of rows into both services."""
     names = directory / f"{rows}.jsonl"
     with names.open("w") as file:
         file.writelines(f'{{"id": {number}, "name": "Product {number}"}}\n' for number in range(1, rows + 1))
@@ -56,7 +56,7 @@ def fill(databases: dict[str, str], rows: int, directory: Path) -> None:
 
 
 def logged_in(server: Server) -> str:
-    """Return the cookie of who may list the orders."""
+    """Return the cookie of a user that may list orders."""
     page = f"{server.url}/admin/login/"
     with requests.Session() as session:
         session.get(page, timeout=10).raise_for_status()
@@ -68,8 +68,8 @@ def logged_in(server: Server) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: %(default)g)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all sizes in turn (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (default: %(default)g)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds over all sizes (default: %(default)s)")
     options = parser.parse_args()
     found: dict[tuple[str, int], list[float]] = {}
     with ExitStack() as stack:

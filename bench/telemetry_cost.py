@@ -1,6 +1,6 @@
-"""Measure what telemetry costs and how much of it there is: `python -m bench.telemetry_cost` prints two tables.
+"""Measure the cost and the volume of telemetry: `python -m bench.telemetry_cost` prints two tables.
 
-The volume of 1,000 orders is that of both services together; a scrape is one of orders, after every route was asked.
+The volume of 1,000 orders is that of both services together. A scrape is one of orders after a request to every route.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 @dataclass(frozen=True)
 class Scrape:
-    """What one scrape is."""
+    """The size and the time of one scrape."""
 
     milliseconds: float
     size: int
@@ -36,7 +36,7 @@ class Scrape:
 
 
 def place(stack: Stack, count: int) -> None:
-    """Place so many orders, four at a time."""
+    """Place this number of orders, four at a time."""
 
     def some(_: int) -> None:
         with requests.Session() as session:
@@ -49,7 +49,7 @@ def place(stack: Stack, count: int) -> None:
 
 
 def ask_everything(stack: Stack) -> None:
-    """Touch what has labels: routes, statuses, refusals."""
+    """Cause every label value: routes, statuses, refusals."""
     for service in (stack.orders, stack.products):
         for path in ("/openapi.json", "/docs", "/admin/login/", "/nowhere", "/orders", "/products", "/products/1"):
             requests.get(f"{service.url}{path}", timeout=30)
@@ -78,7 +78,7 @@ def settled(collector: OtlpReceiver) -> None:
 
 
 def volume() -> str:
-    """Return the table of what 1,000 orders leave behind."""
+    """Return the table of the telemetry of 1,000 orders."""
     with (
         tempfile.TemporaryDirectory() as folder,
         otlp_receiver() as collector,
@@ -106,7 +106,7 @@ def volume() -> str:
 
 
 def scrapes() -> str:
-    """Return the table of what a scrape costs."""
+    """Return the table of the cost of a scrape."""
     rows = ["| workers | series | bytes | milliseconds |", "|---|---|---|---|"]
     for workers in WORKERS:
         with (

@@ -1,4 +1,4 @@
-"""What the number of threads and of processes does: `python -m bench.threads`."""
+"""Compare numbers of threads and processes: `python -m bench.threads`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ CHOICES = ((1, 1), (1, 2), (1, 4), (1, 8), (1, 16), (2, 2), (2, 4))  # processes
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement (default: %(default)g)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all choices in turn (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of each measurement (default: %(default)g)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds over all choices (default: %(default)s)")
     options = parser.parse_args()
     found: dict[tuple[int, int, str], list[dict[str, float]]] = {}
     with sink() as endpoint, prepared_databases() as databases:

@@ -1,4 +1,4 @@
-"""orders, as the quick start of Django REST framework would have it."""
+"""orders as in the quick start of Django REST framework."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = structlog.get_logger("django_structlog.orders")
 
 
 class Order(models.Model):
-    """An order of Argos' table."""
+    """An order in Argos' table."""
 
     product_id = models.BigIntegerField()
     quantity = models.IntegerField()

@@ -1,4 +1,4 @@
-"""products, as the quick start of Django REST framework would have it."""
+"""products as in the quick start of Django REST framework."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rest_framework import generics, serializers
 
 
 class Product(models.Model):
-    """A product of Argos' table."""
+    """A product in Argos' table."""
 
     name = models.CharField(max_length=200)
 

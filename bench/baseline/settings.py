@@ -1,7 +1,7 @@
-"""The same two services as their packages' quick starts put them together; BASELINE names the one.
+"""The same two services, assembled as in the quick starts of their packages; BASELINE selects one.
 
-Django, Django REST framework, django-structlog, django-prometheus and OpenTelemetry, each installed as its own
-documentation begins, on the database and the server settings of Argos. It reads the tables that Argos migrated.
+They use Django, Django REST framework, django-structlog, django-prometheus and OpenTelemetry as their documentation
+starts, with Argos' settings of the database and the server. They read the tables that Argos migrated.
 """
 
 from __future__ import annotations

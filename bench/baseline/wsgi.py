@@ -1,4 +1,4 @@
-"""Serve a baseline service, traced as OpenTelemetry's Django example does it."""
+"""Serve a baseline service, traced as in OpenTelemetry's Django example."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-_ = settings.DATABASES  # the instrumentation swallows settings that do not load
+_ = settings.DATABASES  # load them here, as the instrumentation hides invalid settings
 provider = TracerProvider(resource=Resource.create({"service.name": f"baseline-{os.environ['BASELINE']}"}))
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=os.environ["JAEGER_ENDPOINT"])))
 trace.set_tracer_provider(provider)
