@@ -1,8 +1,8 @@
 """Measure the cost of each kind of telemetry for `GET /products/1`: `python -m bench.feature_cost`.
 
-Each variant is a process that calls the WSGI application as gunicorn does, without sockets. All run together, each for
-a moment in turn. The CPU time of the whole process counts, including the threads that encode and send spans. The cost of
-a feature is the median saving without it within a round, as a busy machine slows a whole round.
+Each variant is a process that calls the WSGI application as gunicorn does, without sockets. All run together, each
+for a moment in turn. The CPU time of the whole process counts, including the threads that encode and send spans. The
+cost of a feature is the median saving without it within a round, as a busy machine slows a whole round.
 """
 
 from __future__ import annotations
