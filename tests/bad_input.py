@@ -1,4 +1,4 @@
-"""The corpus of bad input for POST /orders and its neighbours: what is sent, and what must come back."""
+"""The corpus of bad input for POST /orders and other paths: each request and its expected answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.raw_http import CHUNKED, chunks, post, post_chunked, post_typed, request
 
-CANARY = b"k4n4ry"  # in everything that is sent; never in what comes back
+CANARY = b"k4n4ry"  # in every request, never in an answer
 ORDER = b'{"productId": 1, "quantity": 2}'
 LIMIT = 1_048_576
 

@@ -1,7 +1,7 @@
-"""Run what the compose files describe as local processes.
+"""Run the services of the compose files as local processes.
 
-Commands, environments and health checks are those of the files. Only hosts and ports are replaced, as there are no
-containers here, and the databases, which are those of the other tests.
+Commands, environments and health checks come from the files. Hosts and ports are replaced, as containers are missing
+here. The databases are those of the other tests.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ OWNERS = {"smoke": "orders", "relay": "orders", "consumer": "products"}
 
 
 def service_of(name: str) -> str:
-    """Return which of our two services a service of the compose file belongs to."""
+    """Return the service of ours, orders or products, that a compose service belongs to."""
     return OWNERS.get(name) or name.split("-", maxsplit=1)[0]
 
 
 class Collector(http.server.ThreadingHTTPServer):
-    """Take traces where Jaeger would, and remember the paths they came to."""
+    """Receive traces in place of Jaeger, and record their paths."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -49,12 +49,12 @@ class CollectorHandler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @dataclass
 class Host:
-    """Run the services of a compose file here, each name and port that they know replaced by one of this machine."""
+    """Run the services of a compose file here, with names and ports of this machine."""
 
     services: dict[str, Any]
     apps: dict[str, Path]
@@ -73,9 +73,9 @@ class Host:
             self.services[name]["environment"],
             {"PORT": self.ports[service]},
         )
-        env["TMPDIR"] = str(self._own_folder(name))  # of which a container has one of its own
+        env["TMPDIR"] = str(self._own_folder(name))  # each container has its own
         env["EVENTS_EXCHANGE"] = self.exchange
-        if env["DATABASE_URL"]:  # production sets it empty, and DATABASE_URL_FILE
+        if env["DATABASE_URL"]:  # production sets it to an empty value, and DATABASE_URL_FILE
             env["DATABASE_URL"] = self.databases[service]
         return {key: self._addressed(value) for key, value in env.items()}
 
@@ -103,7 +103,7 @@ class Host:
         return run(command, app=self.apps[service_of(name)], env=self.environment(name))
 
     def give_secrets(self, name: str, **secrets: str) -> None:
-        """Write the files that the service's _FILE variables name, in a folder of this machine."""
+        """Write the files of the service's _FILE variables into a folder of this machine."""
         environment = self.services[name]["environment"]
         for variable, secret in secrets.items():
             path = self.logs / Path(environment[f"{variable}_FILE"]).name
@@ -111,7 +111,7 @@ class Host:
             environment[f"{variable}_FILE"] = str(path)
 
     def bring_up(self, name: str) -> None:
-        """Start a service of ours after what it depends on, each in the condition that it asks for."""
+        """Start a service of ours after its dependencies, each in the required condition."""
         service = self.services[name]
         if "build" not in service or "profiles" in service or name in self.up:
             return
@@ -151,7 +151,7 @@ class Host:
         while not self.is_healthy(name):
             assert time.monotonic() < deadline, (self.logs / name).read_text()
             assert self.processes[name].poll() is None, (self.logs / name).read_text()
-            time.sleep(0.2)  # a check is a process of its own
+            time.sleep(0.2)  # each check starts a process
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[service_of(name)]}"

@@ -1,4 +1,4 @@
-"""What all whole-system tests share."""
+"""Fixtures of all whole-system tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from events.tests.rabbitmq import deselect_without_rabbitmq
 from tests.processes import prepared
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what it runs in the background like this, and the services would inherit it, deaf to Ctrl-C.
+    # A shell ignores SIGINT in background processes. The services would inherit that and ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""Read the compose files and Dockerfiles as compose and the builder do, and run what they name as local processes."""
+"""Read compose files and Dockerfiles as compose and the builder do, and run their commands as local processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compose(*files: str) -> Document:
 
 
 def _fill(value: Any) -> Any:
-    """Replace each `${VARIABLE:-default}` by its default; every variable has to have one."""
+    """Replace each `${VARIABLE:-default}` by its default; every variable must have one."""
     if isinstance(value, dict):
         return {key: _fill(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -70,11 +70,11 @@ class Dockerfile:
             self.stages[-1].append((name, value))
 
     def values(self, name: str, stage: int = -1) -> list[str]:
-        """Return what the stage's instructions of that name say; by default the final stage's."""
+        """Return the values of a stage's instructions of this name; the default is the final stage."""
         return [value for instruction, value in self.stages[stage] if instruction == name]
 
     def environment(self) -> dict[str, str]:
-        """Return what ENV sets in the final stage, without PATH; a build argument has its default."""
+        """Return the ENV of the final stage without PATH; a build argument has its default."""
         arguments = dict(argument.split("=", 1) for argument in self.values("ARG"))
         found = {}
         for line in self.values("ENV"):
@@ -84,12 +84,12 @@ class Dockerfile:
         return found
 
     def command(self) -> list[str]:
-        """Return CMD, which has to be in its exec form."""
+        """Return CMD, which must be in exec form."""
         (command,) = self.values("CMD")
         return exec_form(command)
 
     def healthcheck(self) -> list[str]:
-        """Return HEALTHCHECK's command, which has to be in its exec form."""
+        """Return the command of HEALTHCHECK, which must be in exec form."""
         (check,) = self.values("HEALTHCHECK")
         return exec_form(check.split("CMD", 1)[1])
 
@@ -99,7 +99,7 @@ class Dockerfile:
         return command
 
     def unpack(self, directory: Path) -> Path:
-        """Copy what the build copies, less what .dockerignore keeps back, and return the folder: the image's /app."""
+        """Copy the files of the build without those of .dockerignore; return the folder, the image's /app."""
         ignored = re.findall(r"^\*\*/(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
         for line in self.values("COPY", stage=0):
             source, target = line.split()
@@ -116,9 +116,9 @@ def exec_form(command: str) -> list[str]:
 
 
 def container_environment(*sources: Mapping[str, Any]) -> dict[str, str]:
-    """Return the whole environment of a container's process: nothing of this one's but where its programs are.
+    """Return the whole environment of a container's process; it has only PATH of this process.
 
-    A variable without a value is one that compose passes on if it is set: here it is not.
+    Compose passes on a variable without a value if it is set; here it is unset.
     """
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for source in sources:

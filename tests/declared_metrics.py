@@ -1,4 +1,4 @@
-"""What the services declare that they measure: the same list that docs/telemetry.md is written from."""
+"""The metrics that the services declare, the source of docs/telemetry.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCRIPT = ROOT / "scripts" / "document-telemetry"
 
 @cache
 def declared_metrics() -> dict[str, dict[str, Any]]:
-    """Return each metric's type, unit, labels, meaning and who exports it."""
+    """Return each metric's type, unit, labels, meaning and exporter."""
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--json"],
         env=clean_environment({}),
@@ -30,7 +30,7 @@ def declared_metrics() -> dict[str, dict[str, Any]]:
 
 
 def declared_series() -> dict[str, set[str]]:
-    """Return the labels of each name that a query may ask for."""
+    """Return the labels of each name that a query may use."""
     found: dict[str, set[str]] = {}
     for name, metric in declared_metrics().items():
         endings = ("_bucket", "_sum", "_count") if metric["type"] == "histogram" else ("",)

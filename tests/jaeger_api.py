@@ -1,4 +1,4 @@
-"""Jaeger's query API over the spans that a receiver of this machine was sent."""
+"""Jaeger's query API over the spans of a local receiver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.otlp_receiver import OtlpReceiver
 
 
 def found(collector: OtlpReceiver, trace_id: str) -> dict[str, Any]:
-    """Return what Jaeger answers to GET /api/traces/{id}."""
+    """Return Jaeger's answer to GET /api/traces/{id}."""
     spans = [span for span in collector.spans if span.trace_id == trace_id]
     if not spans:
         return {"data": None, "errors": [{"code": 404, "msg": "trace not found"}]}

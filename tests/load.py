@@ -1,4 +1,4 @@
-"""Clients that keep a service busy and remember how each of their requests ended."""
+"""Clients that keep a service busy and record the outcome of each request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Outcome = Literal["answered", "refused", "cut off"]
 
 @dataclass
 class Request:
-    """How one request ended."""
+    """The outcome of one request."""
 
     outcome: Outcome
     status: int = 0
@@ -38,7 +38,7 @@ class Load:
         return [request for request in list(self.requests) if request.outcome == outcome]
 
     def wait_for(self, count: int, within: float = 90.0) -> None:
-        """Wait until so many requests were answered."""
+        """Wait until this number of requests was answered."""
         deadline = time.monotonic() + within
         while len(self.ended("answered")) < count:
             assert time.monotonic() < deadline, self.requests[-5:]
@@ -83,7 +83,7 @@ class Load:
 
 @contextmanager
 def load(port: int, method: str, path: str, body: bytes | None = None, *, clients: int = 6) -> Iterator[Load]:
-    """Yield clients at work, half of which keep their connections alive."""
+    """Yield working clients; half of them keep their connections alive."""
     running = Load(port, method, path, body)
     threads = [
         threading.Thread(target=running.run, kwargs={"keep_alive": number % 2 == 0}) for number in range(clients)

@@ -1,4 +1,4 @@
-"""Reach past the orders service into its database, as another program would."""
+"""Access the database of orders directly, as another program would."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def execute(url: str, statement: str) -> list[Any]:
 
 
 def store_old_orders(url: str, count: int) -> None:
-    """Store so many orders of January 2024, a second apart."""
+    """Store this number of orders of January 2024, a second apart."""
     statement = STORE_ON_SQLITE if url.startswith("sqlite") else STORE_ON_POSTGRESQL
     execute(url, statement.format(count=count))
 

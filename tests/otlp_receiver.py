@@ -1,4 +1,4 @@
-"""A collector of traces as Jaeger is one: OTLP over HTTP, kept in memory, and able to fail as collectors fail."""
+"""A trace collector like Jaeger: OTLP over HTTP, in memory, with the typical failures of collectors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 from tests.processes import free_port
 
 Mode = Literal["ok", "refusing", "black hole", "slow", "503"]
-SLOW = 3.0  # seconds, longer than the exporter waits
+SLOW = 3.0  # seconds, longer than the exporter's time limit
 
 
 @dataclass(frozen=True)
 class ReceivedSpan:
-    """One span, with what its resource says of the service that sent it."""
+    """One span with the service in its resource."""
 
     name: str
     kind: str  # server, client or internal
@@ -43,7 +43,7 @@ class ReceivedSpan:
 
 @dataclass
 class OtlpReceiver:
-    """What has arrived so far; `url` is a JAEGER_ENDPOINT."""
+    """The received spans; `url` is a JAEGER_ENDPOINT."""
 
     mode: Mode
     port: int = field(default_factory=free_port)
@@ -59,7 +59,7 @@ class OtlpReceiver:
         return [span for body in list(self.bodies) for span in _parse(body)]
 
     def wait_for(self, trace_id: str, *names: str, within: float = 60.0) -> list[ReceivedSpan]:
-        """Return the spans of a trace once those named are among them; a span arrives after its children."""
+        """Return the spans of a trace when it contains those named; a span arrives after its children."""
         deadline = time.monotonic() + within
         while True:
             found = [span for span in self.spans if span.trace_id == trace_id]
@@ -71,7 +71,7 @@ class OtlpReceiver:
 
 @contextmanager
 def otlp_receiver(mode: Mode = "ok", *, port: int | None = None) -> Iterator[OtlpReceiver]:
-    """Yield a receiver in the given mode, on the port or a free one; `refusing` listens nowhere."""
+    """Yield a receiver in this mode, on the port or a free one; `refusing` does not listen."""
     receiver = OtlpReceiver(mode, port or free_port())
     if mode == "refusing":
         yield receiver
@@ -108,7 +108,7 @@ def otlp_receiver(mode: Mode = "ok", *, port: int | None = None) -> Iterator[Otl
         daemon_threads = True
 
         def handle_error(self, *_: Any) -> None:
-            """Expect clients that gave up."""
+            """Ignore clients that gave up."""
 
     server = Server(("127.0.0.1", receiver.port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

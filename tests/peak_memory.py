@@ -1,4 +1,4 @@
-"""Measure how much memory a process of its own has needed at the most."""
+"""Measure the peak memory of a new process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-# A process inherits, in ru_maxrss, the size of the one that starts it, and this one has grown by then: so a small
-# one stands between the two. It is not measured for coverage (-I -S), or it would not be small.
+# A process inherits ru_maxrss from its parent, and this process has grown. So a small process stands between them,
+# without coverage (-I -S), which would enlarge it.
 LAUNCHER = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
@@ -19,7 +19,7 @@ sys.exit(code)
 def run_and_measure(
     command: list[str], *, env: Mapping[str, str], timeout: float = 100
 ) -> tuple[subprocess.CompletedProcess[str], int]:
-    """Run a command to its end without any input; return how it ended, and its peak of resident memory in kB."""
+    """Run a command without input; return its result and its peak resident memory in kB."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", LAUNCHER, *command],
         env=dict(env),

@@ -33,10 +33,10 @@ SECRET_KEY = "a-key-for-tests-only-0123456789-abcdefghij"
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on.
+    """Return a free port.
 
-    Below those that the kernel gives to outgoing connections, one of which could take it before the service does; and
-    by a chance of its own, as pytest-randomly gives the test processes that run side by side the same one.
+    It is below the kernel's range for outgoing connections, one of which could take it before the service does. It uses
+    its own random source, as pytest-randomly gives parallel test processes the same one.
     """
     while True:
         port = CHANCE.randrange(10_000, 32_000)
@@ -47,9 +47,9 @@ def free_port() -> int:
 
 @contextmanager
 def database(directory: Path, name: str, *, like: str = "") -> Iterator[str]:
-    """Yield the URL of a database: PostgreSQL where TEST_DATABASE_URL says so, else a SQLite file.
+    """Yield the URL of a database: PostgreSQL if TEST_DATABASE_URL is set, else a SQLite file.
 
-    It is empty, or a copy of the one whose URL is `like`.
+    It is empty, or a copy of the database `like`.
     """
     server = os.environ.get("TEST_DATABASE_URL")
     if not server:
@@ -70,14 +70,14 @@ def database(directory: Path, name: str, *, like: str = "") -> Iterator[str]:
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without any variable of Argos but those given."""
+    """Return an environment with only these variables of Argos."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_", "COV_CORE_", "VIRTUAL_ENV")
     base = {name: value for name, value in os.environ.items() if name.startswith(kept)}
     return base | {"PYTHONUNBUFFERED": "1", "LOG_FORMAT": "json", "SECRET_KEY": SECRET_KEY} | dict(extra)
 
 
 def manage(project: str, *arguments: str, env: Mapping[str, str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py` of a service as a process of its own."""
+    """Run `manage.py` of a service as a process."""
     return subprocess.run(
         [sys.executable, str(ROOT / project / "manage.py"), *arguments],
         env=clean_environment(env),
@@ -137,7 +137,7 @@ class Service:
             try:
                 if requests.get(f"{self.url}{path}", timeout=2).status_code == 200:
                     return
-            except (requests.ConnectionError, requests.Timeout):  # it listens before it is up
+            except (requests.ConnectionError, requests.Timeout):  # it listens before it is ready
                 pass
             time.sleep(0.05)
         log = self.log_path.read_text()[-5000:]
@@ -162,7 +162,7 @@ class Service:
         return [json.loads(line) for line in self.log_path.read_text().splitlines()]
 
     def metric(self, name: str, **labels: str) -> float:
-        """Return the value of one series from /metrics; 0 where there is none yet."""
+        """Return the value of one series from /metrics; 0 if it does not exist yet."""
         from prometheus_client.parser import text_string_to_metric_families
 
         text = requests.get(f"{self.url}/metrics", timeout=30).text
@@ -175,7 +175,7 @@ class Service:
 
 @dataclass
 class Stack:
-    """Products and orders, where orders asks this products."""
+    """Products and orders; orders calls this products."""
 
     products: Service
     orders: Service
@@ -185,12 +185,12 @@ class Stack:
         return requests.post(f"{self.orders.url}/orders", json=body, timeout=kwargs.pop("timeout", 10), **kwargs)
 
 
-prepared = ExitStack()  # holds what `prepared_database` made; tests/conftest.py closes it
+prepared = ExitStack()  # holds the databases of `prepared_database`; tests/conftest.py closes it
 
 
 @cache
 def prepared_database(project: str) -> str:
-    """Return the URL of a service's database, migrated and seeded once, for others to be copies of it."""
+    """Return the URL of a service's migrated and seeded database, the template of others."""
     directory = Path(prepared.enter_context(TemporaryDirectory(prefix="argos-prepared-")))
     url = prepared.enter_context(database(directory, f"prepared_{project}"))
     for arguments in PREPARATIONS[project]:
@@ -224,7 +224,7 @@ def running_stack(directory: Path, **env: str) -> Iterator[Stack]:
 
 
 def stop_all(*services: Service, within: float = 5.0) -> None:
-    """Stop the services side by side: one that is killed writes no coverage."""
+    """Stop the services in parallel; a killed one would not write its coverage."""
     started = [service for service in services if service.process is not None]
     for service in started:
         assert service.process is not None

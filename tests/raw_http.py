@@ -1,4 +1,4 @@
-"""Speak HTTP byte by byte, also wrongly, as no client library would."""
+"""Send HTTP byte by byte, also invalid HTTP, which client libraries refuse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNKED = b"Transfer-Encoding: chunked"
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """What came back for one request."""
+    """The answer to one request."""
 
     status: int
     headers: Message
@@ -26,7 +26,7 @@ class RawAnswer:
 
 
 def request(method: bytes, path: bytes, *headers: bytes, body: bytes = b"", host: bytes = HOST) -> bytes:
-    """Return the bytes of a request exactly as given; nothing is added but Host and Connection."""
+    """Return the bytes of a request exactly as given, plus Host and Connection."""
     head = (method + b" " + path + b" HTTP/1.1", host, b"Connection: close", *headers)
     return b"\r\n".join(line for line in head if line) + b"\r\n\r\n" + body
 
@@ -44,7 +44,7 @@ def post_typed(body: bytes, content_type: bytes) -> bytes:
 
 
 def post_chunked(raw_body: bytes, *headers: bytes) -> bytes:
-    """Return a POST whose body is given in its chunked coding."""
+    """Return a POST with a body in chunked coding."""
     return request(b"POST", b"/orders", b"Content-Type: application/json", CHUNKED, *headers, body=raw_body)
 
 
@@ -58,14 +58,14 @@ def connect(port: int, *, timeout: float = 30.0) -> socket.socket:
 
 
 def read_answer(connection: socket.socket) -> RawAnswer:
-    """Read one whole answer; fail if the connection ends before it does."""
+    """Read one whole answer; fail if the connection ends earlier."""
     response = HTTPResponse(connection)
     response.begin()
     return RawAnswer(response.status, response.headers, response.read())
 
 
 def exchange(port: int, raw: bytes, *, half_close: bool = False) -> RawAnswer:
-    """Send the bytes on a connection of their own, say that no more come if `half_close`, and return the answer."""
+    """Send the bytes on a new connection, close its sending side if `half_close`, and return the answer."""
     with connect(port) as connection:
         connection.sendall(raw)
         if half_close:

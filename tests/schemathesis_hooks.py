@@ -1,4 +1,4 @@
-"""Loaded by schemathesis (see test_schemathesis.py): send the CSRF token that a browser's session sends with it."""
+"""Hooks for schemathesis (see test_schemathesis.py): send the CSRF token of the session, as a browser does."""
 
 from __future__ import annotations
 

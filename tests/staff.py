@@ -1,4 +1,4 @@
-"""Log in to a running service as its staff do: through the admin's form."""
+"""Log in to a running service through the admin's form, as staff do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PASSWORD = "a-password-for-tests-only"
 
 
 def staff_session(service: Service) -> requests.Session:
-    """Create a member of staff and return a session of theirs, ready to write (cookie and CSRF token)."""
+    """Create a staff user and return a logged-in session that can write (cookie and CSRF token)."""
     done = manage(
         service.project,
         "createsuperuser",

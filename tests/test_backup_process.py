@@ -1,4 +1,4 @@
-"""backup and restore as processes: beside a writer, killed, stopped, twice at once, and on a full disk."""
+"""backup and restore as processes: beside a writer, killed, stopped, concurrent, and on a full disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROJECT = "products_project"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of one database with 20,000 products, whose names nothing can compress."""
+    """Return the URL of a database with 20,000 products whose names cannot be compressed."""
     folder = tmp_path_factory.mktemp("backups")
     with database(folder, "backups") as url:
         assert manage(PROJECT, "migrate", "--verbosity", "0", env={"DATABASE_URL": url}).returncode == 0
@@ -40,7 +40,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def backup(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a backup of it."""
+    """Return a backup of that database."""
     folder = tmp_path_factory.mktemp("taken")
     done = manage(PROJECT, "backup", "--to", str(folder), env={"DATABASE_URL": url})
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def start(*arguments: str, url: str, folder: Path, **kwargs: Any) -> subprocess.
 
 @pytest.fixture
 def pouring(url: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Give a backup that holds its lock and waits for the reader of its output, who has read one byte."""
+    """Return a backup that holds its lock and waits for its reader, which has read one byte."""
     process = start("backup", "--to", "-", url=url, folder=tmp_path)
     assert process.stdout is not None
     assert os.read(process.stdout.fileno(), 1) == b"m"
@@ -198,7 +198,7 @@ def test_after_sigkill_in_a_restore_the_database_is_as_it_was_and_a_second_run_f
     lite = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) if on_sqlite else None
     postgres = None if on_sqlite else psycopg.connect(url)
     beside = Path(url.removeprefix("sqlite:///")).parent if on_sqlite else tmp_path
-    for holder in (lite, postgres):  # a restore that has begun waits for this transaction
+    for holder in (lite, postgres):  # a started restore waits for this transaction
         if holder is not None:
             holder.execute("BEGIN IMMEDIATE" if on_sqlite else "SELECT 1 FROM products_product")
 
@@ -225,7 +225,7 @@ def test_after_sigkill_in_a_restore_the_database_is_as_it_was_and_a_second_run_f
 
 
 def test_a_full_disk_leaves_nothing(url: str, tmp_path: Path) -> None:
-    """A limit on the size of a file fails a write as a full disk does, and needs no privilege."""
+    """A limit on the file size makes writes fail like a full disk, without privileges."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets a problem, the log gets one line, and the process lives on."""
+"""Any bad input gets a problem document and one log line, and the process survives."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_clients_that_do_not_hang_up_keep_nobody_waiting(stack: Stack) -> None:
             connection.sendall(request(b"GET", b"/nowhere"))
             assert read_answer(connection).status == 404
 
-    assert time.monotonic() - started < 10  # 18 s, where gunicorn waits 2 s for each in the loop that accepts
+    assert time.monotonic() - started < 10  # it would be 18 s if gunicorn waited 2 s for each in its accepting loop
 
 
 def test_stalled_clients_free_their_threads(stack: Stack) -> None:
@@ -118,7 +118,7 @@ def test_stalled_clients_free_their_threads(stack: Stack) -> None:
         after = requests.get(f"{stack.orders.url}/nowhere", timeout=30)
 
         assert after.status_code == 404
-        assert connections.pop("head").recv(100) == b""  # no request yet, so nothing to answer
+        assert connections.pop("head").recv(100) == b""  # without a request there is nothing to answer
         for connection in connections.values():
             answer = read_answer(connection)
             assert (answer.status, answer.json()["code"]) == (408, "request_timeout")

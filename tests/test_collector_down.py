@@ -1,4 +1,4 @@
-"""A collector that is down, slow or silent costs spans: never the requests' time, the shutdown, or a flooded log."""
+"""A failing collector costs spans; it does not slow requests or the shutdown, nor flood the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REQUESTS = 300
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[dict[Mode, tuple[Service, OtlpReceiver]]]:
-    """Yield one products service for each way a collector can be, all on one database."""
+    """Yield one products service for each state of a collector, all on one database."""
     with ExitStack() as stack:
         url = stack.enter_context(database(tmp_path, "products"))
         for command in (("migrate", "--verbosity", "0"), ("seed_products",)):
@@ -31,7 +31,7 @@ def services(tmp_path: Path) -> Iterator[dict[Mode, tuple[Service, OtlpReceiver]
         started: dict[Mode, tuple[Service, OtlpReceiver]] = {}
         for mode in MODES:
             collector = stack.enter_context(otlp_receiver(mode))
-            # Every 50 ms a batch, so that requests and failing exports do overlap.
+            # A batch every 50 ms, so that requests and failing exports overlap.
             env = {"DATABASE_URL": url, "JAEGER_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
             service = Service("products_project", tmp_path, env).start()
             stack.callback(service.kill)
@@ -40,7 +40,7 @@ def services(tmp_path: Path) -> Iterator[dict[Mode, tuple[Service, OtlpReceiver]
 
 
 def medians(services: dict[Mode, tuple[Service, OtlpReceiver]]) -> dict[Mode, float]:
-    """Return each service's median answer time; their requests take turns, so that noise meets all alike."""
+    """Return each service's median answer time; requests alternate, so that noise affects all equally."""
     seconds: dict[Mode, list[float]] = {mode: [] for mode in services}
     with requests.Session() as session:
         for _ in range(REQUESTS):

@@ -1,4 +1,4 @@
-"""The stack as the compose files and the Dockerfiles name it, run as local processes."""
+"""The stack of the compose files and the Dockerfiles, run as local processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRODUCTION = "docker-compose.prod.yml"
 
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What each image holds in /app, static files apart."""
+    """The content of each image's /app without static files."""
     return {
         service: Dockerfile(project).unpack(tmp_path_factory.mktemp(f"{service}-app"))
         for service, project in PROJECTS.items()
@@ -37,7 +37,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def stack(apps: dict[str, Path], collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """Everything of ours in the development stack, started as its conditions ask for."""
+    """Our services of the development stack, started in the order of their conditions."""
     with host(apps, collector, tmp_path_factory.mktemp("stack"), BASE) as here:
         for name in here.services:
             here.bring_up(name)
@@ -54,7 +54,9 @@ def test_an_order_placed_in_the_stack_is_acknowledged(stack: Host) -> None:
 
 def test_the_stack_passes_its_own_smoke_test(stack: Host) -> None:
     command = stack.services["smoke"]["command"]
-    here = [word for word in command if not word.startswith(("--prometheus=", "--jaeger="))]  # which are not here
+    here = [
+        word for word in command if not word.startswith(("--prometheus=", "--jaeger="))
+    ]  # these servers are missing here
 
     done = stack.run("smoke", here)
 

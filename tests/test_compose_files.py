@@ -1,4 +1,4 @@
-"""What the compose files and the Dockerfiles promise, apart from running: tests/test_compose.py does that."""
+"""Static promises of the compose files and the Dockerfiles; tests/test_compose.py runs them."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
 def test_production_takes_every_secret_from_a_file(name: str) -> None:
     environment = PRODUCTION[name].get("environment", {})
     secrets = [variable for variable in environment if variable.endswith(SECRETS)]
-    # RabbitMQ's has no twin that names a file: the password stands in its configuration, which is one.
+    # RabbitMQ has no _FILE variable: the password is in its configuration file.
     files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
 
     assert all(environment[variable] == "" for variable in secrets)

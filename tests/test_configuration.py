@@ -1,4 +1,4 @@
-"""A faulty environment stops every process with the same report; check_config shows it whole."""
+"""A faulty environment stops every process with one report; check_config shows all of it."""
 
 from __future__ import annotations
 

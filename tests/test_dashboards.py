@@ -1,4 +1,4 @@
-"""The dashboards are what the script makes, and ask for what is declared; tests/observability asks for real."""
+"""The dashboards match the script and use declared metrics; tests/observability runs their queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""doctor of both services as processes, in health and with everything broken that may break."""
+"""doctor of both services as processes, healthy and with every fault."""
 
 from __future__ import annotations
 

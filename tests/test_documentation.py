@@ -1,4 +1,4 @@
-"""Documentation is tested: what exists is documented, and what is documented exists."""
+"""The documentation and the code list the same names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.test_architecture import PACKAGES, sources
 REFERENCE = (ROOT / "docs" / "operations" / "reference.md").read_text()
 README = (ROOT / "README.md").read_text()
 
-# Raised within Django REST framework, under its own codes.
+# Raised by Django REST framework with its own codes.
 CODES_OF_REST_FRAMEWORK = {
     "method_not_allowed",
     "not_acceptable",

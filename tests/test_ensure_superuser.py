@@ -1,4 +1,4 @@
-"""ensure_superuser as processes: several at once, and a password from standard input that nobody sees."""
+"""ensure_superuser as processes: several at once, and a hidden password from standard input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What orders records takes effect in products, in one trace, whichever way EVENTS_URL chooses."""
+"""An event of orders takes effect in products, in one trace, over every transport."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from events.tests.rabbitmq import url as amqp_url
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import ROOT, Service, clean_environment, database, manage, prepared_database
 
-# What the use case that confirms an order does, in a span as the request's is.
+# The work of the use case that confirms an order, in a span like the request's.
 RECORD = """
 import sys, django
 from django.conf import settings
@@ -41,7 +41,7 @@ trace.get_tracer_provider().shutdown()
 
 @dataclass
 class Chain:
-    """Both services' environments, and products running."""
+    """The environments of both services, with products running."""
 
     products: Service
     orders_env: dict[str, str]
@@ -89,7 +89,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
 def assert_one_trace(chain: Chain, trace_id: str, destination: str, taker: str) -> None:
     spans = chain.collector.wait_for(trace_id, f"send {destination}", f"process {taker}")
     names = [span.name for span in spans]
-    # At least: an event, or a batch of spans, whose answer came late is sent again.
+    # At least: an event, or a batch of spans, is sent again after a late answer.
     assert names.count(f"send {destination}") >= 3 <= names.count(f"process {taker}")
     by_id = {span.span_id: span for span in spans}
     (request,) = [span for span in spans if span.name == "POST /orders"]
@@ -117,7 +117,7 @@ def test_over_http_events_take_effect_once_in_one_trace(chain: Chain) -> None:
 
 @pytest.fixture
 def rabbitmq() -> Iterator[dict[str, str]]:
-    """Yield the variables that lead to a broker."""
+    """Yield the variables of a broker."""
     exchange = f"argos-test-{uuid4().hex}"
     yield {"EVENTS_URL": amqp_url(), "EVENTS_EXCHANGE": exchange}
     take_away(exchange)
@@ -156,8 +156,8 @@ def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
         chain.wait_until_sold(6)
         second = chain.orders_env | shared | {"TMPDIR": str(metrics)}
         loops.append(started("orders_project", "relay_events", env=second, log=tmp_path / "2.log"))
-        wait_for(metrics / "argos-heartbeat")  # or it would be told to stop before it can hear
-        chain.record()  # with two relays at it
+        wait_for(metrics / "argos-heartbeat")  # otherwise the signal would arrive before its handler exists
+        chain.record()  # with two relays running
         chain.wait_until_sold(12)
     finally:
         for loop in loops:

@@ -19,7 +19,7 @@ from tests.peak_memory import run_and_measure
 from tests.processes import ROOT, Stack, clean_environment, database, manage, running_stack
 
 ORDERS = 20_000
-MAX_MEMORY_KB = 130_000  # measured for coverage, which takes some 20 MB of it
+MAX_MEMORY_KB = 130_000  # about 20 MB of it is coverage
 
 STORE_ORDERS = f"""
 from orders_project.orders.models import Order
@@ -48,7 +48,7 @@ def start_export(stack: Stack, *options: str) -> subprocess.Popen[bytes]:
 
 
 def object_on(errors: bytes) -> dict[str, Any]:
-    """Return the object of --json, which stands below the log."""
+    """Return the object of --json, printed after the log."""
     document: dict[str, Any] = json.loads(errors.splitlines()[-1])
     return document
 
@@ -86,7 +86,7 @@ def test_a_retired_product_cannot_be_ordered_until_it_is_back(stack: Stack) -> N
 def test_sigterm_ends_an_export_between_two_pages_and_the_cursor_goes_on(stack: Stack) -> None:
     process = start_export(stack, "--format", "jsonl", "--json")
     assert process.stdout is not None
-    first = process.stdout.read(1)  # a page is longer than a pipe, so that it waits for us within the first
+    first = process.stdout.read(1)  # a page is longer than a pipe, so the export waits within the first one
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=60)
 
@@ -120,7 +120,7 @@ def test_a_reader_that_has_gone_away_is_one_clear_line(stack: Stack) -> None:
 
 
 def killed_in_mid_run(stack: Stack, path: Path) -> None:
-    """Kill an export that has begun to write; again, if it was faster than the kill."""
+    """Kill an export that has started to write; repeat if it was faster than the kill."""
     partial = path.with_name(f"{path.name}.partial")
     for _ in range(10):
         path.write_text("yesterday's")
@@ -144,7 +144,7 @@ def test_a_killed_export_leaves_no_half_file_and_a_second_run_writes_the_whole(s
     assert done.returncode == 0, done.stderr
     assert f"in place of the file that was there; --after {ids(path.read_bytes())[-1]} goes on" in done.stderr
     assert len(ids(path.read_bytes())) >= ORDERS
-    assert os.listdir(tmp_path) == ["orders.jsonl"]  # noqa: PTH208 - names are what is compared
+    assert os.listdir(tmp_path) == ["orders.jsonl"]  # noqa: PTH208 - the test compares names
 
 
 def test_memory_does_not_grow_with_the_orders(stack: Stack, tmp_path: Path) -> None:

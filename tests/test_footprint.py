@@ -1,4 +1,4 @@
-"""The memory of a service does not grow with the requests it has answered."""
+"""The memory of a service does not grow with its number of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kill -9` of either service under load loses no order that was acknowledged."""
+"""`kill -9` of either service under load does not lose an acknowledged order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def acknowledged(clients: Load) -> set[int]:
 
 
 def stored(orders: Service) -> set[int]:
-    """Return the ids in the database, read past the service."""
+    """Return the ids in the database, read without the service."""
     code = "from orders_project.orders.models import Order; print(*Order.objects.values_list('pk', flat=True))"
     done = manage("orders_project", "shell", "--no-imports", "--command", code, env=orders.env)
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,7 @@ def test_a_killed_service_loses_no_acknowledged_order(stack: Stack, victim: str)
         service.start()
         count = len(acknowledged(clients))
         deadline = time.monotonic() + 90
-        while len(acknowledged(clients)) < count + 20:  # the breaker lets orders through again
+        while len(acknowledged(clients)) < count + 20:  # the breaker has closed
             assert time.monotonic() < deadline, clients.requests[-3:]
             time.sleep(0.05)
 
@@ -67,7 +67,7 @@ def test_a_service_whose_master_alone_was_killed_starts_again_on_its_port(stack:
 
 
 def test_a_worker_that_works_or_has_nothing_to_do_is_not_taken_for_dead(tmp_path: Path) -> None:
-    patience = 5  # seconds without a sign of life, of gunicorn's master; it has 30 by default
+    patience = 5  # seconds without a heartbeat until gunicorn's master kills a worker; 30 by default
     with running_stack(tmp_path, GUNICORN_CMD_ARGS=f"--timeout {patience}") as running:
         started = running.products.metric("process_start_time_seconds")
         time.sleep(patience + 1)

@@ -20,7 +20,7 @@ from tests.processes import ROOT, clean_environment, free_port
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Copy what git would hand out, so that no developer's database is touched."""
+    """Copy the files in git, so that no developer's database is touched."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )
@@ -28,8 +28,8 @@ def checkout(tmp_path: Path) -> Path:
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tmp_path / name)
-    # The virtual environment of this run is the one that `make run` would make. Its parts are linked, not the whole,
-    # and the requirements are old: where make takes them for newer, it clears `.venv` and installs anew.
+    # Use the virtual environment of this run. Link its parts, not the whole, and make the requirements old: if make
+    # considers them newer, it clears `.venv` and installs again.
     (tmp_path / ".venv").mkdir()
     for part in Path(sys.prefix).iterdir():
         (tmp_path / ".venv" / part.name).symlink_to(part)
@@ -39,7 +39,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @contextmanager
 def make_run(checkout: Path, products_port: int, orders_port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `make run` on a terminal of its own (script(1)), whose keyboard is the process's standard input."""
+    """Run `make run` on a terminal (script(1)); the process' standard input is its keyboard."""
     ports = {"PRODUCTS_PORT": str(products_port), "ORDERS_PORT": str(orders_port), "TERM": "xterm"}
     process = subprocess.Popen(
         ["script", "--quiet", "--return", "--command", "make run", os.devnull],
@@ -54,7 +54,7 @@ def make_run(checkout: Path, products_port: int, orders_port: int) -> Iterator[s
     finally:
         process.terminate()
         output, _errors = process.communicate()
-        sys.stdout.write(output.decode())  # pytest shows it where the test fails
+        sys.stdout.write(output.decode())  # pytest shows it if the test fails
 
 
 def wait_until_ready(*ports: int) -> None:
@@ -71,7 +71,7 @@ def wait_until_ready(*ports: int) -> None:
 
 
 def read_until(process: subprocess.Popen[bytes], words: bytes) -> bytes:
-    """Return what was printed up to the line with these words; pytest's time-out ends a wait for ever."""
+    """Return the output up to the line with these words; pytest's time-out ends an endless wait."""
     assert process.stdout is not None
     output = b""
     for line in process.stdout:
@@ -84,7 +84,7 @@ def read_until(process: subprocess.Popen[bytes], words: bytes) -> bytes:
 def test_make_run_starts_everything_twice_and_control_c_stops_it_cleanly(checkout: Path) -> None:
     products, orders = free_port(), free_port()
 
-    for _ in range(2):  # the second time on the databases that the first one left
+    for _ in range(2):  # the second time with the databases of the first one
         with make_run(checkout, products, orders) as process:
             wait_until_ready(products, orders)
             placed = requests.post(

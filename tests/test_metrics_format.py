@@ -1,4 +1,4 @@
-"""/metrics is valid in both formats, its exemplars lead to traces, and no client can make it grow."""
+"""/metrics is valid in both formats, its exemplars lead to traces, and clients cannot make it grow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 @pytest.fixture(scope="module", params=["1", "3"], ids=["1 worker", "3 workers"])
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    # Exemplars need traces, not a collector that takes them.
+    # Exemplars need traces, but not a working collector.
     with otlp_receiver("refusing") as collector:
         env = {"JAEGER_ENDPOINT": collector.url, "WEB_CONCURRENCY": request.param}
         with running_stack(tmp_path_factory.mktemp("stack"), **env) as running:
@@ -83,5 +83,5 @@ def test_an_exemplar_of_one_process_names_the_orders_trace(stack: Stack) -> None
         for sample in family.samples
         if sample.exemplar and sample.name == "http_request_duration_seconds_bucket"
     ]
-    # prometheus_client keeps none for several processes.
+    # prometheus_client lacks exemplars with several processes.
     assert ({"trace_id": trace_id} in exemplars) == (stack.orders.env["WEB_CONCURRENCY"] == "1")

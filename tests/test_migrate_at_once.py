@@ -1,4 +1,4 @@
-"""Replicas that are started at once migrate once, and none of them fails."""
+"""Replicas started at the same time migrate once, and none of them fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promise everything else exists for."""
+"""One order through both services: the main promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders meet each other and their ends: the same keys at once, the last pieces at once, a kill in the midst."""
+"""Concurrent orders: the same key, the last pieces, and a kill in between."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.processes import (
     stop_all,
 )
 
-# By name, as mypy reads this file under the settings of either service.
+# By name, as mypy reads this file with the settings of either service.
 peer: Any = import_module("orders_project.orders.tests.stocked_products")
 
 THREADS, KEYS = 16, 8
@@ -37,7 +37,7 @@ THREADS, KEYS = 16, 8
 
 @contextmanager
 def orders_of(stock: Any, directory: Path, **env: str) -> Iterator[Service]:
-    """Yield an orders service that asks a products service with this stock."""
+    """Yield an orders service with a products service of this stock."""
     with (
         peer.ScriptedProducts(stock) as products,
         database(directory, "orders", like=prepared_database("orders_project")) as url,
@@ -60,7 +60,7 @@ def place(url: str, key: str, product_id: int = 1, quantity: int = 1) -> request
 
 
 def place_until_decided(url: str, key: str) -> requests.Response:
-    """Try again while another request is at it, as a client does."""
+    """Retry while another request is in progress, as a client does."""
     deadline = time.monotonic() + 60
     while (answer := place(url, key)).status_code == 409 and answer.json()["code"] == "request_in_progress":
         assert time.monotonic() < deadline
@@ -69,7 +69,7 @@ def place_until_decided(url: str, key: str) -> requests.Response:
 
 
 def at_once(attempt: Any) -> list[requests.Response]:
-    """Let each thread send all keys, beginning together."""
+    """Let each thread send all keys, starting together."""
     barrier = Barrier(THREADS)
 
     def send_all(_: int) -> list[requests.Response]:

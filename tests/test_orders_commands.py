@@ -1,4 +1,4 @@
-"""The commands that work with orders, as processes beside the running services."""
+"""The commands of orders as processes beside the running services."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.processes import ROOT, Stack, clean_environment, manage, running_stac
 
 ORDER = b'{"productId": 1, "quantity": 2}'
 PURGE = ("purge_orders", "--older-than", "52w", "--yes")
-SLOWLY = ("--batch", "50", "--pause", "1000")  # so that it is still at it when another process has started
+SLOWLY = ("--batch", "50", "--pause", "1000")  # so that it still runs when another process has started
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def url(stack: Stack) -> Iterator[str]:
-    """Give the database of orders, and leave no old order in it."""
+    """Return the database of orders; delete old orders afterwards."""
     url = stack.orders.env["DATABASE_URL"]
     yield url
     execute(url, "DELETE FROM orders_order WHERE created_at < '2025-01-01'")
@@ -39,7 +39,7 @@ def orders(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def purging(stack: Stack, url: str) -> subprocess.Popen[str]:
-    """Start a slow purge of a thousand orders, and return once it is at it."""
+    """Start a slow purge of a thousand orders; return when it has begun."""
     store_old_orders(url, 1000)
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "orders_project" / "manage.py"), *PURGE, *SLOWLY],
@@ -104,7 +104,7 @@ def test_what_a_killed_purge_has_left_the_next_one_deletes(stack: Stack, url: st
 
 def test_a_database_that_goes_away_is_one_line_that_says_how_far_it_came(stack: Stack, url: str) -> None:
     process = purging(stack, url)
-    if url.startswith("sqlite"):  # whose file does not go away, but its tables may
+    if url.startswith("sqlite"):  # its file does not disappear, but its tables may
         execute(url, "ALTER TABLE orders_order RENAME TO orders_elsewhere")
         output, errors = process.communicate(timeout=30)
         execute(url, "ALTER TABLE orders_elsewhere RENAME TO orders_order")

@@ -1,4 +1,4 @@
-"""Products dies, hangs and comes back, and an operator can tell from orders' metrics and log."""
+"""Products dies, hangs and returns; the metrics and the log of orders show it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def products_up(stack: Stack) -> Iterator[None]:
-    """Leave products running and the breaker closed, whatever the test did."""
+    """Leave products running and the breaker closed after any test."""
     recover(stack)
     yield
     recover(stack)
 
 
 def recover(stack: Stack) -> float:
-    """Have products running; return the seconds until an order is placed again."""
+    """Start products; return the seconds until an order succeeds."""
     assert stack.products.process is not None
     if stack.products.process.poll() is not None:
         stack.products.start()
@@ -48,7 +48,7 @@ def recover(stack: Stack) -> float:
 
 
 def kill_products(stack: Stack) -> None:
-    """Kill products and wait until the kernel refuses its port, which it does once the last worker is gone."""
+    """Kill products and wait until the kernel refuses its port, after the last worker has ended."""
     stack.products.kill()
     address = ("127.0.0.1", stack.products.port)
     deadline = time.monotonic() + 10
@@ -61,7 +61,7 @@ def kill_products(stack: Stack) -> None:
 
 
 def place_order_in_vain(stack: Stack) -> dict[str, Any]:
-    """Place an order, see it refused in time, and return its one log line."""
+    """Place an order, check that it is refused in time, and return its log line."""
     started = time.monotonic()
     answer = stack.place_order()
     took = time.monotonic() - started
@@ -106,7 +106,7 @@ def test_a_killed_products_is_told_from_one_log_line_and_the_metrics(stack: Stac
     assert tries(stack, "connection_error") - before == line["peer_tries"]
     assert stack.orders.metric("orders_rejected_total", reason="products_unavailable") == rejected + 1
     assert stack.orders.metric("orders_created_total") == created
-    assert requests.get(f"{stack.orders.url}/readyz", timeout=30).status_code == 200  # orders itself can serve
+    assert requests.get(f"{stack.orders.url}/readyz", timeout=30).status_code == 200  # orders itself is ready
 
 
 @pytest.mark.usefixtures("products_up")
@@ -126,7 +126,7 @@ def test_a_products_that_hangs_is_given_up_in_time(stack: Stack) -> None:
 @pytest.mark.usefixtures("products_up")
 def test_the_breaker_opens_while_products_is_down_and_closes_by_itself(stack: Stack) -> None:
     kill_products(stack)
-    for _ in range(100):  # earlier successes count for ten seconds, so how many it takes is not said here
+    for _ in range(100):  # earlier successes count for ten seconds, so the number of failures varies
         if place_order_in_vain(stack)["peer_outcome"] == "breaker_open":
             break
     else:

@@ -1,4 +1,4 @@
-"""Many at once hold and release stock of the running products service; none of it is lost or sold twice."""
+"""Concurrent clients reserve and release stock of the running products; no piece is lost or sold twice."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _no_request_fails(products: Service) -> Iterator[None]:
 
 
 def ask(products: Service, method: str, key: UUID, quantity: int = 1) -> int:
-    """Ask as a service and return the status."""
+    """Send a request as a service and return the status."""
     return requests.request(
         method,
         f"{products.url}/reservations/{key}",
@@ -58,7 +58,7 @@ def ask(products: Service, method: str, key: UUID, quantity: int = 1) -> int:
 
 
 def at_once(calls: list[Callable[[], int]]) -> list[int]:
-    """Make the calls side by side and return what they answered, in their order."""
+    """Make the calls concurrently and return their answers in order."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [answer.result() for answer in [pool.submit(call) for call in calls]]
 

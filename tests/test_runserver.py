@@ -1,4 +1,4 @@
-"""`manage.py runserver`, as people expect it: from any folder, on the service's own port."""
+"""`manage.py runserver` starts from any folder on the service's own port."""
 
 from __future__ import annotations
 

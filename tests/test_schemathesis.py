@@ -1,4 +1,4 @@
-"""Both services keep what their own OpenAPI documents promise, whatever schemathesis makes of them."""
+"""Both services match their OpenAPI documents for all requests that schemathesis generates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.processes import ROOT, Service, Stack, running_stack
 from tests.staff import csrf_cookie, staff_session
 
 SEED = "20261120"
-EXAMPLES = "6"  # of each operation and phase; about 200 requests a run
+EXAMPLES = "6"  # for each operation and phase; about 200 requests a run
 
 CONFIGURATION = """
 {login}
@@ -65,7 +65,7 @@ def explore(service: Service, directory: Path, *, login: str = "", token: str = 
             "--no-color",
         ],
         cwd=directory,
-        env={"PATH": os.environ["PATH"], "HOME": str(directory)}  # without coverage's: what counts is the service's
+        env={"PATH": os.environ["PATH"], "HOME": str(directory)}  # without coverage, which measures the service only
         | {"PYTHONPATH": str(ROOT), "CSRF_TOKEN": token, "CSRF_COOKIE": csrf_cookie(service)},
         capture_output=True,
         text=True,
@@ -92,7 +92,7 @@ def test_staff_and_services_get_only_what_is_documented(stack: Stack, name: str,
     service: Service = getattr(stack, name)
     session = staff_session(service)
     login = LOGIN.format(session=session.cookies[f"{name}_session"])
-    if name == "products":  # in whose document it stands
+    if name == "products":  # only its document contains it
         login += TOKEN
 
     explore(service, tmp_path, login=login, token=session.cookies[csrf_cookie(service)])

@@ -1,4 +1,4 @@
-"""What a client or the environment holds secret never shows in a log, a span, a metric or an answer."""
+"""Secrets of clients and of the environment never appear in a log, a span, a metric or an answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import requests
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import Service, Stack, free_port, manage, prepared_database, running_stack
 
-# One word for each place, so that a failure says which one leaked.
+# One word for each place, so that a failure names the leak.
 PLACES = (
     *("Authorization", "Cookie", "X-Api-Key", "Referer", "User-Agent", "X-Forwarded-For", "X-Request-ID", "Host"),
     *("query", "body", "fragment", "SECRET_KEY", "password", "SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"),
@@ -37,14 +37,14 @@ BODIES = (
     json.dumps({"productId": 1, "quantity": 1, "note": CANARY["body"]}),  # 201
     json.dumps({"productId": CANARY["body"], "quantity": CANARY["body"], CANARY["body"]: 1}),  # 400
     json.dumps({"productId": 999_999, "quantity": 1, "note": CANARY["body"]}),  # 400 after a call
-    json.dumps(CANARY["body"]),  # no object
+    json.dumps(CANARY["body"]),  # not an object
     f'{{"{CANARY["body"]}": \ud800}}'.encode("utf-8", "surrogatepass"),  # not UTF-8
-    f'{{"{CANARY["body"]}',  # no JSON
+    f'{{"{CANARY["body"]}',  # not JSON
 )
 
 
 def provoke(service: Service) -> list[requests.Response]:
-    """Send the canaries wherever they fit, and return the answers, of every kind of status."""
+    """Send the canaries in every place, and return the answers, with every kind of status."""
     query = {"token": CANARY["query"], "cursor": CANARY["query"], "search": CANARY["query"]}
     answers = []
     with requests.Session() as session:
@@ -70,7 +70,7 @@ def provoke(service: Service) -> list[requests.Response]:
 
 
 def leaks(stack: Stack, collector: OtlpReceiver, answers: list[requests.Response]) -> dict[str, list[str]]:
-    """Return, for each place that shows a canary, whose canaries they are."""
+    """Return the canaries found in each place."""
     shown = {
         "logs": b"".join(service.log_path.read_bytes() for service in (stack.orders, stack.products)),
         "spans": b"".join(collector.bodies),
@@ -81,20 +81,20 @@ def leaks(stack: Stack, collector: OtlpReceiver, answers: list[requests.Response
 
 
 def _headers(answer: requests.Response) -> bytes:
-    # A redirect to the login page says where to return to: the URL that the client sent.
+    # A redirect to the login page contains the URL of the client.
     return str({name: value for name, value in answer.headers.items() if name != "Location"}).encode()
 
 
 @contextmanager
 def password_of_postgres() -> Iterator[None]:
-    """Let the services log in with a canary for a password, where PostgreSQL is tested."""
+    """On PostgreSQL, let the services log in with a canary as the password."""
     server = os.environ.get("TEST_DATABASE_URL")
     if not server:
         yield
         return
     role = f"argos_canary_{os.getpid()}"
     for project in ("products_project", "orders_project"):
-        prepared_database(project)  # so that the role will not own them
+        prepared_database(project)  # first, so that the role does not own them
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{CANARY['password']}'")
         os.environ["TEST_DATABASE_URL"] = (

@@ -1,4 +1,4 @@
-"""seed_products as a process: pipes, signals, large files and a database of its own."""
+"""seed_products as a process: pipes, signals and large files, on its own database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_MEMORY_KB = 110_000
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of one migrated database."""
+    """Return the URL of a migrated database."""
     with database(tmp_path_factory.mktemp("seeding"), "seeding") as url:
         assert manage("products_project", "migrate", "--verbosity", "0", env={"DATABASE_URL": url}).returncode == 0
         yield url
@@ -46,7 +46,7 @@ def test_it_reads_standard_input(url: str) -> None:
 def test_sigterm_while_it_reads_changes_nothing_and_says_so(url: str) -> None:
     process = start(url, "--file", "-", "--format", "jsonl")
     assert process.stdin is not None
-    # More than pipe and reader hold: once this is written, it is reading.
+    # More than the pipe and the reader hold: after this write, the command reads.
     for number in range(100, 20_000):
         process.stdin.write(f'{{"id": {number}, "name": "interrupted"}}\n')
     process.stdin.flush()

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT finish what is in flight and exit 0; a second signal does not wait; SIGHUP loses nothing."""
+"""SIGTERM and SIGINT finish requests and exit with 0; a second signal does not wait; SIGHUP loses no request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def restart(service: Service, **env: str) -> Service:
 
 
 def half_a_request(service: Service) -> socket.socket:
-    """Return a connection on which a request has begun; its thread waits for the rest."""
+    """Return a connection with a started request; its thread waits for the rest."""
     connection = socket.create_connection(("127.0.0.1", service.port), timeout=15)
     connection.sendall(b"GET /products/1 HTTP/1.1\r\nHost: localhost\r\n")
     time.sleep(0.3)
@@ -94,7 +94,7 @@ def test_a_second_signal_does_not_wait_for_a_request_that_hangs(products: Servic
         asked = time.monotonic()
         products.stop(signal.SIGINT)
 
-        assert time.monotonic() - asked < slack(5)  # 2 s of gunicorn's, and this machine's
+        assert time.monotonic() - asked < slack(5)  # 2 s of gunicorn plus those of a slow machine
 
 
 def test_a_second_signal_does_not_wait_for_the_delay(products: Service) -> None:
@@ -133,7 +133,7 @@ def test_a_reload_loses_nothing(products: Service, workers: str) -> None:
     assert products.process is not None
     with load(products.port, "GET", "/products/1") as clients:
         clients.wait_for(50)
-        # The log holds the other tests' workers too, of which those that were killed never said that they left.
+        # The log includes the workers of other tests; killed ones did not log their end.
         starts, exits = logged(products, "Booting worker"), logged(products, "Worker exiting")
         products.process.send_signal(signal.SIGHUP)
         wait_until_logged(products, "Booting worker", starts + int(workers))

@@ -1,4 +1,4 @@
-"""The smoke test itself, as a process of its own, against both services, a real Prometheus and Jaeger's API."""
+"""The smoke test as a process, against both services, a real Prometheus and Jaeger's API."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.jaeger_api import jaeger_api
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import Stack, free_port, manage, running_stack
 
-# Nothing answers there: a smoke test stands outside, where orders' database cannot be reached.
+# Nothing listens there: a smoke test runs outside, without access to the database of orders.
 NO_DATABASE = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing"}
 
 
 @dataclass
 class Running:
-    """A stack, and the options by which smoke finds it."""
+    """A stack and the options of smoke for it."""
 
     stack: Stack
     collector: OtlpReceiver
@@ -81,7 +81,7 @@ def report_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_a_healthy_stack_keeps_every_promise(running: Running) -> None:
     created = running.stack.orders.metric("orders_created_total")
 
-    # Its own traces go elsewhere, or the order would be in one of them.
+    # Its own traces go elsewhere, otherwise one of them would contain the order.
     done = smoke(running, "--json", JAEGER_ENDPOINT="http://127.0.0.1:1/v1/traces")
 
     assert done.returncode == 0, done.stdout

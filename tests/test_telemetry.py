@@ -1,4 +1,4 @@
-"""One order leaves one log line in each service, moves each counter by one, and is one trace: all three agree."""
+"""One order is one log line in each service, one step of each counter, and one trace; all three agree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 @dataclass
 class Observed:
-    """A running stack, and the collector that its traces go to."""
+    """A running stack and its trace collector."""
 
     stack: Stack
     collector: OtlpReceiver
@@ -74,7 +74,7 @@ def trace_of(observed: Observed, answer: requests.Response) -> str:
 
 
 def only(spans: list[ReceivedSpan], service: str, kind: str, *, database: bool = False) -> ReceivedSpan:
-    """Return the only span of this service and kind that is, or is not, a statement."""
+    """Return the only span of this service and kind that is, or is not, an SQL statement."""
     (span,) = [s for s in spans if (s.service, s.kind, "db.system.name" in s.attributes) == (service, kind, database)]
     return span
 
@@ -138,7 +138,7 @@ def test_an_order_is_one_trace_through_both_services_and_their_databases(observe
     assert (call.name, call.parent_id) == ("GET", server.span_id)
     assert (peer.name, peer.parent_id) == (f"GET {PRODUCT_ROUTE}", call.span_id)
     assert (statement.name, statement.parent_id) == ("SELECT", peer.span_id)
-    # The order and the event that announces it: one statement on PostgreSQL, two on SQLite.
+    # The order and its event: one statement on PostgreSQL, two on SQLite.
     stored = [span for span in spans if span.name in ("INSERT", "WITH")]
     assert [span.name for span in stored] in (["WITH"], ["INSERT", "INSERT"])
     assert {(span.service, span.parent_id) for span in stored} == {("orders-service", server.span_id)}
@@ -212,7 +212,7 @@ def test_probes_and_metrics_are_neither_traced_nor_counted_nor_logged(observed: 
     observed.collector.wait_for(trace_of(observed, answer), "POST /orders", f"GET {PRODUCT_ROUTE}")
     counted, traces = (counters(orders), counters(products)), {span.trace_id for span in observed.collector.spans}
     lines = len(orders.log_lines()) + len(products.log_lines())
-    time.sleep(1.1)  # past what /readyz remembers, so that its probes run
+    time.sleep(1.1)  # longer than /readyz caches, so that its probes run
 
     for service in (orders, products):
         for path in ("/healthz", "/readyz", "/metrics"):

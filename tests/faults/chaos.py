@@ -1,7 +1,7 @@
-"""Kill anything at random while clients order, then hold the databases against what the clients were told.
+"""Kill processes at random while clients order, then compare the databases with the clients' answers.
 
-`python -m tests.faults.chaos --seconds 600 --seed 1` runs it longer than `make faults` does. The same seed kills the
-same things in the same order and has the clients order the same; what the machine does in between is its own.
+`python -m tests.faults.chaos --seconds 600 --seed 1` runs longer than `make faults`. The same seed gives the same kills
+in the same order and the same orders. The timing of the machine still differs.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from tests.processes import Service, free_port, stop_all
 
 CLIENTS = 4
 TRACKED, UNTRACKED = 2, 1  # products
-STOCK_PER_SECOND = 25  # of a run; so that some want what is sold out, and most do not
-# Short, so that what a crash leaves is taken over soon.
+STOCK_PER_SECOND = 25  # of a run; so that a product sells out for some clients only
+# Short, so that work left by a crash is taken over soon.
 LEASES = {"PRODUCTS_DEADLINE": "2", "ORDER_LEASE": "3", "ORDER_PATIENCE": "3", "EVENTS_TIMEOUT": "3"}
 SETTLED_WITHIN = 120.0  # seconds; a bound on hanging, not a promise
 
 
 @dataclass
 class Report:
-    """What one run did and found."""
+    """The actions and findings of one run."""
 
     seed: int
     kills: Counter[str]
@@ -64,7 +64,7 @@ class Report:
 
 @dataclass
 class World:
-    """All that runs."""
+    """All processes and databases of a run."""
 
     cluster: Cluster
     databases: Databases
@@ -86,7 +86,7 @@ class World:
 def running_world(
     directory: Path, cluster: Cluster, *, stock: int, over_rabbitmq: bool = True, env: Mapping[str, str] | None = None
 ) -> Iterator[World]:
-    """Yield both services, their workers, PostgreSQL and, where events go there, RabbitMQ; `env` goes to each."""
+    """Yield both services, their workers, PostgreSQL and, if events use it, RabbitMQ; `env` goes to each."""
     with ExitStack() as stack:
         databases = new_databases(cluster)
         port = free_port()
@@ -124,7 +124,7 @@ def running_world(
 
 
 def run(directory: Path, cluster: Cluster, *, seed: int, seconds: float, kills: int) -> Report:
-    """Order and kill for so long, heal, wait for settlement, and check every promise."""
+    """Order and kill for this time, restart everything, wait until all orders are resolved, and check every promise."""
     with running_world(directory, cluster, stock=int(STOCK_PER_SECOND * seconds)) as world:
         killer = Killer(world.victims)
         schedule = make_schedule(seed=seed, seconds=seconds, kills=kills, victims=list(killer.victims))
@@ -137,7 +137,7 @@ def run(directory: Path, cluster: Cluster, *, seed: int, seconds: float, kills: 
             killer.heal()
         report = Report(seed, killer.kills, killer.fell)
         started = time.monotonic()
-        while True:  # until all is settled, or it is certain that it never will be
+        while True:  # until all orders are resolved, or the time is over
             report.violations = invariants.violations(world.state(ledger))
             report.settled_in = round(time.monotonic() - started, 1)
             if report.is_sound or report.settled_in > SETTLED_WITHIN:
@@ -152,7 +152,7 @@ def run(directory: Path, cluster: Cluster, *, seed: int, seconds: float, kills: 
 
 
 def keep(report: Report) -> None:
-    """Put the run into the table of results."""
+    """Add the run to the table of results."""
     kills = ", ".join(f"{name} {count}" for name, count in sorted(report.kills.items()))
     results.record(
         "random_kills",
@@ -184,7 +184,7 @@ def main() -> int:
 
 
 def from_environment() -> dict[str, Any]:
-    """Return what FAULTS_SEED, FAULTS_SECONDS and FAULTS_KILLS ask for."""
+    """Return the options of FAULTS_SEED, FAULTS_SECONDS and FAULTS_KILLS."""
     seconds = float(os.environ.get("FAULTS_SECONDS") or 90)
     return {
         "seed": int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000)),

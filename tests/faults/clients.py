@@ -1,4 +1,4 @@
-"""Clients as they should be: each order under one key, tried again with backoff until the answer is final."""
+"""Correct clients: each order has one key and is retried with backoff until the answer is final."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
 def attempt_order(url: str, *, key: str, product_id: int, quantity: int, timeout: float = 10.0) -> Attempt:
-    """Send one request; say how it ended, never raise."""
+    """Send one request; return its outcome, never raise."""
     try:
         answer = requests.post(
             f"{url}/orders",
@@ -34,7 +34,7 @@ def attempt_order(url: str, *, key: str, product_id: int, quantity: int, timeout
 
 @dataclass
 class Client:
-    """Orders one thing after another, the same ones for the same seed."""
+    """Places one order after another, the same ones for the same seed."""
 
     url: str
     ledger: Ledger
@@ -47,7 +47,7 @@ class Client:
         self._chance = random.Random(self.seed)
 
     def stop(self) -> None:
-        """Place no further order; the one in hand is settled."""
+        """Stop after the current order."""
         self._stopping.set()
 
     def run(self, *, give_up_at: float = float("inf")) -> None:
@@ -65,7 +65,7 @@ class Client:
     def place(
         self, *, product_id: int, quantity: int, key: str | None = None, give_up_at: float = float("inf")
     ) -> Attempt:
-        """Place one order, until its answer is final or it is given up."""
+        """Place one order; retry until its answer is final or the client gives up."""
         key = key or self.new_key()
         pause = FIRST_PAUSE
         while True:
@@ -80,7 +80,7 @@ class Client:
 
 @contextmanager
 def ordering(clients: Sequence[Client], *, settled_within: float = 120.0) -> Iterator[None]:
-    """Have the clients order while the body runs; in the end, wait until each has settled what it began."""
+    """Let the clients order while the body runs; at the end, wait until each has finished its order."""
     threads = [threading.Thread(target=client.run, daemon=True) for client in clients]
     for thread in threads:
         thread.start()

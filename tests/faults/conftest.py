@@ -1,4 +1,4 @@
-"""What the tests of faults share."""
+"""Fixtures of the tests of faults."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def _leave_no_database_behind() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server that tests may crash; they leave it running."""
+    """A PostgreSQL server that tests may crash; they restart it."""
     with running_cluster() as running:
         yield running

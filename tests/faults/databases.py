@@ -1,4 +1,4 @@
-"""Migrated and seeded databases on the tests' own PostgreSQL: made once for a cluster, then copied."""
+"""Migrated and seeded databases on the tests' PostgreSQL: created once for a cluster, then copied."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.processes import PREPARATIONS, manage
 
 @dataclass(frozen=True)
 class Databases:
-    """The names of the two databases, to be given to `Cluster.url`."""
+    """The names of the two databases, for `Cluster.url`."""
 
     products: str
     orders: str
 
 
 def new_databases(cluster: Cluster) -> Databases:
-    """Return two databases that nobody else uses."""
+    """Return two new databases."""
     if not cluster.has_templates:
         _make_templates(cluster)
     unique = uuid4().hex[:8]

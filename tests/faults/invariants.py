@@ -1,6 +1,6 @@
-"""The promises, as functions of what both databases hold and what the clients' ledger says.
+"""The promises, as functions of both databases and the clients' ledger.
 
-Each returns the violations it finds, as sentences. Tables and columns are named here and nowhere else in these tests.
+Each returns its violations as sentences. Only this file of the tests names tables and columns.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OUTBOX_UNSENT = "SELECT position, dead_at FROM outbox_outboxevent WHERE sent_at 
 
 
 def read(url: str, statement: str) -> list[Row]:
-    """Return the rows; none where the table does not exist."""
+    """Return the rows; none if the table does not exist."""
     if url.startswith("sqlite:///"):
         database = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
         database.row_factory = sqlite3.Row
@@ -45,7 +45,7 @@ def read(url: str, statement: str) -> list[Row]:
 
 @dataclass(frozen=True)
 class State:
-    """What is to be held together."""
+    """The data that the promises compare."""
 
     intents: Mapping[str, Intent]
     orders: list[Row]
@@ -74,7 +74,7 @@ def read_state(
 
 
 def acknowledged_is_stored_once(state: State) -> list[str]:
-    """Every 201 that a client received names an order that is stored as acknowledged, and no two intents share one."""
+    """Every 201 names an order stored as acknowledged, and each intent has its own order."""
     stored = {row["id"]: row for row in state.orders}
     owners: Counter[int] = Counter()
     found = []
@@ -114,17 +114,17 @@ def same_key_is_same_order(state: State) -> list[str]:
 
 
 def every_client_was_answered(state: State) -> list[str]:
-    """Whoever tried again with the same key had a final answer in the end."""
+    """Every client that retried with the same key finally got an answer."""
     return [f"key {intent.key} was never settled" for intent in state.intents.values() if not intent.is_settled]
 
 
 def no_order_is_pending(state: State) -> list[str]:
-    """No order is pending for ever: after settlement, none is."""
+    """At the end of a run, all orders are resolved."""
     return [f"order {row['id']} is still pending" for row in state.with_status("pending")]
 
 
 def rejected_orders_hold_nothing(state: State) -> list[str]:
-    """What a rejected order may have reserved is given back, and nothing is left to be done for it."""
+    """The reservation of a rejected order is released, and no work is left for the order."""
     held = {_hex(row["id"]) for row in state.reservations if row["status"] == "held"}
     rejected = state.with_status("rejected")
     return [f"order {row['id']} is rejected and holds" for row in rejected if _hex(row["reservation_id"]) in held] + [
@@ -133,7 +133,7 @@ def rejected_orders_hold_nothing(state: State) -> list[str]:
 
 
 def stock_is_conserved(state: State) -> list[str]:
-    """What is left and what is held for orders, sold or about to be, is what there was; and never less than nothing."""
+    """Stock plus held pieces equals the initial stock, and stock is never negative."""
     found = []
     left = {row["id"]: row["stock"] for row in state.products}
     held: Counter[int] = Counter()
@@ -149,7 +149,7 @@ def stock_is_conserved(state: State) -> list[str]:
 
 
 def held_is_sold(state: State) -> list[str]:
-    """After settlement each confirmed order of tracked stock holds its reservation, and nothing else holds any."""
+    """At the end, each confirmed order of tracked stock holds its reservation; no other reservation is held."""
     wanted = {
         str(row["reservation_id"]): (row["product_id"], row["quantity"])
         for row in state.with_status("confirmed")
@@ -169,7 +169,7 @@ def held_is_sold(state: State) -> list[str]:
 
 
 def _hex(identifier: object) -> str:
-    """Return a UUID as SQLite stores it, whichever database it comes from."""
+    """Return a UUID as SQLite stores it, from either database."""
     return str(identifier).replace("-", "")
 
 
@@ -194,7 +194,7 @@ def outbox_is_drained(state: State) -> list[str]:
 
 @dataclass(frozen=True)
 class Invariant:
-    """A promise and how it is checked."""
+    """A promise and its check."""
 
     promise: str
     check: Callable[[State], list[str]]
@@ -215,5 +215,5 @@ INVARIANTS = (
 
 
 def violations(state: State) -> dict[str, list[str]]:
-    """Return what each promise found broken, by promise; empty lists where all is well."""
+    """Return the violations of each promise."""
     return {invariant.promise: invariant.check(state) for invariant in INVARIANTS}

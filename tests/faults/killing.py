@@ -1,4 +1,4 @@
-"""Kill and start again by a schedule; whatever else is found dead is started again too, as an orchestrator would."""
+"""Kill and restart processes by a schedule; restart any other dead process too, as an orchestrator would."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.faults.victims import Victim
 
 
 class Killer:
-    """Carries a schedule out; late where the machine is slow, but whole and in order."""
+    """Executes a schedule; a slow machine delays it, but it stays complete and in order."""
 
     def __init__(self, victims: Sequence[Victim]) -> None:
         self.victims = {victim.name: victim for victim in victims}
         self.kills: Counter[str] = Counter()
-        self.fell: Counter[str] = Counter()  # ended by themselves, as a command may whose database is gone
+        self.fell: Counter[str] = Counter()  # ended without a kill, as a command may without its database
         self._due: list[tuple[float, str]] = []
 
     def carry_out(self, schedule: Sequence[Strike]) -> None:
@@ -25,7 +25,7 @@ class Killer:
         for strike in schedule:
             self._wait_until(started + strike.at)
             victim = self.victims[strike.victim]
-            if not victim.is_running():  # struck twice in a row: it is killed while it starts
+            if not victim.is_running():  # a second kill in a row: it hits the start
                 self._due = [(at, name) for at, name in self._due if name != strike.victim]
                 heapq.heapify(self._due)
                 victim.start(ready_within=0.0)
@@ -34,9 +34,9 @@ class Killer:
             heapq.heappush(self._due, (time.monotonic() + strike.down_for, strike.victim))
 
     def heal(self, *, within: float = 120.0) -> None:
-        """Start all that is down and wait until each is ready."""
+        """Start every stopped process and wait until each is ready."""
         self._due.clear()
-        for victim in self.victims.values():  # in their order: what others need comes first
+        for victim in self.victims.values():  # in their order, as later ones need earlier ones
             if not victim.is_running():
                 victim.start(ready_within=0.0)
             victim.wait_until_ready(within)
@@ -54,7 +54,7 @@ class Killer:
             time.sleep(max(0.0, min(0.2, next_due - now, moment - now)))
 
     def raise_the_fallen(self) -> None:
-        """Start what has ended by itself, as an orchestrator would."""
+        """Restart ended processes, as an orchestrator would."""
         waiting = {name for _, name in self._due}
         for name, victim in self.victims.items():
             if name not in waiting and not victim.is_running():

@@ -1,6 +1,6 @@
-"""What clients asked for and what they were told: the oracle that both databases are held against.
+"""The requests of the clients and their answers; the tests compare both databases with it.
 
-One JSON object a line, written and fsynced before a request is sent and after it has ended, however it ended.
+Each line is a JSON object, written and fsynced before a request is sent and after it has ended in any way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Attempt:
-    """How one request ended; status 0 where no answer came."""
+    """The outcome of one request; status 0 without an answer."""
 
     status: int = 0
     body: dict[str, Any] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Attempt:
 
 @dataclass
 class Intent:
-    """One order that a client wanted, under one key, in one or more attempts."""
+    """One intended order with its key and its attempts."""
 
     key: str
     product_id: int
@@ -34,17 +34,17 @@ class Intent:
 
     @property
     def acknowledged(self) -> set[int]:
-        """Return the ids of the orders that the client was told of; more than one is a broken promise."""
+        """Return the ids of the orders in the answers; more than one breaks a promise."""
         return {int(attempt.body["id"]) for attempt in self.attempts if attempt.status == 201}
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether the last attempt had a final answer."""
+        """Return whether the last attempt had a final answer."""
         return len(self.attempts) == self.sent and bool(self.attempts) and is_final(self.attempts[-1])
 
 
 def is_final(attempt: Attempt) -> bool:
-    """Tell whether a client that holds a key is done: it was served, or refused for a reason that stays."""
+    """Return whether the client is done: it got an order, or a permanent refusal."""
     if attempt.status in (0, 408, 429) or attempt.status >= 500:
         return False
     return attempt.body.get("code") != "request_in_progress"
@@ -74,7 +74,7 @@ class Ledger:
             os.fsync(self._file.fileno())
 
     def intents(self) -> dict[str, Intent]:
-        """Read the file back."""
+        """Read the file."""
         found: dict[str, Intent] = {}
         for text in self.path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)

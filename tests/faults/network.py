@@ -1,4 +1,4 @@
-"""Both services and their workers with a damageable link before each of them, their databases and the broker."""
+"""Both services and their workers, with a proxy in every link to them, their databases and the broker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.processes import Service, stop_all
 HELD_UP = "relay.held_up"  # in the relay's log
 ANNOUNCED_WITHIN = 60.0  # seconds; a bound on hanging
 
-# Every kind of damage, mild enough where it only slows down that a promise of 201 stands.
+# Every kind of damage; the slow ones are mild enough for a 201.
 FAULTS = {
     "latency": Fault(latency=0.05),
     "jitter": Fault(jitter=0.1),
@@ -36,7 +36,7 @@ FAULTS = {
 
 @dataclass(frozen=True)
 class Ended:
-    """How a request ended for the client: with a status, or with the error that took its place."""
+    """The outcome of a request for the client: a status or an error."""
 
     status: int
     code: str = ""
@@ -47,7 +47,7 @@ class Ended:
 
 @dataclass
 class Network:
-    """The services, the links between them, and the URLs of their databases past the links."""
+    """The services, the links between them, and the direct URLs of their databases."""
 
     products: Service
     orders: Service
@@ -57,7 +57,7 @@ class Network:
     links: dict[str, Link]
 
     def order(self, *, timeout: float = 60.0) -> Ended:
-        """Place one order over the client's link, on a connection of its own, the request in one piece."""
+        """Place one order over the client's link, on a new connection, with the request in one piece."""
         request = raw_http.post(b'{"productId": 1, "quantity": 2}')
         started = time.monotonic()
         try:
@@ -80,7 +80,7 @@ class Network:
         return path.read_text().count(f'"{event}"')
 
     def announced(self, *, held_up_before: int) -> str:
-        """Return what becomes of the events that wait: `sent`, or `held up` once the relay says so."""
+        """Return the state of waiting events: `sent`, or `held up` after the relay has logged it."""
         deadline = time.monotonic() + ANNOUNCED_WITHIN
         while read(self.orders_url, OUTBOX_UNSENT):
             if self.logged("relay", HELD_UP) > held_up_before:
@@ -90,12 +90,12 @@ class Network:
         return "sent"
 
     def is_counted(self) -> bool:
-        """Tell whether all that was ordered has taken effect in products, once."""
+        """Return whether every order has taken effect in products once."""
         ordered = sum(row["quantity"] for row in read(self.orders_url, "SELECT quantity FROM orders_order"))
         return bool(ordered == sum(row["units_sold"] for row in read(self.products_url, f"SELECT * FROM {SALES}")))
 
     def heal(self, *, within: float = 60.0) -> float:
-        """Mend every link; return the seconds until an order is placed again, and each event took effect."""
+        """Repair every link; return the seconds until an order succeeds and each event took effect."""
         for link in self.links.values():
             link.fault = NONE
         started = time.monotonic()
@@ -126,8 +126,8 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
             {
                 "DATABASE_URL": cluster.url(databases.orders, port=database.port),
                 "PRODUCTS_SERVICE_URL": f"http://127.0.0.1:{peer.port}",
-                "PRODUCTS_BREAKER_MIN_CALLS": "10000",  # a cell is about its own fault, not about those before it
-                "PRODUCTS_CONNECT_TIMEOUT": "3",  # nor about how fast this machine is
+                "PRODUCTS_BREAKER_MIN_CALLS": "10000",  # the breaker must not open, as each cell tests one fault
+                "PRODUCTS_CONNECT_TIMEOUT": "3",  # long enough for a slow machine
                 "PRODUCTS_TRY_TIMEOUT": "4",
                 "PRODUCTS_DEADLINE": "5",
                 **env,
@@ -136,7 +136,7 @@ def running_network(directory: Path, cluster: Cluster, **env: str) -> Iterator[N
         stack.callback(stop_all, products, orders)
         for service in (products, orders):
             service.start(ready_within=0)
-        envs = {  # not over the services' links to the databases, as a cell damages one link
+        envs = {  # they bypass the services' links to the databases, as a cell damages one link
             "products_project": {"DATABASE_URL": cluster.url(databases.products), "EVENTS_URL": node.url()},
             "orders_project": {
                 "DATABASE_URL": cluster.url(databases.orders, port=behind.port),

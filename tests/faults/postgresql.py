@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the tests' own, to crash and to start again: fsync is on, so what it acknowledged stays."""
+"""A PostgreSQL cluster that tests crash and restart; fsync is on, so acknowledged data survive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import psycopg
 
 from tests.processes import free_port
 
-UNPRIVILEGED = "postgres"  # its programs refuse root
+UNPRIVILEGED = "postgres"  # its programs refuse to run as root
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/usr/local/bin")
 INITDB_OPTIONS = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 SETTINGS = {
@@ -41,7 +41,7 @@ def program(name: str) -> str:
 
 
 def _unprivileged() -> dict[str, Any]:
-    """Return what has subprocess start a program as another user than root."""
+    """Return the arguments with which subprocess starts a program as a user other than root."""
     if os.geteuid() != 0:
         return {}
     return {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
@@ -66,7 +66,7 @@ class Cluster:
         return self.directory / "postgresql.log"
 
     def start(self, *, ready_within: float = 60.0) -> None:
-        """Start the server, which first recovers what a crash left; wait until it answers unless told not to."""
+        """Start the server, which recovers from a crash first; wait until it answers unless told not to."""
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
@@ -98,11 +98,11 @@ class Cluster:
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """Stop it at once (`pg_ctl stop -m immediate`): every session is cut, and the next start has to recover."""
+        """Stop immediately (`pg_ctl stop -m immediate`): cut every session; the next start must recover."""
         assert self.process is not None
         if self.is_running():
             self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(120)  # a session that flushes to a busy disk ends only afterwards, however it is told
+        self.process.wait(120)  # a session that flushes to a busy disk ends only after the flush
 
     def create(self, database: str, *, template: str = "template1") -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
@@ -111,7 +111,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    """Yield a new cluster that runs; stop and delete it in the end."""
+    """Yield a new running cluster; stop and delete it at the end."""
     # Not below pytest's own folder, which only its owner may enter.
     directory = Path(mkdtemp(prefix="argos-postgresql-"))
     cluster = Cluster(directory)

@@ -1,4 +1,4 @@
-"""A RabbitMQ node of the tests' own, to kill and to start again; its queues and messages are in its own folder."""
+"""A RabbitMQ node that tests kill and restart; its queues and messages are in its own folder."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tempfile import mkdtemp
 
 from tests.processes import clean_environment, free_port
 
-# Past Debian's wrapper in /usr/sbin, which runs one node for the whole machine, as one user.
+# Not Debian's wrapper in /usr/sbin, which runs one node for the whole machine, as one user.
 PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server")
 
 
 def server() -> str | None:
-    """Return the path of the server's script, or None where RabbitMQ is not installed."""
+    """Return the path of the server's script, or None if RabbitMQ is not installed."""
     return next((path for path in PLACES if Path(path).exists()), None)
 
 
 @dataclass
 class Node:
-    """One node: about six seconds from start to ready, most of them one core's."""
+    """One node; a start takes about six seconds, mostly CPU time of one core."""
 
     directory: Path
     port: int = field(default_factory=free_port)
     distribution_port: int = field(default_factory=free_port)
-    mapper_port: int = field(default_factory=free_port)  # a port mapper of its own goes with the node
+    mapper_port: int = field(default_factory=free_port)  # each node has its own port mapper
     process: subprocess.Popen[bytes] | None = None
     name: str = "rabbitmq"
 
@@ -90,7 +90,7 @@ class Node:
             time.sleep(0.1)
 
     def answers(self) -> bool:
-        """Tell whether the node answers the first bytes of AMQP 0-9-1."""
+        """Return whether the node answers the first bytes of AMQP 0-9-1."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
                 connection.sendall(b"AMQP\x00\x00\x09\x01")
@@ -102,7 +102,7 @@ class Node:
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """`kill -9` the node and what belongs to it."""
+        """`kill -9` the node and its children."""
         assert self.process is not None
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ class Node:
 
 @contextmanager
 def running_node() -> Iterator[Node]:
-    """Yield a new node that runs; kill and delete it in the end."""
+    """Yield a new running node; kill and delete it at the end."""
     node = Node(Path(mkdtemp(prefix="argos-rabbitmq-")))
     try:
         node.start()

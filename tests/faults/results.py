@@ -1,4 +1,4 @@
-"""What runs of these tests found, kept as JSON under var/faults, and the table of docs/reliability.md made of it."""
+"""The results of these tests as JSON under var/faults, and the table in docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- results: written by python -m tests.faults.results -->\n", "<
 
 
 def record(name: str, *, tried: str, promises: int, violations: list[str], **details: Any) -> Path:
-    """Keep what one run tried, how many promises it checked, and what it found broken."""
+    """Store the faults of one run, its number of checked promises, and its violations."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     path = DIRECTORY / f"{name}.json"
     found = {"tried": tried, "promises": promises, "violations": violations, **details}
@@ -23,7 +23,7 @@ def record(name: str, *, tried: str, promises: int, violations: list[str], **det
 
 
 def table() -> str:
-    """Return the table of what the last runs found, one row for each kind of fault."""
+    """Return the table of the last results, one row for each kind of fault."""
     rows = ["| faults tried | promises checked | violations |", "|---|---|---|"]
     for path in sorted(DIRECTORY.glob("*.json")):
         found = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""When what is killed, and for how long: the same for the same seed."""
+"""The schedule of kills, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTEST, LONGEST = 0.0, 2.0  # seconds that a victim stays down
-RARE = {"rabbitmq"}  # takes six seconds to start: killed a third as often as the others
+RARE = {"rabbitmq"}  # starts in six seconds, so it is killed a third as often as the others
 
 
 @dataclass(frozen=True, order=True)
 class Strike:
-    """One kill and, so many seconds later, the start of the same."""
+    """One kill and the later restart of the same process."""
 
     at: float
     victim: str
@@ -20,7 +20,7 @@ class Strike:
 
 
 def make_schedule(*, seed: int, seconds: float, kills: int, victims: Sequence[str]) -> list[Strike]:
-    """Return the kills in the order of their times; each victim at least once where there are enough kills."""
+    """Return the kills sorted by time; each victim at least once if there are enough kills."""
     chance = random.Random(seed)
     weights = [1 if victim in RARE else 3 for victim in victims]
     chosen = [*victims, *chance.choices(victims, weights, k=max(0, kills - len(victims)))][:kills]

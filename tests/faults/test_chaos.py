@@ -1,4 +1,4 @@
-"""Nothing that is killed at random breaks a promise."""
+"""Random kills do not break a promise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_seed_replays_its_schedule_and_another_does_not() -> None:
 @pytest.mark.timeout(1800)
 def test_no_promise_breaks_under_random_kills(tmp_path: Path, cluster: Cluster) -> None:
     options = chaos.from_environment()
-    print(options)  # a failing run says how to replay it: FAULTS_SEED=… make faults
+    print(options)  # a failing run prints how to replay it: FAULTS_SEED=… make faults
 
     report = chaos.run(tmp_path, cluster, **options)
     chaos.keep(report)

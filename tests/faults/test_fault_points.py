@@ -1,4 +1,4 @@
-"""Every named step meets a crash before and after it, an exception and a hang; then the client tries again."""
+"""Every step suffers a crash before and after it, an exception and a hang; then the client retries."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ from tests.faults.ledger import Attempt, Ledger
 from tests.faults.postgresql import Cluster
 from tests.processes import ROOT
 
-CLIENT_TIMEOUT = 2.0  # seconds until a client takes a hang for lost and tries again
+CLIENT_TIMEOUT = 2.0  # seconds until a client gives up on a hang and retries
 WITHIN = 60.0  # seconds; a bound on hanging
-PASSED_WITHIN = 20.0  # seconds until another order is sent: where all is slow, recovery may have ended this one before
+PASSED_WITHIN = (
+    20.0  # seconds until another order is sent: on a slow machine, recovery may have resolved this one before
+)
 STOCK = 10_000
 LEASES = {"PRODUCTS_DEADLINE": "1", "ORDER_LEASE": "1.5", "ORDER_PATIENCE": "1.5"}
-# Whether its client or recovery comes first to an order whose request died decides which of them it is.
+# The outcome depends on whether the client or recovery reaches the order first.
 SETTLED = ("201 confirmed", "409 order_expired")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """An order that passes a point, and how it may end; `left_at` is where its first request goes wrong."""
+    """An order that passes a point, and its possible outcomes; `left_at` is the point where its first request fails."""
 
     product_id: int = UNTRACKED
     quantity: int = 2
@@ -49,7 +51,7 @@ SCENARIOS: dict[str, Scenario] = {  # an order of an untracked product passes th
     Orders.RESERVE: Scenario(TRACKED, endings=SETTLED),
     Orders.CONFIRM: Scenario(TRACKED, endings=SETTLED),
     Orders.REJECT: Scenario(TRACKED, STOCK + 1, endings=("409 out_of_stock", "409 order_expired")),
-    # Of an order that its client has left behind with a reservation, and without one.
+    # An abandoned order, with a reservation and without one.
     Orders.FIND_RESERVATION: Scenario(TRACKED, left_at=Orders.RESERVE),
     Orders.RELEASE: Scenario(TRACKED, endings=("409 order_expired",), left_at=Orders.BEGIN),
     Products.HOLD: Scenario(TRACKED, endings=SETTLED),
@@ -58,7 +60,7 @@ SCENARIOS: dict[str, Scenario] = {  # an order of an untracked product passes th
 
 
 def fault_points() -> list[str]:
-    """Return every step that the code names: the members of `Point` in each fault_points.py but that of `ops`."""
+    """Return every step in the code: the members of `Point` in each fault_points.py except that of `ops`."""
     found: list[str] = []
     for package in ("orders_project", "products_project", "events"):
         for path in sorted((ROOT / package).rglob("fault_points.py")):
@@ -88,7 +90,7 @@ class Stage:
         ready.rename(self.file)
 
     def has_fired(self, *, within: float) -> bool:
-        """A worker passes its points some time after the order; a request has done so before it is answered."""
+        """Wait for the point; a worker passes its points some time after the answer to the order."""
         deadline = time.monotonic() + within
         while not self.has_gone_off:
             self.killer.raise_the_fallen()
@@ -106,7 +108,7 @@ class Stage:
         fired(self.file).unlink()
 
     def settled(self) -> list[str]:
-        """Wait until no promise is broken; return what is in the end."""
+        """Wait until no promise is broken; return the last violations."""
         deadline = time.monotonic() + WITHIN
         while (broken := self.broken_promises()) and time.monotonic() < deadline:
             self.killer.raise_the_fallen()
@@ -143,7 +145,7 @@ def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_an_order_survives_what_happens_at_a_fault_point(stage: Stage, point: str, action: Action) -> None:
     scenario = SCENARIOS.get(point, Scenario())
     key = stage.client.new_key()
-    if point == Events.CLAIM:  # else it is passed at once, with nothing to claim
+    if point == Events.CLAIM:  # otherwise it is passed immediately with nothing to claim
         stage.killer.victims["relay"].kill()
     if scenario.left_at:
         stage.killer.victims["recovery"].kill()  # until the point is armed

@@ -1,4 +1,4 @@
-"""The oracle sees what is broken: a check that never fails proves nothing."""
+"""Each check detects a broken promise: a check that never fails proves nothing."""
 
 from __future__ import annotations
 

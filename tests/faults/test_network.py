@@ -1,4 +1,4 @@
-"""Every link with every fault: what the client gets, in what time, and that all is well as soon as the link is."""
+"""Every link suffers every fault: the client's answer, its time, and the recovery after the repair."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults import results
 from tests.faults.network import FAULTS, Ended, Network, running_network
 from tests.faults.postgresql import Cluster
 
-PATIENCE = 5.0  # seconds until a client gives up by itself
+PATIENCE = 5.0  # seconds until a client gives up
 UNANSWERED = "no answer"
 UNAVAILABLE = "500 products_unavailable"
 BROKEN = "503 database_unavailable"
@@ -23,12 +23,12 @@ HEALED_WITHIN = 60.0  # seconds; a bound on hanging, like those below
 
 @dataclass(frozen=True)
 class Cell:
-    """What one fault on one link is promised to mean."""
+    """The promised effect of one fault on one link."""
 
     link: str
     fault: str
     promised: str
-    within: float = 60.0  # seconds, ten times what a deadline allows or what was seen
+    within: float = 60.0  # seconds, ten times a deadline or the longest observed time
 
     def __str__(self) -> str:
         return f"{self.link}-{self.fault}"
@@ -80,14 +80,14 @@ CELLS = [
         SLOW_IS_WELL
         | {
             "reset": UNAVAILABLE,
-            "half_close": "201",  # and so is the one of a read
+            "half_close": "201",  # the same for a read
             "black_hole": UNAVAILABLE,
             "truncated": UNAVAILABLE,
             "cut_after_request": UNAVAILABLE,
         },
     ),
     *cells(
-        "relay->broker",  # no client waits for it, and nothing is lost; an event that arrived twice counts once
+        "relay->broker",  # clients do not wait for it, events are not lost, and an event that arrives twice counts once
         {
             "latency": SENT,
             "jitter": SENT,
@@ -110,7 +110,7 @@ def network(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[list[tuple[Cell, str]]]:
-    """Gather what each cell gave, for the table of results."""
+    """Collect the result of each cell for the table."""
     found: list[tuple[Cell, str]] = []
     yield found
     results.record(
@@ -167,7 +167,9 @@ def test_a_database_behind_a_black_hole_makes_orders_unready_and_not_dead(networ
     network.links["orders->database"].fault = FAULTS["black_hole"]
     deadline = time.monotonic() + 60
     try:
-        while requests.get(f"{network.orders.url}/readyz", timeout=30).status_code == 200:  # a verdict is kept a second
+        while (
+            requests.get(f"{network.orders.url}/readyz", timeout=30).status_code == 200
+        ):  # a result is cached for a second
             assert time.monotonic() < deadline
             time.sleep(0.1)
         healthy = requests.get(f"{network.orders.url}/healthz", timeout=30).status_code

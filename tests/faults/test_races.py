@@ -1,4 +1,4 @@
-"""Many clients want the same thing at the same moment: the same order, or the last piece."""
+"""Many clients send the same order, or order the last piece, at the same moment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @dataclass
 class Duplicates:
-    """Clients that all send the same keys in the same order, side by side."""
+    """Concurrent clients that send the same keys in the same order."""
 
     port: int
     keys: list[str]
@@ -58,7 +58,7 @@ class Duplicates:
                 if number % 10 == 0:
                     self._together.wait(120)
                 while self._order(connection, key) == "409 request_in_progress":
-                    pass  # another duplicate is at it
+                    pass  # another duplicate is in progress
 
     def _order(self, connection: http.client.HTTPConnection, key: str) -> str:
         body = json.dumps({"productId": 1, "quantity": 2})

@@ -1,4 +1,4 @@
-"""The servers that the other tests crash come back with what they acknowledged."""
+"""The servers that other tests crash restart with their acknowledged data."""
 
 from __future__ import annotations
 

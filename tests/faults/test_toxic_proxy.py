@@ -1,4 +1,4 @@
-"""Each fault does to a link what it says, and nothing once it is gone."""
+"""Each fault damages a link as documented, and the link works again without it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_refused_upstream_is_a_reset() -> None:
         unused.bind(("127.0.0.1", 0))
         with (
             toxic_proxy(unused.getsockname()[1]) as link,
-            pytest.raises(ConnectionResetError),  # it may come before the client knows that it is connected
+            pytest.raises(ConnectionResetError),  # the reset may arrive before the client knows that it is connected
             socket.create_connection(("127.0.0.1", link.port), timeout=WITHIN) as client,
         ):
             client.recv(1)

@@ -1,4 +1,4 @@
-"""A TCP proxy for one link that does to its bytes what networks do: set `fault` of what `toxic_proxy` yields."""
+"""A TCP proxy that damages one link like a network; set `fault` of the object that `toxic_proxy` yields."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 PIECE = 65_536
-SLOW_PIECE = 64  # under a limited bandwidth, so that it trickles
+SLOW_PIECE = 64  # bytes under a limited bandwidth, so that data trickle
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to every connection from now on, also to those that are made already."""
+    """The damage to every connection from now on, including open ones."""
 
-    latency: float = 0.0  # seconds that each piece waits, in both directions
-    jitter: float = 0.0  # up to so many more, each piece by a chance of its own
+    latency: float = 0.0  # seconds of delay for each piece, in both directions
+    jitter: float = 0.0  # up to this many more seconds, random for each piece
     bytes_per_second: int = 0
-    reset: bool = False  # the client's next bytes are answered by a reset
-    half_close: bool = False  # behind the client's next bytes the server sees the end of them; its answer passes
-    black_hole: bool = False  # nothing passes, nothing ends; what was held passes once the fault is gone
-    answer_bytes: int | None = None  # the connection ends after so many bytes of an answer
+    reset: bool = False  # reset on the client's next bytes
+    half_close: bool = False  # after the client's next bytes the server sees the end of the stream; its answer passes
+    black_hole: bool = False  # all bytes wait until the fault is removed; connections stay open
+    answer_bytes: int | None = None  # the connection ends after this many bytes of an answer
     cut_after_request: bool = False  # the client's next bytes pass, then both ends are reset
 
 
@@ -41,8 +41,8 @@ class Connection:
     is_reset: bool = False
 
     def reset(self) -> None:
-        """End both sides by a reset, as a lost peer does; a thread that reads them wakes up."""
-        self.is_reset = True  # what wakes up is not to take this for an end in order, and pass that on first
+        """Reset both sides, as a lost peer does; a reading thread wakes up."""
+        self.is_reset = True  # so that the reading thread does not treat it as a normal end and forward that first
         for side in (self.client, self.server):
             with suppress(OSError):
                 side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -52,7 +52,7 @@ class Connection:
             side.close()
 
     def end(self) -> None:
-        """End both sides in order."""
+        """Close both sides normally."""
         for side in (self.client, self.server):
             with suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
@@ -109,7 +109,7 @@ class Link:
                 return
             try:
                 server = socket.create_connection(("127.0.0.1", self.upstream), timeout=5)
-            except OSError:  # refused there means reset here
+            except OSError:  # a refused connection there is a reset here
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.close()
                 continue
@@ -125,7 +125,7 @@ class Link:
         assert callable(pump)
         try:
             pump(connection)
-        except OSError:  # one side was reset: so is the other
+        except OSError:  # one side was reset: reset the other
             connection.reset()
         if connection.client.fileno() == -1 or connection.server.fileno() == -1:
             self.connections.discard(connection)
@@ -161,7 +161,7 @@ class Link:
             connection.end()
 
     def _hold(self) -> Fault:
-        """Wait while the link is a black hole; return the fault behind it."""
+        """Wait while the link is a black hole; return the fault after it."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._fault.black_hole)
             return self._fault
@@ -180,7 +180,7 @@ class Link:
 
 @contextmanager
 def toxic_proxy(upstream: int, *, seed: int = 1) -> Iterator[Link]:
-    """Yield a link to a port of this machine, without fault at first."""
+    """Yield a link to a port of this machine, initially without a fault."""
     link = Link(upstream, seed)
     try:
         yield link

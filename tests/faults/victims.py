@@ -1,4 +1,4 @@
-"""What can be killed and started again, each by the same three words: start, kill, is_running."""
+"""Processes that can be killed and restarted through one interface: start, kill, is_running."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class WebVictim:
 
 @dataclass
 class Worker:
-    """A command that runs for ever."""
+    """A command that runs in a loop."""
 
     name: str
     project: str
@@ -82,7 +82,7 @@ class Worker:
             )
 
     def wait_until_ready(self, within: float) -> None:
-        """Wait for nothing: a worker that runs is at work, and settlement shows it."""
+        """Return immediately: a running worker works, and the resolved orders show it."""
 
     def kill(self) -> None:
         assert self.process is not None

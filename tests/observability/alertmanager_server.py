@@ -1,4 +1,4 @@
-"""A real Alertmanager, started by the shipped script with the shipped routes, in quick motion."""
+"""A real Alertmanager, started by the shipped script with the shipped routes, at the speed of the tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHIPPED = ROOT / "alertmanager"
 
 
 def quick_routes(route: dict[str, Any]) -> dict[str, Any]:
-    """Divide how long a route waits, and those below it, as prometheus_server does with the rules."""
+    """Divide the waits of a route and its children, as prometheus_server does with the rules."""
     waits = {
         name: quick_duration(route[name], shortest=0.2) for name in ("group_wait", "group_interval") if name in route
     }

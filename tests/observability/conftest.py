@@ -1,4 +1,4 @@
-"""One stack of each kind for all of these tests: to start one takes longer than most of them."""
+"""One stack of each kind for all of these tests, as starting one takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OF_EVENTFUL = ("test_panels.py", "test_queries.py", "test_telemetry_reference.py
 
 
 class ByStack(LoadScopeScheduling):  # type: ignore[misc] # likewise
-    """Give one process all tests of a stack, so that none starts both; any other file goes to whoever is free."""
+    """Run all tests of a stack in one process, so that none starts both; other files go to any free process."""
 
     def _split_scope(self, nodeid: str) -> str:
         name = nodeid.split("::", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
         return "watched" if name in OF_WATCHED else "eventful" if name in OF_EVENTFUL else name
 
 
-@pytest.hookimpl(optionalhook=True)  # only with several processes there is something to schedule
+@pytest.hookimpl(optionalhook=True)  # scheduling applies only to several processes
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
     return ByStack(config, log)
 
@@ -37,6 +37,6 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStack]:
 
 @pytest.fixture(scope="session")
 def eventful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventfulStack]:
-    """Yield the stack to which everything has happened already."""
+    """Yield the stack after every event has happened."""
     with eventful_stack(tmp_path_factory.mktemp("eventful")) as found:
         yield found

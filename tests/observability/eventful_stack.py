@@ -1,4 +1,4 @@
-"""Both services with everything happening to them, watched by a real Prometheus and a collector of traces."""
+"""Both services after every kind of event, watched by a real Prometheus and a trace collector."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tests.processes import Service, Stack, free_port, manage, running_stack
 
 WINDOW = "5s"  # of rates: ten scrapes
 JOBS = {"orders-service": "orders", "products-service": "products"}
-PUSHED = "pushgateway"  # the job whose target is replaced by the files that the commands write
+PUSHED = "pushgateway"  # the files that the commands write replace the target of this job
 ROUNDS = 3
-BREAKER_WINDOW = "1"  # second, so that the calls from before the trouble do not count for long
-CALLS_TO_OPEN = 60  # the breaker opens at 20 tries, half of them failed
-TRACKED, STOCK = 2, 100_000  # a product, and how much of it is left to be reserved
+BREAKER_WINDOW = "1"  # second, so that the calls before the fault soon stop counting
+CALLS_TO_OPEN = 60  # the breaker opens at 20 attempts with half of them failed
+TRACKED, STOCK = 2, 100_000  # a product and its stock
 
 
 @dataclass
 class EventfulStack:
-    """What a test looks at; `started` is when Prometheus began to look."""
+    """The stack of a test; `started` is the time of Prometheus' first scrape."""
 
     stack: Stack
     prometheus: Prometheus
@@ -90,7 +90,7 @@ def everything_happens(eventful: EventfulStack, rounds: int) -> None:
 
 
 def ordinary_traffic(stack: Stack) -> None:
-    """Send what clients send on a quiet day, mistakes included."""
+    """Send typical requests, including mistakes."""
     orders, products = stack.orders.url, stack.products.url
     with requests.Session() as session:
         for number in range(12):
@@ -121,7 +121,7 @@ def track_stock(product_id: int, stock: int) -> str:
 def products_goes_and_comes_back(eventful: EventfulStack) -> None:
     """Stop products until the breaker has opened; start it as a new version with two workers."""
     stack = eventful.stack
-    stack.products.kill()  # to stop in good order takes seconds
+    stack.products.kill()  # a normal stop takes seconds
     with ThreadPoolExecutor(4) as callers:
         for answer in callers.map(lambda _: stack.place_order(), range(CALLS_TO_OPEN)):
             assert answer.status_code == 500
@@ -132,7 +132,7 @@ def products_goes_and_comes_back(eventful: EventfulStack) -> None:
 
 
 def orders_loses_its_database(stack: Stack) -> None:
-    """Start orders where its database is not, and bring that back."""
+    """Start orders without its database, then restore the database."""
     stack.orders.kill()
     with database_away(stack.orders.env["DATABASE_URL"]):
         stack.orders.start(ready_within=0).wait_until_healthy()
@@ -142,11 +142,11 @@ def orders_loses_its_database(stack: Stack) -> None:
 
 @contextmanager
 def database_away(url: str) -> Iterator[None]:
-    """Take a database away that nobody is connected to."""
+    """Take away a database without connections."""
     if url.startswith("sqlite:///"):
         path, aside = Path(url.removeprefix("sqlite:///")), Path(url.removeprefix("sqlite:///") + ".aside")
         path.rename(aside)
-        path.mkdir()  # else SQLite makes a new file
+        path.mkdir()  # otherwise SQLite creates a new file
         yield
         path.rmdir()
         aside.rename(path)
@@ -159,14 +159,14 @@ def database_away(url: str) -> Iterator[None]:
 
 
 def tables_go_missing(eventful: EventfulStack) -> None:
-    """Let statements of both services fail, by renaming the tables below them."""
+    """Make statements of both services fail by renaming their tables."""
     stack = eventful.stack
     tables = {
         "orders_order": (stack.orders, 1),
         "products_product": (stack.products, 1),
         "products_reservation": (stack.products, TRACKED),  # which leaves the order pending
     }
-    for _ in range(2):  # a counter that begins with its first error shows no rate before the second
+    for _ in range(2):  # a counter that starts with its first error has a rate only after the second
         for table, (service, product_id) in tables.items():
             url = service.env["DATABASE_URL"]
             execute(url, f"ALTER TABLE {table} RENAME TO aside")
@@ -177,7 +177,7 @@ def tables_go_missing(eventful: EventfulStack) -> None:
 
 
 def commands_run(stack: Stack) -> None:
-    """Run commands that succeed, also those that are expected every night, and one that fails."""
+    """Run commands that succeed, including the nightly ones, and one that fails."""
     runs = (
         (0, stack.products, ("seed_products",)),
         (0, stack.products, ("backup", "--to", str(stack.products.directory))),
@@ -190,7 +190,7 @@ def commands_run(stack: Stack) -> None:
 
 
 def loops_come_round(stack: Stack) -> None:
-    """Send the events and settle the orders in doubt: one round of what production does all the time."""
+    """Send the events and resolve the orders in doubt, as production does continuously."""
     orders = stack.orders
     commands = ("relay_events", "recover_orders")
     with ThreadPoolExecutor(len(commands)) as side_by_side:
@@ -199,7 +199,7 @@ def loops_come_round(stack: Stack) -> None:
 
 
 def wait_for_scrapes(eventful: EventfulStack, *, count: int = 2, jobs: tuple[str, ...] = tuple(JOBS)) -> None:
-    """Wait until each of the services has been scraped so many times more."""
+    """Wait for this number of further scrapes of each service."""
     last = f'min(timestamp(up{{job=~"{"|".join(jobs)}"}}))'
     for _ in range(count):
         before = time.time()
@@ -211,7 +211,7 @@ def wait_for_scrapes(eventful: EventfulStack, *, count: int = 2, jobs: tuple[str
 
 @contextmanager
 def textfiles(directory: Path) -> Iterator[str]:
-    """Yield the address of what stands for the node exporter: it serves the files that commands have written."""
+    """Yield the address of a replacement for the node exporter, which serves the commands' files."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""A wire between two processes that a test can slow down or cut."""
+"""A link between two processes that a test can slow down or cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.processes import free_port
 
 
 class Link:
-    """Forward TCP connections to a target; `delay` seconds before each piece that goes there."""
+    """Forward TCP connections to a target, with a delay of `delay` seconds for each piece."""
 
     def __init__(self, host: str, port: int) -> None:
         self.port = free_port()
@@ -23,13 +23,13 @@ class Link:
         self._listener: socket.socket | None = None
 
     def restore(self) -> None:
-        """Take connections, on the port as before."""
+        """Accept connections again, on the same port."""
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
             threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """Refuse connections and drop those that are open."""
+        """Refuse connections and drop open ones."""
         listener, self._listener = self._listener, None
         with self._lock:
             doomed = [*self._open, *([listener] if listener else [])]

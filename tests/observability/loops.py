@@ -12,7 +12,7 @@ from tests.processes import ROOT, Service, clean_environment
 
 @dataclass
 class Loop:
-    """One `manage.py` command of a service that goes on until it gets a signal."""
+    """One `manage.py` command that runs until a signal."""
 
     service: Service
     command: str
@@ -32,7 +32,7 @@ class Loop:
             )
 
     def stop(self) -> None:
-        """End it as a deploy does; what it has in hand it finishes."""
+        """Stop it as a deploy does; it finishes its current work."""
         if self.process is None:
             return
         self.process.terminate()

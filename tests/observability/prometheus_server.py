@@ -1,4 +1,4 @@
-"""A real Prometheus with the shipped configuration: other targets, a shorter interval, and rules in quick motion."""
+"""A real Prometheus with the shipped configuration, but other targets, a shorter interval and faster rules."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import yaml
 from tests.processes import ROOT, free_port
 
 CONFIG = ROOT / "prometheus.yml"
-SCRAPE_INTERVAL = "1s"  # and with it the time that a scrape may take
+SCRAPE_INTERVAL = "1s"  # also the limit of a scrape's duration
 EVALUATION_INTERVAL = "500ms"
-# In the tests a minute of a rule is a second; below the shortest range, a window would hold too few scrapes for rate().
+# A minute of a rule is a second here. Below the shortest range, a window has too few scrapes for rate().
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 QUICK = 60
 SHORTEST_RANGE = 4  # seconds
@@ -34,7 +34,7 @@ def quick_duration(text: str, *, shortest: float = 0) -> str:
 
 
 def quick_rules(source: Path) -> dict[str, Any]:
-    """Return a shipped rule file with `for` and every range of an expression divided by QUICK; nothing else differs."""
+    """Return a shipped rule file with `for` and every range of an expression divided by QUICK."""
     document: dict[str, Any] = yaml.safe_load(source.read_text())
     for group in document["groups"]:
         group.pop("interval", None)
@@ -65,7 +65,7 @@ def configuration(
     quick: bool = True,
     scrape_interval: str = SCRAPE_INTERVAL,
 ) -> dict[str, Any]:
-    """Return the shipped configuration for these targets of its jobs; a job that is not named here is left out."""
+    """Return the shipped configuration with these targets of its jobs; other jobs are left out."""
     document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     document["global"] |= {"scrape_interval": scrape_interval, "evaluation_interval": EVALUATION_INTERVAL}
     document["global"].pop("scrape_timeout", None)
@@ -100,7 +100,7 @@ class Prometheus:
         return f"127.0.0.1:{self.port}"
 
     def api(self, path: str, **parameters: str) -> Any:
-        """Return the `data` of an API call; a refused query raises, with Prometheus' own words."""
+        """Return the `data` of an API call; raise with Prometheus' message if the query is refused."""
         answer = requests.post if path.startswith("query") else requests.get
         document = answer(f"{self.url}/api/v1/{path}", parameters, timeout=10).json()
         assert document["status"] == "success", f"{parameters}: {document.get('error')}"
@@ -115,13 +115,13 @@ class Prometheus:
         return result
 
     def value(self, expr: str) -> float | None:
-        """Return the value of the only series of an expression; None where there is none."""
+        """Return the value of the only series of an expression, or None."""
         found = self.query(expr)
         assert len(found) <= 1, f"{expr} has {len(found)} series: {found}"
         return float(found[0]["value"][1]) if found else None
 
     def exemplars(self, expr: str, *, last: float = 300) -> list[Series]:
-        """Return the exemplars of the series that an expression names, of the last seconds."""
+        """Return the exemplars of the last seconds for an expression's series."""
         now = time.time()
         found: list[Series] = self.api("query_exemplars", query=expr, start=str(now - last), end=str(now + 1))
         return found
@@ -136,7 +136,7 @@ class Prometheus:
         return [rule for group in self.api("rules")["groups"] for rule in group["rules"]]
 
     def wait_until(self, holds: Callable[[], object], what: str, *, within: float = 30.0) -> None:
-        """Poll until something holds; fail after the deadline, saying what did not."""
+        """Poll until a condition holds; after the deadline, fail with its name."""
         deadline = time.monotonic() + within
         while not holds():
             assert time.monotonic() < deadline, f"within {within} s: not {what}"
@@ -148,7 +148,7 @@ class Prometheus:
         return self.query(expr)
 
     def stop(self) -> None:
-        """End it; it loses its data with its directory."""
+        """Stop it; its data are deleted with its directory."""
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -169,7 +169,7 @@ def running_prometheus(
 ) -> Iterator[Prometheus]:
     """Yield a Prometheus that scrapes `targets`: addresses by job, such as {"orders-service": ["127.0.0.1:3002"]}.
 
-    Further `options` are its command line's.
+    `options` are further command-line options.
     """
     home = directory / "prometheus"
     home.mkdir()
@@ -207,7 +207,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, *, w
         try:
             if requests.get(url, timeout=2).status_code == 200:
                 return
-        except (requests.ConnectionError, requests.Timeout):  # it listens before it is up
+        except (requests.ConnectionError, requests.Timeout):  # it listens before it is ready
             pass
         time.sleep(0.05)
     raise AssertionError(f"{url} is not ready:\n{log.read_text()[-3000:]}")

@@ -1,4 +1,4 @@
-"""Alertmanager sends what somebody must act on, to where the environment says, and leaves out what adds nothing."""
+"""Alertmanager sends actionable alerts to the configured webhook and suppresses redundant ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.observability.webhook_sink import webhook_sink
 
 
 def raise_alert(alertmanager: Alertmanager, *, ended: bool = False, **labels: str) -> None:
-    """Say what Prometheus says of an alert that fires, or no longer does."""
+    """Send an alert as Prometheus does, firing or resolved."""
     now = datetime.now(UTC)
     alert = {"labels": labels, "startsAt": (now - timedelta(minutes=1)).isoformat()}
     if ended:
@@ -44,7 +44,7 @@ def test_a_warning_waits_for_the_end_of_its_critical(tmp_path: Path) -> None:
         raise_alert(alertmanager, **one, severity="critical")
         sink.wait_for("firing", **one, severity="critical")
         raise_alert(alertmanager, **one, severity="warning")
-        # Of another service, so nothing holds it back; once it is here, the other would be.
+        # Of another service, so it is not suppressed; the suppressed alert would arrive before it.
         raise_alert(alertmanager, **(one | {"service": "products-service"}), severity="warning")
         sink.wait_for("firing", service="products-service", severity="warning")
         silent = [alert for alert in sink.alerts if alert["labels"]["severity"] == "warning"]

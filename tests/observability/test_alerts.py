@@ -1,4 +1,4 @@
-"""Each fault raises the alert that names it, at the webhook of who is on call, and its end resolves it."""
+"""Each fault fires its alert at the webhook, and its end resolves the alert."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BURNING: dict[str, Any] = {"severity": "critical", "window": "1h/5m"}
 
 def test_products_killed(watched: WatchedStack) -> None:
     since = watched.sink.mark()
-    # By its instance: the alert of the same name for a service that nobody scrapes fires while Prometheus starts.
+    # By its instance, as the alert for a missing target has the same name and fires while Prometheus starts.
     service_down: dict[str, Any] = {"alertname": "ServiceDown", "instance": f"127.0.0.1:{watched.products.port}"}
     watched.products.kill()
     try:
@@ -49,7 +49,7 @@ def test_products_killed(watched: WatchedStack) -> None:
     ):
         watched.sink.wait_for("resolved", since=since, alertname=alert, service=service)
     watched.sink.wait_for("resolved", since=recovered, alertname="AvailabilityBudgetBurn", **BURNING)
-    # Three clicks: the message, its runbook, which Prometheus serves, and there the queries.
+    # Three clicks: the message, its runbook in Prometheus, and the queries in it.
     assert down["annotations"]["summary"].startswith("products-service does not answer: ")
     assert down["labels"]["runbook_url"] == down["annotations"]["runbook_url"]
     runbook = requests.get(down["labels"]["runbook_url"], timeout=5)
@@ -59,7 +59,7 @@ def test_products_killed(watched: WatchedStack) -> None:
 @needs_postgresql
 def test_the_database_of_products_is_slow_and_everything_above_it(watched: WatchedStack) -> None:
     since = watched.sink.mark()
-    watched.wires["products"].delay = 0.4  # a read asks once
+    watched.wires["products"].delay = 0.4  # a read makes one query
     try:
         for alert, service in (
             ("SlowQueries", "products-service"),
@@ -68,7 +68,7 @@ def test_the_database_of_products_is_slow_and_everything_above_it(watched: Watch
         ):
             watched.sink.wait_for("firing", since=since, alertname=alert, service=service)
         for slo in ("products-latency", "orders-latency"):
-            # In either pair of windows: the longer ones hold good times of the tests before.
+            # In either pair of windows, as the longer ones include healthy times of earlier tests.
             watched.sink.wait_for("firing", since=since, alertname="LatencyBudgetBurn", slo=slo, severity="critical")
     finally:
         watched.wires["products"].delay = 0

@@ -1,4 +1,4 @@
-"""Work that waits too long raises its alert, and the command that its runbook names resolves it."""
+"""Work that waits too long fires its alert, and the command in its runbook resolves it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def test_events_and_orders_that_wait_too_long(watched: WatchedStack) -> None:
     since = sink.mark()
     watched.relay.stop()
     try:
-        # Nobody listens where the events go, and products loses the table that tells what it holds.
+        # The receiver of events is down, and products loses its table of reservations.
         code, output = run(watched, "relay_events", "--once", EVENTS_URL=f"http://127.0.0.1:{free_port()}/events")
         assert (code, "ConnectionRefusedError" in output) == (1, True), output
         execute(products, f"UPDATE products_product SET stock = 100 WHERE id = {TRACKED}")
         execute(products, "ALTER TABLE products_reservation RENAME TO aside")
         try:
             assert watched.place_order(TRACKED, 1).status_code == 500
-            # What half an hour would do.
+            # As after half an hour.
             execute(orders, f"UPDATE orders_order SET created_at = {ago(31)} WHERE status = 'pending'")
             oldest = f"(SELECT min(position) FROM {OUTBOX} WHERE sent_at IS NULL)"
             execute(orders, f"UPDATE {OUTBOX} SET time = {ago(11)} WHERE position = {oldest}")
@@ -46,7 +46,7 @@ def test_events_and_orders_that_wait_too_long(watched: WatchedStack) -> None:
         finally:
             execute(products, "ALTER TABLE aside RENAME TO products_reservation")
 
-        # products is back: the order is settled, and a receiver refuses the events for good.
+        # products is back: the order is resolved, and a receiver refuses the events permanently.
         execute(orders, f"UPDATE orders_order SET settle_after = {ago(1)} WHERE status = 'pending'")
         code, output = run(watched, "recover_orders", "--once")
         assert (code, "1 rejected" in output) == (0, True), output

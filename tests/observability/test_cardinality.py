@@ -1,4 +1,4 @@
-"""No client makes the metrics grow: 10,000 random paths, methods and Hosts leave a handful of series."""
+"""Clients cannot make the metrics grow: 10,000 random paths, methods and Hosts add a handful of series."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.processes import Service, running_stack
 
 REQUESTS = 10_000
-CONNECTIONS = 2  # more would only wait for the machine's cores
-NEW_SERIES = 250  # at the most: a few routes, methods and statuses, times a histogram's buckets
+CONNECTIONS = 2  # more would only wait for a core
+NEW_SERIES = 250  # at most: a few routes, methods and statuses times a histogram's buckets
 
 
 def series(service: Service) -> set[tuple[str, frozenset[tuple[str, str]]]]:
@@ -30,7 +30,7 @@ def series(service: Service) -> set[tuple[str, frozenset[tuple[str, str]]]]:
 
 
 def a_request(words: random.Random) -> bytes:
-    """Return a request of random method, path and Host; HEAD's answer would need to be read in another way."""
+    """Return a request with random method, path and Host, but not HEAD, whose answer is read differently."""
     word = "".join(words.choices(string.ascii_uppercase, k=8))
     method = words.choice([word, "GET", "POST", "DELETE", "OPTIONS"])
     path = words.choice(
@@ -47,7 +47,7 @@ def a_request(words: random.Random) -> bytes:
 
 
 def send(port: int, seed: int, count: int) -> int:
-    """Send so many requests over kept-alive connections; return how many were answered."""
+    """Send this number of requests over kept-alive connections; return how many were answered."""
     words, answered = random.Random(seed), 0
     while answered < count:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:

@@ -1,4 +1,4 @@
-"""Every panel, drawn from the real services' data, shows something, and nothing that cannot be."""
+"""Every panel, drawn from real data, shows values and only possible ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST = 250_000  # bytes of a picture
 
 
 def without_exceptions(dashboard: Dashboard) -> Dashboard:
-    """Return the dashboard without the panels that show nothing here for a reason."""
+    """Return the dashboard without the panels that are empty here for a reason."""
     rows = {
         title: [panel for panel in row if not any(map(is_excepted, panel.queries))]
         for title, row in dashboard.rows.items()

@@ -1,4 +1,4 @@
-"""Every expression that Argos ships or shows returns data from the real services, after traffic that touches it."""
+"""Every shipped or documented expression returns data from the real services after suitable traffic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.observability.eventful_stack import WINDOW, EventfulStack
 from tests.observability.prometheus_server import shipped_rule_files
 from tests.processes import ROOT
 
-# What has no series in this test, and why. A rule's or a panel's expression, or a part of one.
+# Expressions, or parts of them, without a series in this test, and the reasons.
 EXCEPTIONS = {
     f'absent(up{{job="{job}"}})': "it has a series only while nobody watches the service; test_alerts.py shows it"
     for job in ("orders-service", "products-service")
@@ -25,7 +25,7 @@ COMPARISON = re.compile(r"\s(?:==|!=|>=|<=|>|<)\s*(?:bool\s*)?-?\d[\d.e]*(?:\s*[
 
 
 def as_grafana_sends_it(expr: str, service: str) -> str:
-    """Return the expression with Grafana's words replaced."""
+    """Return the expression with Grafana's variables replaced."""
     several = "orders-service|products-service"
     return make_dashboards.substituted(
         expr, {"$__rate_interval": WINDOW, '=~"$service"': f'=~"{several}"', "$service": service}
@@ -45,7 +45,7 @@ def of_documents() -> Iterator[tuple[str, str]]:
 
 
 def of_rules() -> Iterator[tuple[str, str]]:
-    """Yield each rule's expression; of an alert's, without the bounds that it is compared with."""
+    """Yield each rule's expression; an alert's without its limits."""
     for path in shipped_rule_files():
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
@@ -72,7 +72,7 @@ def test_every_expression_returns_a_series(eventful: EventfulStack, source) -> N
 
 
 def test_every_part_of_an_expression_selects_something(eventful: EventfulStack) -> None:
-    """Or a misspelt part would hide behind `or vector(0)`."""
+    """`or vector(0)` would hide a misspelt part."""
     found = {part for _, expr in everywhere() for part in re.findall(r"[\w:]+\{[^}]*\}", expr)}
     selectors = {part for part in found if not part.startswith("ALERTS{")}  # not every alert fires here
 

@@ -1,4 +1,4 @@
-"""Every alert has its runbook, and every query and command that a runbook names works on the running stack."""
+"""Every alert has a runbook, and every query and command in it works on the running stack."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_every_command_of_a_runbook_runs(watched: WatchedStack, tmp_path: Path) 
     running = [(text, start(text, env)) for text in commands]
     for text, process in running:
         output, errors = process.communicate(timeout=90)
-        # The right side of a pipe decides the exit code; what went wrong on its left is on standard error.
+        # The right side of a pipe decides the exit code; errors of the left side are on standard error.
         bad = [line for line in errors.splitlines() if re.search(r"not found|Unknown command|Traceback|curl: ", line)]
         if process.returncode or bad:
             failures.append((text, process.returncode, output[-500:], errors[-500:]))
@@ -97,7 +97,7 @@ def stack_variables(watched: WatchedStack, directory: Path) -> dict[str, str]:
     """Return the variables of docs/runbooks/README.md for the stack that runs here."""
     logs = directory / "logs"
     paths = {f"{name}-service": getattr(watched, name).log_path for name in SERVICES}
-    # Of recovery there is no process: no product has tracked stock here.
+    # Recovery does not run here, as no product has tracked stock.
     paths |= {"relay": watched.relay.log_path, "orders-recovery": watched.relay.log_path}
     cases = "".join(f"{name}) exec cat {path} ;;\n" for name, path in paths.items())
     logs.write_text(f'#!/bin/sh\ncase "$1" in\n{cases}*) echo "$1 not found" >&2; exit 1 ;;\nesac\n')

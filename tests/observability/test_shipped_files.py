@@ -1,4 +1,4 @@
-"""What is shipped for Prometheus, Alertmanager and Jaeger agrees with itself and with the compose file."""
+"""The shipped files of Prometheus, Alertmanager and Jaeger agree with one another and with the compose file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_alert_says_whom_it_is_for_and_what_users_feel(rule: dict[str, Any]) 
     runbook = f"{{{{ $externalURL }}}}/user/runbooks/{rule['alert']}.md"
 
     assert rule["labels"]["severity"] in ("critical", "warning")
-    assert "service" in rule["labels"] or "slo" in rule["expr"]  # whose series carry it
+    assert "service" in rule["labels"] or "slo" in rule["expr"]  # its series have the label
     assert rule["labels"]["runbook_url"] == rule["annotations"]["runbook_url"] == runbook
     assert rule["annotations"]["summary"].endswith(".")
     assert ":" in rule["annotations"]["summary"]
@@ -115,7 +115,7 @@ def test_jaeger_always_keeps_errors_and_slow_traces_and_by_default_all() -> None
     assert policies["status_code"]["status_code"]["status_codes"] == ["ERROR"]
     assert policies["latency"]["latency"]["threshold_ms"] == 300
     assert policies["probabilistic"]["probabilistic"]["sampling_percentage"] == "${env:TRACES_KEPT_PERCENT:-100}"
-    assert int(tail["decision_wait"].removesuffix("s")) > 5  # what the services' batches take
+    assert int(tail["decision_wait"].removesuffix("s")) > 5  # the services' batches take that long
 
 
 def test_jaeger_listens_and_asks_where_the_stack_says() -> None:

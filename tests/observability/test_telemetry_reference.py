@@ -20,7 +20,7 @@ SEVERAL_WORKERS = {"pid"}  # a label that prometheus_client adds to some gauges 
 
 
 def attributes_of_page() -> set[str]:
-    """Return what the table of spans names in backquotes in its last column."""
+    """Return the names in the last column of the table of spans."""
     section = PAGE.split("## Spans")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (?!span|---).*\| ([^|]*) \|$", section, flags=re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
@@ -48,7 +48,7 @@ def test_the_services_export_what_is_listed_and_nothing_else(eventful: EventfulS
 
         listed = {full: metric for full, metric in declared_metrics().items() if name in metric["of"]}
         left_out = ONE_WORKER_ONLY if service.env.get("WEB_CONCURRENCY") == "2" else set()
-        # With several workers a metric without a series is not in the files, and so not in the answer.
+        # With several workers a metric without a series is missing from the files, and so from the answer.
         unseen = {full for full in listed if full not in exported} - left_out
         assert exported.keys() <= listed.keys()
         assert not unseen or left_out, unseen

@@ -1,4 +1,4 @@
-"""From a point on a graph to the trace to the log line, and from an error to all three, without a search by eye."""
+"""A point on a graph leads to its trace and its log line; an error leads to all three."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRODUCT_ROUTE = "GET /products/<int:product_id>"
 
 
 def exemplars_of(service: Service) -> set[str]:
-    """Return the traces that /metrics names beside the durations."""
+    """Return the traces in the exemplars of the durations."""
     answer = requests.get(f"{service.url}/metrics", headers={"Accept": OPENMETRICS}, timeout=10)
     return {
         sample.exemplar.labels["trace_id"]

@@ -1,4 +1,4 @@
-"""Both services under traffic, on databases behind wires, watched by a real Prometheus and a real Alertmanager."""
+"""Both services under traffic, with links to their databases, a real Prometheus and a real Alertmanager."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ CLIENTS = 2
 
 @dataclass
 class WatchedStack(Stack):
-    """The stack, what watches it, and the wires that a test may cut; there are none to a SQLite database."""
+    """The stack, its monitoring, and the links that a test may cut; SQLite has none."""
 
     prometheus: Prometheus
     alertmanager: Alertmanager
     sink: WebhookSink
     wires: dict[str, Link]
-    collector_port: int  # of the traces, where nobody listens unless a test does
+    collector_port: int  # of traces, closed unless a test listens
     pushgateway: str
-    relay: Loop  # there is none of recovery: no product has tracked stock, unless a test says so
+    relay: Loop  # recovery does not run, as no product has tracked stock by default
 
 
 def traffic(stack: Stack, ending: threading.Event) -> None:
-    """Place orders and read products, whatever comes back."""
+    """Place orders and read products; ignore the answers."""
     with requests.Session() as session:
         while not ending.wait(PAUSE):
             with suppress(requests.RequestException):
@@ -48,7 +48,7 @@ def traffic(stack: Stack, ending: threading.Event) -> None:
 
 
 def wired(exits: ExitStack, url: str, wires: dict[str, Link], name: str) -> str:
-    """Return the database's URL by way of a wire; SQLite's as it is."""
+    """Return the database's URL through a link; SQLite's unchanged."""
     if not os.environ.get("TEST_DATABASE_URL"):
         return url
     parts = urlsplit(url)
@@ -73,7 +73,7 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
             "OTEL_BSP_SCHEDULE_DELAY": "500",
             "PUSHGATEWAY_URL": gateway,
             "DATABASE_CONNECT_TIMEOUT": "1",
-            # Every retry of a trial of the open breaker is refused, and trials are many.
+            # Every trial of the open breaker has its retry refused, and trials are frequent.
             "PRODUCTS_RETRY_BUDGET": "0",
             "PRODUCTS_BREAKER_OPEN_FOR": "0.5",
         }

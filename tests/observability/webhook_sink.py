@@ -1,4 +1,4 @@
-"""Where Alertmanager sends its messages: a webhook that remembers every alert."""
+"""A webhook for Alertmanager that records every alert."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Alert = dict[str, Any]
 
 @dataclass
 class WebhookSink:
-    """The alerts in the order in which they came; `url` is an ALERT_WEBHOOK_URL."""
+    """The alerts in the order of arrival; `url` is an ALERT_WEBHOOK_URL."""
 
     url: str = ""
     alerts: list[Alert] = field(default_factory=list)
     receivers: set[str] = field(default_factory=set)
 
     def mark(self) -> int:
-        """Return a mark for `wait_for` to begin at."""
+        """Return the position where `wait_for` starts."""
         return len(self.alerts)
 
     def wait_for(self, status: str, *, since: int = 0, within: float = 60.0, **labels: str) -> Alert:
@@ -57,7 +57,7 @@ def webhook_sink() -> Iterator[WebhookSink]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    sink.url = f"http://127.0.0.1:{server.server_port}/alerts?to=on|call&now"  # with what sed would take for its own
+    sink.url = f"http://127.0.0.1:{server.server_port}/alerts?to=on|call&now"  # with characters that are special to sed
     try:
         yield sink
     finally:
