@@ -1,4 +1,4 @@
-"""The arrows of docs/architecture.md: what may import what, and how large it may grow."""
+"""The arrows of docs/architecture.md: allowed imports, and limits of size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARROWS_BETWEEN_PACKAGES = {
     "products_project": {"ops", "events"},
     "orders_project": {"ops", "events"},
 }
-# Each shelf of ops, and the shelves that it may import. A module at the top of ops is a shelf of its own.
+# Each shelf of ops and the shelves that it may import. A module at the top of ops is its own shelf.
 SHELVES: dict[str, set[str]] = {
     "config": set(),
     "testing": set(),
@@ -38,10 +38,10 @@ SHELVES: dict[str, set[str]] = {
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
 SERVING = {"config", "telemetry", "api", "database", "outbound", "server", "turns"}
-# Within a service: what only receives requests or commands is imported by nothing else, and a leaf imports only leaves.
+# Within a service: modules that receive requests or commands are not imported, and a leaf imports only leaves.
 ENTRANCES = {"views", "urls", "admin", "apps", "management"}
 LEAVES = {"models", "errors", "metrics", "fault_points"}
-# Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are what we aim at.
+# Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
     "config": 470,
     "telemetry": 780,

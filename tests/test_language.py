@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from tests.processes import ROOT
 
 OUTSTANDING = {ROOT / "docs" / "architecture.md"}  # shrinks to nothing
 PAGES = [page for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if page not in OUTSTANDING]
+PACKAGES = ("events", "tests", "bench", "grafana", "prometheus")  # grows to all
 LONGEST_SENTENCE = 25
 
 FAULTS = {
@@ -36,6 +40,20 @@ def blocks(page: str) -> Iterator[tuple[str, bool]]:
             yield " ".join(re.sub(r"^ *(?:[-*]|\d+\.) ", "", block.strip("\n")).replace("**", "").split()), True
 
 
+def docstrings_and_comments(source: str) -> Iterator[str]:
+    """Yield each paragraph of a module's docstrings, and its comments, whose consecutive lines are one."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+            yield from (block for block, prose in blocks(text) if prose)
+    comment = ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            comment += " " + token.string.lstrip("#! ")
+        if comment and token.type != tokenize.COMMENT and (token.type != tokenize.NL or token.line.strip()[:1] != "#"):
+            yield re.sub(r"`[^`]+`", "CODE", comment.strip())
+            comment = ""
+
+
 def sentences(block: str) -> list[str]:
     """Return the sentences of a block; what a colon introduces is one of its own."""
     return re.split(r"(?<=[.?!:])[)”\"]? +", block)
@@ -56,6 +74,19 @@ def test_a_page_is_written_in_plain_english(page: Path) -> None:
         for block, prose in blocks(page.read_text())
         for sentence in sentences(block)
         for fault in faults(sentence, prose=prose)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_docstrings_and_comments_are_written_in_plain_english(package: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {fault}: {sentence}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for block in docstrings_and_comments(path.read_text())
+        for sentence in sentences(block)
+        for fault in faults(sentence)
     ]
 
     assert found == []
