@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import requests
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -25,12 +24,14 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from ops.config.service import ServiceConfig
+from ops.outbound.session import PeerSession
 
 log = structlog.get_logger(__name__)
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # as in ops.telemetry.metrics, which not every command imports
 
 PUSH_TIMEOUT = 2.0  # seconds
+LARGEST_EXPOSITION = 100_000_000  # bytes of all groups of a Pushgateway
 REPORT_EVERY = 15.0  # seconds: about as often as Prometheus looks
 
 Counts = dict[tuple[str, tuple[tuple[str, str], ...]], float]  # by name and labels
@@ -83,7 +84,7 @@ def _publish(config: ServiceConfig, command: str, after: Callable[[str], bytes])
         places.append((str(path), lambda: _write(path, after)))
     if config.pushgateway_url:
         url = config.pushgateway_url
-        places.append((url, lambda: _push(url, f"job/{config.service}/command/{command}", after)))
+        places.append((url, lambda: _push(config, url, f"job/{config.service}/command/{command}", after)))
     is_published = True
     for place, publish in places:
         try:
@@ -99,10 +100,9 @@ def _write(path: Path, after: Callable[[str], bytes]) -> None:
         _replace(path, after(path.read_text(encoding="utf-8") if path.exists() else ""))
 
 
-def _push(url: str, group: str, after: Callable[[str], bytes]) -> None:
+def _push(config: ServiceConfig, url: str, group: str, after: Callable[[str], bytes]) -> None:
     """Replace the group; of two runs that end at the same moment one may go uncounted."""
-    with requests.Session() as session:
-        session.trust_env = False
+    with PeerSession(config, max_bytes=LARGEST_EXPOSITION) as session:
         before = session.get(f"{url}/metrics", timeout=PUSH_TIMEOUT)
         before.raise_for_status()  # or the counters would begin anew
         session.put(f"{url}/metrics/{group}", data=after(before.text), timeout=PUSH_TIMEOUT).raise_for_status()

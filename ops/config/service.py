@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops.config.sources import EnvironmentSource, Origin
-from ops.config.validators import events_transport, http_url
+from ops.config.validators import certificate_authorities, client_certificate, events_transport, http_url
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
@@ -58,6 +58,8 @@ def _words(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
+Authorities = Annotated[str, AfterValidator(certificate_authorities)]
+ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
 Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 
 
@@ -141,6 +143,17 @@ class ServiceConfig(BaseSettings):
         ge=1,
         le=1000,
         description="failed tries of one event, to send it or to take it, after which it is a dead letter",
+    )
+    peer_ca_bundle: Authorities | None = Field(
+        None,
+        description="PEM file of the certificate authorities that `https://` and `amqps://` peers are checked against: "
+        "products, `EVENTS_URL`, `PUSHGATEWAY_URL`",
+        json_schema_extra={"default": "unset: the public authorities"},
+    )
+    peer_client_certificate: ClientCertificate | None = Field(
+        None,
+        description="PEM file of the certificate, with its key, that this service shows those peers",
+        json_schema_extra={"default": "unset: none"},
     )
     jaeger_endpoint: HttpUrl | None = Field(
         None,

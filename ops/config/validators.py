@@ -1,12 +1,21 @@
-"""What a variable that holds a URL may be; the errors quote nothing of it, as it may hold a password."""
+"""Judge the URLs and files of the configuration. The errors quote no URL, as it may hold a password."""
 
 from __future__ import annotations
 
+import ssl
 from urllib.parse import unquote, urlsplit
 
 
 def http_url(url: str) -> str:
-    """Accept an absolute http or https URL without credentials; return it without a trailing slash."""
+    """Accept an absolute http or https URL that a path can be added to; return it without a trailing slash."""
+    absolute_http_url(url)
+    if "?" in url or "#" in url:
+        raise ValueError("must not hold a query (?) or a fragment (#)")
+    return url.rstrip("/")
+
+
+def absolute_http_url(url: str) -> None:
+    """Refuse all but an absolute http or https URL without credentials."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is no absolute http:// or https:// URL")
@@ -18,7 +27,8 @@ def http_url(url: str) -> str:
         port = 0
     if port == 0:
         raise ValueError("has no port between 1 and 65535 behind its colon")
-    return url.rstrip("/")
+    if not url.isascii():
+        raise ValueError("must be ASCII: the host in Punycode (xn--…), the path percent-encoded")
 
 
 def events_transport(url: str) -> tuple[str, str]:
@@ -33,3 +43,25 @@ def events_transport(url: str) -> tuple[str, str]:
     if not is_address:
         raise ValueError("must be an http://, https://, amqp:// or amqps:// URL with a host")
     return url, unquote(parts.password or "")
+
+
+def certificate_authorities(path: str) -> str:
+    """Accept a PEM file of certificates."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):
+        raise ValueError("names no readable PEM file of certificates") from None
+    return path
+
+
+def client_certificate(path: str) -> str:
+    """Accept a PEM file that holds a certificate and its key, without a password."""
+    try:
+        ssl.create_default_context().load_cert_chain(path, password=_refuse_a_password)
+    except (OSError, ValueError):
+        raise ValueError("names no readable PEM file of a certificate and its key, without a password") from None
+    return path
+
+
+def _refuse_a_password() -> str:
+    raise ValueError("a password is asked for")

@@ -12,18 +12,18 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ops.config.service import ServiceConfig
 from ops.diagnosis.probe import NoAnswer, reason
+from ops.outbound.session import PeerSession
 
 METHOD_NOT_ALLOWED = 405  # the right address, which takes POST only
 LARGEST_DOCUMENT = 1024 * 1024  # bytes
 
 
-def ask_url(url: str, *, timeout: float) -> None:
-    """GET the URL without a proxy, as the services call each other; raise NoAnswer for 400 and above."""
-    with requests.Session() as session:
-        session.trust_env = False
-        with session.get(url, timeout=timeout, stream=True) as response:
-            if response.status_code >= 400:
-                raise NoAnswer(f"answers {response.status_code}")
+def ask_url(config: ServiceConfig, *, url: str, timeout: float) -> None:
+    """GET the URL as the services call each other; raise NoAnswer for 400 and above."""
+    with PeerSession(config, max_bytes=LARGEST_DOCUMENT) as session:
+        status = session.get(url, timeout=timeout).status_code
+    if status >= 400:
+        raise NoAnswer(f"answers {status}")
 
 
 def ask_events(config: ServiceConfig, *, timeout: float) -> None:
@@ -35,32 +35,29 @@ def ask_events(config: ServiceConfig, *, timeout: float) -> None:
         with Connection(url, connect_timeout=timeout, transport_options=options) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
         return
-    with requests.Session() as session:
-        session.trust_env = False
-        token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
-        with session.get(url, headers=token, timeout=timeout, stream=True, allow_redirects=False) as response:
-            if response.status_code >= 300 and response.status_code != METHOD_NOT_ALLOWED:
-                raise NoAnswer(f"answers {response.status_code}")
+    token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
+    with PeerSession(config) as session:
+        status = session.get(url, headers=token, timeout=timeout).status_code
+    if status >= 300 and status != METHOD_NOT_ALLOWED:
+        raise NoAnswer(f"answers {status}")
 
 
-def ask_collector(endpoint: str, *, timeout: float) -> None:
+def ask_collector(config: ServiceConfig, *, endpoint: str, timeout: float) -> None:
     """Send the collector an empty batch, with the headers and certificates that spans are sent with."""
-    with _RecordingSession() as session:
+    with _RecordingSession(config, traced=False) as session:
         exporter = OTLPSpanExporter(endpoint=endpoint, timeout=timeout, session=session)
         if exporter.export(()) is not SpanExportResult.SUCCESS:
             raise NoAnswer(session.outcome)
 
 
-def openapi_document(url: str, *, timeout: float) -> dict[str, Any]:
+def openapi_document(config: ServiceConfig, *, url: str, timeout: float) -> dict[str, Any]:
     """Return the OpenAPI document at the URL; raise NoAnswer where there is none."""
-    with requests.Session() as session:
-        session.trust_env = False
-        with session.get(url, timeout=timeout, stream=True) as response:
-            if response.status_code != 200:
-                raise NoAnswer(f"{url} answers {response.status_code}")
-            body = response.raw.read(LARGEST_DOCUMENT, decode_content=True)
+    with PeerSession(config, max_bytes=LARGEST_DOCUMENT) as session:
+        response = session.get(url, timeout=timeout)
+    if response.status_code != 200:
+        raise NoAnswer(f"{url} answers {response.status_code}")
     try:
-        document = json.loads(body)
+        document = json.loads(response.content)
     except ValueError:
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
@@ -68,7 +65,7 @@ def openapi_document(url: str, *, timeout: float) -> dict[str, Any]:
     return document
 
 
-class _RecordingSession(requests.Session):
+class _RecordingSession(PeerSession):
     """Remember how the last request ended, which the exporter only logs."""
 
     outcome: str = "takes no spans"

@@ -25,7 +25,7 @@ PEER, CONTRACT, EVENTS, TELEMETRY = "peer.healthy", "peer.contract", "events.rea
 
 def url_probe(probe_id: str, url: str, *, variable: str = "", hint: str = "", is_optional: bool = False) -> Probe:
     """Return a probe that GETs the URL."""
-    ask = _answers(partial(ask_url, url, timeout=TIMEOUT))
+    ask = _answers(partial(ask_url, url=url, timeout=TIMEOUT))
     return Probe(probe_id, ask, hint, variable=variable, is_optional=is_optional)
 
 
@@ -51,7 +51,7 @@ def events(config: ServiceConfig) -> Iterator[Probe]:
     if config.events_url is None:
         yield _not_needed(EVENTS, "off: EVENTS_URL is unset")
         return
-    ask = _answers(partial(ask_events, config, timeout=TIMEOUT))
+    ask = _answers(partial(ask_events, timeout=TIMEOUT))
     hint = "Start what it names, or correct it; meanwhile events wait in the outbox."
     yield Probe(EVENTS, ask, hint, variable="EVENTS_URL", is_optional=True)
 
@@ -64,14 +64,14 @@ def telemetry(config: ServiceConfig) -> Iterator[Probe]:
         for variable, (url, health) in _probed_urls(config, is_optional=True).items()
     ]
     if (endpoint := tracing.endpoint(config)) is not None:
-        ask = _answers(partial(ask_collector, endpoint, timeout=TIMEOUT))
+        ask = _answers(partial(ask_collector, endpoint=endpoint, timeout=TIMEOUT))
         found.append(Probe(TELEMETRY, ask, hint, variable="JAEGER_ENDPOINT", is_optional=True))
     yield from found or [_not_needed(TELEMETRY, "off: JAEGER_ENDPOINT and PUSHGATEWAY_URL are unset")]
 
 
-def _answers(ask: Callable[[], None]) -> Callable[[ServiceConfig], list[CheckMessage]]:
-    def answered(_config: ServiceConfig) -> list[CheckMessage]:
-        ask()
+def _answers(ask: Callable[[ServiceConfig], None]) -> Callable[[ServiceConfig], list[CheckMessage]]:
+    def answered(config: ServiceConfig) -> list[CheckMessage]:
+        ask(config)
         return [ok(ANSWERS)]
 
     return answered
@@ -97,8 +97,8 @@ def _probed_urls(config: ServiceConfig, *, is_optional: bool) -> dict[str, tuple
     }
 
 
-def _has_operation(_config: ServiceConfig, *, url: str, operation: str, variable: str) -> list[CheckMessage]:
-    document = openapi_document(f"{url}/openapi.json", timeout=TIMEOUT)
+def _has_operation(config: ServiceConfig, *, url: str, operation: str, variable: str) -> list[CheckMessage]:
+    document = openapi_document(config, url=f"{url}/openapi.json", timeout=TIMEOUT)
     info = document.get("info") or {}
     message = f"{variable}: {info.get('title')} {info.get('version')}"
     if _bare(operation) in _operations(document):

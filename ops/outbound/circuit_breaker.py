@@ -1,4 +1,4 @@
-"""A circuit breaker and a retry budget: what keeps a client from hurting a peer that is down."""
+"""A circuit breaker: it keeps a client from waiting for a peer that is down, and from adding to its load."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class State(IntEnum):
 
 
 class BreakerOpen(Exception):
-    """The breaker lets no call through; `retry_after` says when it will try again."""
+    """The breaker refuses the call; `retry_after` says when it allows the next one."""
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__(f"circuit open for another {retry_after.total_seconds():.1f} s")
@@ -81,7 +81,7 @@ class CircuitBreaker:
         metrics.circuit_breaker_state.labels(peer).set(State.CLOSED)
 
     def acquire(self) -> Permit:
-        """Return the permit for one call, whose end `record` must be told; raise BreakerOpen."""
+        """Return the permit for one call; the caller passes it to `record` afterwards. Raise BreakerOpen."""
         with self._lock:
             if self.state is State.HALF_OPEN:
                 raise BreakerOpen(timedelta(seconds=1))
@@ -124,28 +124,3 @@ class CircuitBreaker:
             self._opened = self._clock()
         metrics.circuit_breaker_state.labels(self.peer).set(state)
         log.warning("circuit_breaker.changed", peer=self.peer, state=state.name.lower())
-
-
-class RetryBudget:
-    """Allow retries up to `ratio` of the calls, plus one: each call earns `ratio` of a retry, kept up to ten."""
-
-    CAPACITY = 10.0
-
-    def __init__(self, ratio: float) -> None:
-        self._ratio = ratio
-        self._tokens = 1.0
-        self._lock = threading.Lock()
-
-    def earn(self) -> None:
-        """Count one call."""
-        with self._lock:
-            self._tokens = min(self.CAPACITY, self._tokens + self._ratio)
-
-    def spend(self) -> bool:
-        """Take one retry from the budget; false if there is none."""
-        with self._lock:
-            # Ten times 0.1 is a little less than 1 in floating point.
-            if self._tokens < 1.0 - 1e-9:
-                return False
-            self._tokens -= 1.0
-            return True

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
+import requests
 import structlog
 
-from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker, RetryBudget
-from ops.outbound.deadline_adapter import limit_exchange
-from ops.outbound.keepalive_connection import KeptConnection
+from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker
+from ops.outbound.deadline_adapter import BodyTooLong
+from ops.outbound.failures import root_cause
+from ops.outbound.retry_budget import RetryBudget
 from ops.telemetry import metrics
-from ops.telemetry.client_span import client_span, set_answer
 from ops.turns import waiting
 
 T = TypeVar("T")
 
-HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "argos"}
-HEAD_BYTES = 65_536  # room for an answer's status line, headers and framing, on top of its body
-
 
 @dataclass(frozen=True)
 class Policy:
-    """Bound one call: each try, the whole, and how much of an answer is read."""
+    """Bound one call: each attempt to connect, each try, and the whole."""
 
     connect_timeout: timedelta
     try_timeout: timedelta
     deadline: timedelta
     max_tries: int
     max_backoff: timedelta = timedelta(milliseconds=250)
-    max_bytes: int = 65_536
 
 
 class Answer(NamedTuple):
-    """What a peer said; `tries` is how many requests were sent until it did."""
+    """The answer of a peer; `tries` is how many requests were sent until it came."""
 
     status: int
     body: bytes
-    headers: http.client.HTTPMessage
+    headers: Mapping[str, str]
     tries: int = 1
 
 
@@ -61,19 +56,26 @@ class PeerUnavailable(Exception):
 
 
 class InvalidAnswer(Exception):
-    """Raised by a `read` function: the answer is not what the peer's contract says."""
+    """Raised by a `read` function: the answer breaks the contract of the peer."""
 
 
 class HttpClient:
-    """Talk to one peer. Share one instance among the threads of a process: each thread has its own connections."""
+    """Talk to one peer. All threads of a process share one instance; `open_session` gives each thread its session."""
 
-    def __init__(self, peer: str, policy: Policy, breaker: CircuitBreaker, budget: RetryBudget) -> None:
+    def __init__(
+        self,
+        peer: str,
+        policy: Policy,
+        breaker: CircuitBreaker,
+        budget: RetryBudget,
+        open_session: Callable[[], requests.Session],
+    ) -> None:
         self.peer = peer
         self._policy = policy
         self._breaker = breaker
         self._budget = budget
+        self._open_session = open_session
         self._local = threading.local()
-        self.authorities: str | None = None  # the path of the certificates to trust in place of the common ones
         self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)  # from 0 on
 
     def get(self, url: str, read: Callable[[int, bytes], T]) -> T:
@@ -81,28 +83,35 @@ class HttpClient:
         return self.request("GET", url, lambda answer: read(answer.status, answer.body))
 
     def request(
-        self, method: str, url: str, read: Callable[[Answer], T], *, document: Any = None, token: str | None = None
+        self,
+        method: str,
+        url: str,
+        read: Callable[[Answer], T],
+        *,
+        document: Any = None,
+        token: str | None = None,
+        deadline: float | None = None,
     ) -> T:
         """Return `read(answer)` of the peer's answer below 500; raise PeerUnavailable.
 
         The method must be idempotent, such as GET, PUT and DELETE, as any request may be sent again. `document` is sent
-        as JSON, `token` as the bearer's. `read` raises InvalidAnswer for what breaks the contract, which counts as a
-        failure of the peer and is not retried; whatever else it raises passes through and counts as a success.
+        as JSON, `token` as the bearer's. `deadline` is a time of the monotonic clock, such as the end of the request
+        that needs the answer: the call ends by then, if its policy does not end it earlier. `read` raises InvalidAnswer
+        for an answer that breaks the contract, which counts as a failure of the peer and is not retried; other
+        exceptions of `read` pass through and count as a success.
         """
-        request = _request(method, url, document, token)
-        deadline = time.monotonic() + self._policy.deadline.total_seconds()
+        ends = time.monotonic() + self._policy.deadline.total_seconds()
+        ends = ends if deadline is None else min(ends, deadline)
         self._budget.earn()
         for attempt in range(1, self._policy.max_tries + 1):
             try:
-                return self._try(request, read, deadline, attempt)
+                request = self._prepared(method, url, document, token)
+                return self._try(request, read, ends, attempt)
             except PeerUnavailable as failure:
                 pause = random.uniform(0, self._policy.max_backoff.total_seconds())  # noqa: S311 - jitter, not a secret
-                is_last = attempt == self._policy.max_tries or time.monotonic() + pause >= deadline
+                is_last = attempt == self._policy.max_tries or time.monotonic() + pause >= ends
                 if is_last or not failure.retriable or not self._may_retry():
-                    # In the request's one log line, not in a line more for each request while the peer is down.
-                    structlog.contextvars.bind_contextvars(
-                        peer=self.peer, peer_outcome=failure.outcome, peer_reason=str(failure), peer_tries=attempt
-                    )
+                    _log_failure(self.peer, failure, attempt)
                     raise
                 with waiting:
                     time.sleep(pause)
@@ -114,87 +123,70 @@ class HttpClient:
             self._retries_refused.inc()
         return allowed
 
-    def _try(self, request: _Request, read: Callable[[Answer], T], deadline: float, attempt: int) -> T:
+    def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T], ends: float, attempt: int) -> T:
         started = time.monotonic()
+        if started >= ends:  # the peer was not asked, so this is no failure of it
+            raise PeerUnavailable("deadline_exceeded", "no time was left for the call")
         try:
             permit = self._breaker.acquire()
         except BreakerOpen as opened:
             metrics.http_client_requests_total.labels(self.peer, "breaker_open").inc()
             raise PeerUnavailable("breaker_open", str(opened), retry_after=opened.retry_after) from None
-        outcome = "error"  # what is left if something unforeseen escapes
+        outcome = "error"  # stays so if something unforeseen escapes
         try:
-            answer = self._exchange(request, min(deadline, started + self._policy.try_timeout.total_seconds()))
+            response = self._send(request, min(ends - started, self._policy.try_timeout.total_seconds()))
             outcome = "success"
-            return read(answer._replace(tries=attempt) if attempt > 1 else answer)
+            return read(Answer(response.status_code, response.content, response.headers, attempt))
         except PeerUnavailable as failure:
             outcome = failure.outcome
             raise
         except InvalidAnswer as reason:
             outcome = "invalid_answer"
-            self._connection().close()  # what else comes on that connection is no answer either
+            self._local.session.close()  # further bytes on that connection are no answer either
             raise PeerUnavailable(outcome, str(reason)) from None
         finally:
             self._breaker.record(permit, failed=outcome != "success")
             metrics.http_client_requests_total.labels(self.peer, outcome).inc()
             metrics.http_client_request_duration_seconds.labels(self.peer).observe(time.monotonic() - started)
 
-    def _exchange(self, request: _Request, deadline: float) -> Answer:
-        """Send one request and read its answer whole, by the deadline; raise PeerUnavailable."""
-        limit_exchange(deadline, self._policy.max_bytes + HEAD_BYTES)
-        connection = self._connection()
+    def _send(self, request: requests.PreparedRequest, seconds: float) -> requests.Response:
+        """Return the peer's answer below 500; raise PeerUnavailable or InvalidAnswer."""
+        timeouts = (self._policy.connect_timeout.total_seconds(), seconds)
         try:
-            with client_span(request.method, request.url, request.headers) as span:
-                response = connection.send(*request)
-                set_answer(span, response.status, response.version, connection.peer_address())
-                body = self._read_body(response)
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            connection.close()
-            cause = _root_cause(error)
-            outcome = "timeout" if isinstance(cause, TimeoutError) else "connection_error"
-            raise PeerUnavailable(outcome, type(cause).__name__, retriable=True) from error
-        if response.status >= 500:
-            raise PeerUnavailable("server_error", f"answered {response.status}", retriable=True)
-        if len(body) > self._policy.max_bytes:
-            raise InvalidAnswer(f"answered more than {self._policy.max_bytes} bytes")
-        return Answer(response.status, body, response.headers)
+            response: requests.Response = self._local.session.send(request, timeout=timeouts)
+        except BodyTooLong as error:
+            raise InvalidAnswer(str(error)) from None
+        except requests.RequestException as error:
+            outcome = "timeout" if isinstance(error, requests.Timeout) else "connection_error"
+            raise PeerUnavailable(outcome, type(root_cause(error)).__name__, retriable=True) from error
+        if response.status_code >= 500:
+            raise PeerUnavailable("server_error", f"answered {response.status_code}", retriable=True)
+        return response
 
-    def _read_body(self, response: http.client.HTTPResponse) -> bytes:
-        """Return the body as it was sent, or one byte more than allowed; an end before Content-Length is an error."""
-        body = b""
-        while chunk := response.read(self._policy.max_bytes + 1 - len(body)):
-            body += chunk
-        if response.length and len(body) <= self._policy.max_bytes:
-            raise http.client.IncompleteRead(body, response.length)
-        return body
-
-    def _connection(self) -> KeptConnection:
-        """Return this thread's connection."""
-        connection: KeptConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            timeout = self._policy.connect_timeout.total_seconds()
-            connection = self._local.connection = KeptConnection(timeout, self.authorities)
-        return connection
+    def _prepared(self, method: str, url: str, document: Any, token: str | None) -> requests.PreparedRequest:
+        """Return the request, made of this thread's last one by this method: to prepare an URL takes long."""
+        prepared: dict[str, requests.PreparedRequest] | None = getattr(self._local, "prepared", None)
+        if prepared is None:
+            self._local.session = self._open_session()
+            prepared = self._local.prepared = {}
+        request = prepared.get(method)
+        if request is None:
+            request = prepared[method] = self._local.session.prepare_request(requests.Request(method, url))
+        request.url = url
+        request.prepare_headers({**self._local.session.headers, **_headers(token)})
+        request.prepare_body(None, None, document)
+        return request
 
 
-def _root_cause(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
-
-
-class _Request(NamedTuple):
-    method: str
-    url: str
-    body: bytes | None
-    headers: dict[str, str]
-
-
-def _request(method: str, url: str, document: Any, token: str | None) -> _Request:
-    headers = dict(HEADERS)
-    if document is not None:
-        headers["Content-Type"] = "application/json"
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+def _headers(token: str | None) -> dict[str, str]:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     if request_id := structlog.contextvars.get_contextvars().get("request_id"):
         headers["X-Request-ID"] = request_id
-    return _Request(method, url, None if document is None else json.dumps(document).encode(), headers)
+    return headers
+
+
+def _log_failure(peer: str, failure: PeerUnavailable, tries: int) -> None:
+    """Put the failure into the one log line of the request, which has no line more while the peer is down."""
+    structlog.contextvars.bind_contextvars(
+        peer=peer, peer_outcome=failure.outcome, peer_reason=str(failure), peer_tries=tries
+    )

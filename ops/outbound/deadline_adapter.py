@@ -1,144 +1,118 @@
-"""An adapter for `requests` under which a whole exchange ends by a deadline and within a number of bytes.
-
-`requests` bounds each wait on a socket, not their sum: a peer that sends one byte a second is never too slow for it, a
-name with ten addresses may take ten connect timeouts, and the resolver as long as it likes.
-"""
+"""An adapter for `requests` under which a whole exchange ends by a deadline and within a number of bytes."""
 
 from __future__ import annotations
 
 import http.client
 import io
-import socket
-import threading
-import time
-from concurrent.futures import Future
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from urllib.parse import urlsplit
 
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from opentelemetry.trace import INVALID_SPAN, Span
+from requests import ConnectionError as ConnectionFailed
+from requests import ConnectTimeout, PreparedRequest, ReadTimeout, RequestException, Response
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 
-from ops.turns import waiting
+from ops.outbound.answer_reader import AnswerTooLong, ReceivedAnswer
+from ops.outbound.connecting import tls_context
+from ops.outbound.keepalive_connection import KeepaliveConnection
+from ops.outbound.limits import Limits
+from ops.telemetry.client_span import client_span, set_answer
 
-
-class _Limits(threading.local):
-    deadline: float = 0.0
-    bytes_left: int = 0
-
-
-_limits = _Limits()
-
-
-def limit_exchange(deadline: float, max_bytes: int) -> None:
-    """Bound what this thread does from now on, until told anew: the time on the monotonic clock, the bytes received."""
-    _limits.deadline = deadline
-    _limits.bytes_left = max_bytes
+HEAD_BYTES = 65_536  # for an answer's status line, headers and framing, on top of its body
+PORTS = {"http": 80, "https": 443}
 
 
-def seconds_left() -> float:
-    """Return how long this thread's exchange may still take; raise TimeoutError."""
-    left = _limits.deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the exchange took longer than its deadline")
-    return left
+class BodyTooLong(RequestException):
+    """The body of the answer is longer than the adapter's limit."""
 
 
-def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
-    """Return the name's addresses; in a thread, left behind when it is late, as getaddrinfo has no timeout."""
-    found: Future[list[tuple[Any, ...]]] = Future()
+class DeadlineAdapter(BaseAdapter):
+    """Keep one connection to each origin, and bound each exchange. One thread uses an adapter at a time.
 
-    def look_up() -> None:
+    `timeout` is what `requests` calls it, either seconds or a pair, but the second number bounds the whole exchange:
+    resolving, connecting, sending and reading the answer to its end. Each exchange is a client span if it is `traced`.
+    """
+
+    def __init__(self, *, max_bytes: int, traced: bool = True) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+        self._traced = traced
+        self._connections: dict[tuple[Any, ...], KeepaliveConnection] = {}
+
+    def send(  # noqa: PLR0917 - as BaseAdapter declares it
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Response:
+        """Return the answer, read whole; raise RequestException. There is no streaming and no proxy."""
+        connect_timeout, seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        limits = Limits(connect_timeout=connect_timeout, seconds=seconds, max_bytes=self._max_bytes + HEAD_BYTES)
+        method, url = str(request.method), str(request.url)
+        late: type[RequestException] = ConnectTimeout
         try:
-            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.set_exception(error)
+            connection = self._connection(url, verify, cert)
+            with self._span(request) as span:
+                connection.open(limits)
+                late = ReadTimeout
+                answer = connection.exchange(_encoded(request), method=method, max_bytes=self._max_bytes, limits=limits)
+                set_answer(span, answer.status, answer.version, connection.peer)
+        except TimeoutError as error:
+            raise late(error, request=request) from error
+        except AnswerTooLong as error:
+            raise BodyTooLong(error, request=request) from error
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise ConnectionFailed(error, request=request) from error
+        return _response(request, answer)
 
-    threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
-    with waiting:
-        return found.result(seconds_left())
+    def _span(self, request: PreparedRequest) -> AbstractContextManager[Span]:
+        if not self._traced:
+            return nullcontext(INVALID_SPAN)
+        return client_span(str(request.method), str(request.url), request.headers)
 
-
-def connect(host: str, port: int, connect_timeout: float) -> socket.socket:
-    """Return a connected socket; try each address of the host for up to `connect_timeout` seconds; raise OSError."""
-    failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in _resolve(host, port):
-        try:
-            sock = socket.socket(family, kind, protocol)
-        except OSError as error:  # no IPv6 on this machine
-            failure = error
-            continue
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(min(connect_timeout, seconds_left()))
-            with waiting:
-                sock.connect(address)
-            sock.settimeout(seconds_left())  # for the TLS handshake and the request
-        except OSError as error:
-            sock.close()
-            failure = error
-        else:
-            return sock
-    raise failure
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Read from a socket within this thread's limits."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(seconds_left())
-        with waiting:
-            received = self._raw.readinto(buffer)
-        _limits.bytes_left -= received or 0
-        if _limits.bytes_left < 0:
-            raise OSError("the answer is longer than its limit")
-        return received
+    def _connection(self, url: str, verify: Any, cert: Any) -> KeepaliveConnection:
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.netloc, verify, cert)
+        connection = self._connections.get(key)
+        if connection is None:
+            authorities = verify if isinstance(verify, str) else None
+            context = tls_context(authorities, cert) if parts.scheme == "https" else None
+            port = parts.port or PORTS[parts.scheme]
+            connection = self._connections[key] = KeepaliveConnection(parts.hostname or "", port, context)
+        return connection
 
     def close(self) -> None:
-        self._raw.close()
-        super().close()
+        for connection in self._connections.values():
+            connection.close()
 
 
-class DeadlineResponse(http.client.HTTPResponse):
-    """Read an answer within this thread's limits."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
-
-
-def _open_socket(connection: HTTPConnection) -> socket.socket:
-    host = connection._dns_host.strip("[]")  # noqa: SLF001 - what its own _new_conn connects to
-    return connect(host, connection.port, connection.timeout)  # type: ignore[arg-type] # requests resolves it to a float
-
-
-class _Connection(HTTPConnection):
-    response_class = DeadlineResponse
-    _new_conn = _open_socket
+def _encoded(request: PreparedRequest) -> bytes:
+    """Return the request as it is sent; raise ValueError for one that no header or target can carry."""
+    lines = [f"{request.method} {request.path_url} HTTP/1.1", f"Host: {urlsplit(str(request.url)).netloc}"]
+    headers: Mapping[str, Any] = request.headers
+    for name, value in headers.items():
+        lines.append(f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}")
+    head = "\r\n".join(lines)
+    if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
+        raise ValueError("a header holds a line break")
+    body: Any = request.body or b""
+    return head.encode("latin-1") + b"\r\n\r\n" + (body.encode() if isinstance(body, str) else body)
 
 
-class _TLSConnection(HTTPSConnection):
-    response_class = DeadlineResponse
-    _new_conn = _open_socket
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
-
-
-class DeadlineAdapter(HTTPAdapter):
-    """Keep the limits that `limit_exchange` set; raise OSError for those that an exchange breaks."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+def _response(request: PreparedRequest, answer: ReceivedAnswer) -> Response:
+    response = Response()
+    response.status_code = answer.status
+    response.reason = answer.reason
+    response.headers = CaseInsensitiveDict(answer.fields)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.raw = io.BytesIO(answer.body)
+    response.url = str(request.url)
+    response.request = request
+    return response

@@ -1,80 +1,70 @@
-"""One connection to a peer, kept from request to request: http.client's own, within the limits of an exchange.
-
-To send the same through requests and urllib3 takes three times as long, a sixth of what an order takes. What they do
-beyond it, redirects, cookies, proxies, compression, is not for services.
-"""
+"""One connection to a peer, kept from one exchange to the next."""
 
 from __future__ import annotations
 
-import http.client
 import select
 import socket
 import ssl
-from contextlib import suppress
-from urllib.parse import urlsplit
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from ops.outbound.answer_reader import AnswerReader, ReceivedAnswer
+from ops.outbound.connecting import connect, encrypt
+from ops.outbound.limits import Limits
+from ops.turns import waiting
 
-from ops.outbound.deadline_adapter import DeadlineResponse, connect, seconds_left
+RECEIVED_AT_ONCE = 65_536  # bytes
 
 
-class KeptConnection:
-    """Talk to one peer at a time. `authorities` is the path of the certificates to trust; None: those of requests."""
+class KeepaliveConnection:
+    """Talk to one origin, over TLS where there is a context. One thread uses it at a time."""
 
-    def __init__(self, connect_timeout: float, authorities: str | None = None) -> None:
-        self._connect_timeout = connect_timeout
-        self._authorities = authorities or DEFAULT_CA_BUNDLE_PATH
-        self._peer = ("", "")
-        self._connection = http.client.HTTPConnection("")
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        self._host, self._port, self._context = host, port, context
+        self._sock: socket.socket | None = None
+        self.peer: tuple[str, int] | None = None  # the address and port of the peer
 
-    def send(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> http.client.HTTPResponse:
-        """Send one request and return its answer, whose body is to be read; raise OSError, HTTPException, ValueError.
+    def open(self, limits: Limits) -> None:
+        """Connect, unless the connection of the last exchange can be used again; raise OSError."""
+        if self._sock is not None and not _is_readable(self._sock):
+            return
+        self.close()  # a kept connection is readable when the peer has closed it
+        sock = connect(self._host, self._port, limits)
+        if self._context is not None:
+            sock = encrypt(sock, self._context, self._host, limits)
+        self._sock, self.peer = sock, sock.getpeername()[:2]
 
-        After an error, or an answer that is not read to its end, call `close`.
-        """
-        parts = urlsplit(url)
-        if self._peer != (parts.scheme, parts.netloc):
-            self.close()
-            self._peer, self._connection = (parts.scheme, parts.netloc), self._new(parts.scheme, parts.netloc)
-        elif self._connection.sock is not None:
-            if _has_something_to_say(self._connection.sock):  # that it is closed, most likely
+    def exchange(self, request: bytes, *, method: str, max_bytes: int, limits: Limits) -> ReceivedAnswer:
+        """Send the request and return its answer, whole; raise HTTPException, OSError or AnswerTooLong."""
+        sock = self._sock
+        assert sock is not None  # noqa: S101 - the caller has called `open`
+
+        def receive() -> bytes:
+            sock.settimeout(limits.seconds_left())
+            with waiting:
+                received = sock.recv(RECEIVED_AT_ONCE)
+            limits.count(len(received))
+            return received
+
+        is_reusable = False
+        try:
+            sock.settimeout(limits.seconds_left())
+            sock.sendall(request)
+            answer = AnswerReader(receive, method=method, max_bytes=max_bytes).read()
+            is_reusable = answer.can_reuse
+            return answer
+        finally:
+            if not is_reusable:
                 self.close()
-            else:
-                self._connection.sock.settimeout(seconds_left())
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        self._connection.request(method, target, body, headers)
-        return self._connection.getresponse()
-
-    def peer_address(self) -> tuple[str, int] | None:
-        """Return the address and port of who answered; None where the peer has closed the connection."""
-        with suppress(AttributeError, OSError):  # there is no socket any more, or it was reset behind the answer
-            return self._connection.sock.getpeername()[:2]  # type: ignore[no-any-return] # a socket's, untyped
-        return None
 
     def close(self) -> None:
-        self._connection.close()
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
 
     def __del__(self) -> None:
-        self.close()  # with its thread
-
-    def _new(self, scheme: str, authority: str) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection
-        if scheme == "https":
-            context = ssl.create_default_context(cafile=self._authorities)
-            connection = http.client.HTTPSConnection(authority, context=context)
-        else:
-            connection = http.client.HTTPConnection(authority)
-        connection.response_class = DeadlineResponse
-        connect_timeout = self._connect_timeout
-
-        def open_socket(address: tuple[str, int], *_: object) -> socket.socket:
-            return connect(*address, connect_timeout)
-
-        connection._create_connection = open_socket  # type: ignore[attr-defined] # noqa: SLF001 - the one way to have it
-        return connection
+        self.close()  # the thread that owned it has ended
 
 
-def _has_something_to_say(sock: socket.socket) -> bool:
+def _is_readable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+import requests
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -81,8 +82,11 @@ def start_tracing(config: ServiceConfig) -> None:
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     os.environ.setdefault("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", str(BATCH))
     timeouts = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+    session = requests.Session()
+    session.trust_env = False  # or ~/.netrc replaces the collector's token, and a proxy takes the spans
     exporter = CountingExporter(
         endpoint=config.jaeger_endpoint,
+        session=session,
         timeout=None if any(os.environ.get(name) for name in timeouts) else EXPORT_TIMEOUT,
     )
     use_exporter(config, BoundedBatchSpanProcessor(exporter))
@@ -92,7 +96,6 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
     """Install the tracer provider and the instrumentations."""
     # Imported here, as each wraps its library on import, and without tracing none is to be touched.
     from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.requests import RequestsInstrumentor  # noqa: PLC0415
     from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor  # noqa: PLC0415
 
     from ops.telemetry import database_span, span_encoding  # noqa: PLC0415 - likewise
@@ -112,7 +115,6 @@ def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
     # and what this middleware refuses (a bad Host) is logged and counted.
     if role.current() is Role.WEB:
         ServerSpanInstrumentor().instrument(middleware_position=1)
-    RequestsInstrumentor().instrument()
     PsycopgInstrumentor().instrument()
     SQLite3Instrumentor().instrument()
     database_span.install()

@@ -7,23 +7,29 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import structlog
 
-from ops.outbound.circuit_breaker import CircuitBreaker, RetryBudget
+from ops.outbound.circuit_breaker import CircuitBreaker
 from ops.outbound.client import Answer, HttpClient, PeerUnavailable, Policy
+from ops.outbound.retry_budget import RetryBudget
+from ops.outbound.session import PeerSession
 from ops.telemetry import metrics
 from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
+from ops.tests.settings import PlainConfig
 from ops.tests.slack import slack
 
 DOCUMENT = b'{"number": 1}'
 SLACK = slack(0.3)
 
 
-def make_client(*, try_timeout: float = 1.0, deadline: float = 2.5, connect_timeout: float = 0.3) -> HttpClient:
+def make_client(
+    *, try_timeout: float = 1.0, deadline: float = 2.5, connect_timeout: float = 0.3, authorities: str | None = None
+) -> HttpClient:
     policy = Policy(
         connect_timeout=timedelta(seconds=connect_timeout),
         try_timeout=timedelta(seconds=try_timeout),
@@ -37,7 +43,8 @@ def make_client(*, try_timeout: float = 1.0, deadline: float = 2.5, connect_time
         window=timedelta(seconds=10),
         open_for=timedelta(seconds=5),
     )
-    return HttpClient("test-peer", policy, breaker, RetryBudget(0.1))
+    config = PlainConfig(peer_ca_bundle=authorities)
+    return HttpClient("test-peer", policy, breaker, RetryBudget(0.1), partial(PeerSession, config))
 
 
 def read(status: int, body: bytes) -> tuple[int, bytes]:
@@ -192,8 +199,7 @@ def test_the_reason_names_the_cause_and_not_the_library(serve: Callable[..., Non
 
 
 def test_over_tls_a_connection_is_kept_and_verified() -> None:
-    client = make_client()
-    client.authorities = str(CERTIFICATE)
+    client = make_client(authorities=str(CERTIFICATE))
     with raw_peer(RawPeer.answer_forever, tls=True) as peer:
         assert client.get(peer.url("https"), read) == (200, b"OK")
         assert client.get(peer.url("https"), read) == (200, b"OK")
@@ -209,8 +215,7 @@ def test_over_tls_a_certificate_that_nobody_vouches_for_is_refused() -> None:
 
 
 def test_over_tls_a_dripping_body_ends_by_the_deadline() -> None:
-    client = make_client(try_timeout=0.4, deadline=1.1)
-    client.authorities = str(CERTIFICATE)
+    client = make_client(try_timeout=0.4, deadline=1.1, authorities=str(CERTIFICATE))
     with raw_peer(drip, tls=True) as peer:
         assert seconds_to_fail(client, peer.url("https"), "timeout") < 1.1 + SLACK
 

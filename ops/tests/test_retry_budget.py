@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ops.outbound.circuit_breaker import RetryBudget
+from ops.outbound.retry_budget import RetryBudget
 
 
 def test_there_is_one_retry_to_begin_with() -> None:

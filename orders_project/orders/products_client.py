@@ -9,14 +9,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
-from ops.outbound.circuit_breaker import CircuitBreaker, RetryBudget
+from ops.outbound.circuit_breaker import CircuitBreaker
 from ops.outbound.client import Answer, HttpClient, InvalidAnswer, PeerUnavailable, Policy
+from ops.outbound.retry_budget import RetryBudget
+from ops.outbound.session import PeerSession
 from orders_project.config import OrdersConfig
 from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
 
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 PEER = "products"
 STOCK_HEADER = "Argos-Stock"
+PROBLEM = "application/problem+json"
 MAX_STOCK = 2**63  # of what a number of pieces may be
 
 
@@ -79,13 +82,14 @@ class ProductsClient:
         )
         budget = RetryBudget(config.products_retry_budget)
         token = config.service_token.get_secret_value()
-        return cls(config.products_service_url, HttpClient(PEER, policy, breaker, budget), token)
+        client = HttpClient(PEER, policy, breaker, budget, partial(PeerSession, config))
+        return cls(config.products_service_url, client, token)
 
     def fetch_product(self, product_id: int) -> Product:
         """Return the product; raise ProductDoesNotExist or ProductsUnavailable."""
 
         def read(answer: Answer) -> Product:
-            if answer.status == 404:
+            if answer.status == 404 and _is_not_found(answer):
                 raise ProductDoesNotExist
             if answer.status != 200:
                 raise InvalidAnswer(f"answered {answer.status}")
@@ -144,6 +148,16 @@ def _parse_product(answer: Answer, product_id: int) -> Product:
     if product.id != product_id:
         raise InvalidAnswer("answered another product")
     return product
+
+
+def _is_not_found(answer: Answer) -> bool:
+    """Tell whether products itself says so; a 404 of a proxy or of a wrong path says nothing about a product."""
+    if answer.headers.get("Content-Type") != PROBLEM:
+        return False
+    try:
+        return bool(json.loads(answer.body)["code"] == "not_found")
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def _parse_reservation(answer: Answer, wanted: dict[str, Any]) -> Reservation:

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from ops.cli.command import OpsCommand, Result, Stopped
 from ops.config.report import masked
-from ops.config.validators import http_url
+from ops.config.validators import absolute_http_url
 from ops.diagnosis.probe import Probe, examine
 from ops.diagnosis.registry import REACHABLE
 from ops.diagnosis.surroundings import url_probe
@@ -52,7 +52,7 @@ class Command(OpsCommand):
         things: dict[str, Probe] = {"database": REACHABLE} if database or not urls else {}
         for url in urls:
             try:
-                http_url(url)
+                absolute_http_url(url)
             except ValueError as error:
                 raise CommandError(f"The URL {masked(url)!r} {error}.", returncode=2) from None
             things[url] = url_probe("url.answers", url)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from orders_project.orders.smoke.outside import Answer, Broken, Outside
+from orders_project.orders.smoke.http_probe import Answer, Broken, HttpProbe
 
 UNKNOWN = 2**31 - 1  # a product that nobody has made; the services could hold it
 COUNTER = "orders_created_total"
@@ -29,7 +29,7 @@ Step = tuple[str, Callable[[], None]]  # its name, and what tries it: it raises 
 class Promises:
     """What both services promise to whoever stands outside; Prometheus' and Jaeger's part where they are named."""
 
-    outside: Outside
+    outside: HttpProbe
     products: str
     orders: str
     prometheus: str | None

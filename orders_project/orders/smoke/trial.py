@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops.cli.command import Stopped
-from orders_project.orders.smoke.outside import Broken
+from orders_project.orders.smoke.http_probe import Broken
 from orders_project.orders.smoke.promises import Step
 
 

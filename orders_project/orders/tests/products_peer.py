@@ -21,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
         product = PRODUCTS.get(self.path)
         body = json.dumps(product or {"code": "not_found"}).encode()
         self.send_response(200 if product else 404)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "application/json" if product else "application/problem+json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

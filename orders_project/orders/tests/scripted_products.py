@@ -302,6 +302,10 @@ def status(code: int, body: bytes = b"{}", **headers: str) -> Script:
     return lambda wire: wire.answer(code, body, **headers)
 
 
+def no_such_product(wire: Wire) -> None:
+    wire.answer(404, b'{"code": "not_found"}', Content_Type="application/problem+json")
+
+
 def body(content: bytes, content_type: str = "application/json") -> Script:
     """Return a script that answers 200 with this body."""
     return status(200, content, Content_Type=content_type)

@@ -9,7 +9,13 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from ops.outbound.circuit_breaker import State
-from orders_project.orders.tests.scripted_products import ScriptedProducts, body, orders_asking, product
+from orders_project.orders.tests.scripted_products import (
+    ScriptedProducts,
+    body,
+    no_such_product,
+    orders_asking,
+    product,
+)
 from orders_project.orders.tests.test_products_failures import place_order, tries_by_outcome
 
 no_product = body(b"[]")  # fails without a retry, so that one order is one try
@@ -67,7 +73,7 @@ def test_after_a_while_one_trial_decides() -> None:
 
 @pytest.mark.django_db
 def test_products_that_does_not_exist_never_opens_the_breaker() -> None:
-    with ScriptedProducts(lambda wire: wire.answer(404)) as peer, orders_asking(peer.url):
+    with ScriptedProducts(no_such_product) as peer, orders_asking(peer.url):
         answers = {place_order().status_code for _ in range(40)}
 
         assert answers == {400}

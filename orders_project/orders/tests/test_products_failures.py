@@ -77,6 +77,7 @@ CASES = [
     slow("drips the body, default timeouts", peers.drip_body, config={}),
     slow("drips chunks", peers.drip_chunks),
     slow("drips 100 Continue", peers.drip_continue),
+    slow("103 and nothing more", peers.hint_and_stall),
     failing("500", status(500)),
     failing("500 with a product", status(500, b'{"id": 1, "name": "Quantum Laptop"}')),
     failing("502", status(502, b"<h1>Bad Gateway</h1>", Content_Type="text/html")),
@@ -108,10 +109,13 @@ CASES = [
     wrong("redirect with an endless body", peers.redirect_with_an_endless_body),
     wrong("204", lambda wire: wire.send(b"HTTP/1.1 204 No Content\r\n\r\n")),
     wrong("304", lambda wire: wire.send(b"HTTP/1.1 304 Not Modified\r\n\r\n")),
-    wrong("103 and nothing more", peers.hint_and_stall),
     wrong("400", status(400)),
     wrong("401", status(401, WWW_Authenticate="Basic")),
     wrong("403", status(403)),
+    wrong("404 of a proxy", status(404, b"<h1>no route</h1>", Content_Type="text/html")),
+    wrong("404 without a code", status(404, b"{}", Content_Type="application/problem+json")),
+    wrong("404 that is no object", status(404, b"[]", Content_Type="application/problem+json")),
+    wrong("404 of another API", status(404, b'{"code": "not_found"}', Content_Type="application/json")),
     wrong("429", status(429, Retry_After="3600")),
     wrong("10 MB", peers.ten_megabytes),
     wrong("10 MB without Content-Length", peers.ten_megabytes_until_the_end),
@@ -156,8 +160,8 @@ def test_an_order_is_refused_in_time_when_products_fails(case: Case) -> None:
 
 
 @pytest.mark.django_db
-def test_404_is_an_answer_and_no_failure() -> None:
-    with ScriptedProducts(status(404)) as peer, orders_asking(peer.url):
+def test_the_404_of_products_itself_is_an_answer_and_no_failure() -> None:
+    with ScriptedProducts(peers.no_such_product) as peer, orders_asking(peer.url):
         before = tries_by_outcome()
 
         answer = place_order()
@@ -210,8 +214,8 @@ def test_a_connection_that_products_closes_as_it_is_reused_costs_one_retry() -> 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "script",
-    [peers.content_length_too_short, peers.hint_and_stall, peers.ten_megabytes, body(b"[]")],
-    ids=["rest unread", "103", "10 MB", "no product"],
+    [peers.content_length_too_short, peers.ten_megabytes, body(b"[]")],
+    ids=["rest unread", "10 MB", "no product"],
 )
 def test_a_connection_with_a_wrong_answer_is_not_used_again(script: peers.Script) -> None:
     with ScriptedProducts(script) as peer, orders_asking(peer.url):
@@ -223,7 +227,7 @@ def test_a_connection_with_a_wrong_answer_is_not_used_again(script: peers.Script
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("script", [peers.product, status(404), status(503)], ids=["200", "404", "503"])
+@pytest.mark.parametrize("script", [peers.product, peers.no_such_product, status(503)], ids=["200", "404", "503"])
 def test_no_transaction_is_open_while_products_is_asked(script: peers.Script) -> None:
     database = connections["default"]  # of this thread, which is the one that serves the order
     in_transaction = []

@@ -18,7 +18,7 @@ from ops.tests.run_command import run
 from orders_project.orders.management.commands.reconcile_orders import Command
 from orders_project.orders.reconciliation import LISTED
 from orders_project.orders.tests import scripted_products as peers
-from orders_project.orders.tests.scripted_products import ScriptedProducts, Wire, orders_asking
+from orders_project.orders.tests.scripted_products import ScriptedProducts, Wire, no_such_product, orders_asking
 from orders_project.orders.tests.stored_orders import store_orders, store_unsettled
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +36,7 @@ def asked() -> Iterator[list[int]]:
         if wire.product_id <= LAST_PRODUCT:
             wire.answer_product()
         else:
-            wire.answer(404)
+            no_such_product(wire)
 
     with ScriptedProducts(answer) as peer, orders_asking(peer.url):
         yield asked

@@ -238,7 +238,7 @@ def test_an_answer_that_does_not_end_is_given_up(stack: ScriptedStack) -> None:
     code, report = smoke_json(stack)
 
     assert code == 1
-    assert "longer than its limit" in report["problems"][0]
+    assert "more than 10000000 bytes" in report["problems"][0]
 
 
 def test_a_signal_ends_the_wait_and_says_so(stack: ScriptedStack) -> None:

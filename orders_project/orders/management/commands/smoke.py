@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from ops.cli.command import OpsCommand, Result
 from ops.config.report import masked
 from ops.config.validators import http_url
-from orders_project.orders.smoke.outside import Outside
+from orders_project.orders.smoke.http_probe import HttpProbe
 from orders_project.orders.smoke.promises import Promises
 from orders_project.orders.smoke.trial import Verdict, try_in_turn
 
@@ -55,7 +55,7 @@ class Command(OpsCommand):
         as_json: bool,
         **options: Any,
     ) -> Result:
-        outside = Outside(timeout=timeout, patience=wait, is_stopping=lambda: self.stopping)
+        outside = HttpProbe(timeout=timeout, patience=wait, is_stopping=lambda: self.stopping)
         promises = Promises(outside, products, orders, prometheus, jaeger, product)
         verdicts: list[Verdict] = []
         for verdict in try_in_turn(promises.steps(), is_stopping=lambda: self.stopping):

@@ -1,4 +1,4 @@
-"""Ask a service from outside, as any client does, and say where it breaks a promise."""
+"""Ask a service over HTTP, as any client does, and report the first promise that it breaks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from opentelemetry.instrumentation.utils import suppress_http_instrumentation
+from django.conf import settings
 
 from ops.cli.command import Stopped
 from ops.diagnosis.probe import reason
-from ops.outbound.deadline_adapter import DeadlineAdapter, limit_exchange
+from ops.outbound.session import PeerSession
 
 MAX_BYTES = 10_000_000  # of one answer; a trace of many spans is the longest
-PAUSE = 0.25  # seconds between two looks at what takes its time
+PAUSE = 0.25  # seconds between two attempts
 SHOWN = 200  # characters of an answer that a report quotes
 
 
 class Broken(Exception):
-    """A promise does not hold: what it says, and what came instead."""
+    """A promise does not hold: `expected` is the promise, `found` is the fact."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"expected {expected}, found {found}")
@@ -30,7 +30,7 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service said."""
+    """The answer of a service."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,7 +42,7 @@ class Answer:
         return f"{self.status} {self.headers.get('Content-Type', 'without a type')}: {json.dumps(quoted)[1:-1]}"
 
     def document(self) -> Any:
-        """Return the JSON that it holds; None where it holds none."""
+        """Return the JSON of the body; None if it is no JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -54,38 +54,28 @@ class Answer:
             raise Broken(expected, str(self))
 
 
-class Outside:
-    """Send requests, each within its deadline, and wait for what comes later, within another."""
+class HttpProbe:
+    """Send requests, each within `timeout`, and retry a check until it passes, within `patience`."""
 
     def __init__(self, *, timeout: float, patience: float, is_stopping: Callable[[], bool]) -> None:
         self.timeout, self.patience, self.is_stopping = timeout, patience, is_stopping
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy: the services are asked, nobody between
-        self._session.mount("http://", DeadlineAdapter())
-        self._session.mount("https://", DeadlineAdapter())
+        # Untraced: the span of a request of its own would replace the trace that a check sends.
+        self._session = PeerSession(settings.CONFIG, max_bytes=MAX_BYTES, traced=False)
 
     def ask(
         self, method: str, url: str, *, body: object = None, headers: Mapping[str, str] | None = None, **params: str
     ) -> Answer:
-        """Return the answer, whole; raise Broken where none comes in time."""
-        limit_exchange(time.monotonic() + self.timeout, MAX_BYTES)
+        """Return the answer, read whole; raise Broken if none comes in time."""
         try:
-            with suppress_http_instrumentation():  # it would put a traceparent of its own over ours
-                response = self._session.request(
-                    method,
-                    url,
-                    json=body,
-                    headers=headers,
-                    params=params,
-                    timeout=self.timeout,
-                    allow_redirects=False,
-                )
-        except (requests.RequestException, OSError) as error:
+            response = self._session.request(
+                method, url, json=body, headers=headers, params=params, timeout=self.timeout
+            )
+        except requests.RequestException as error:
             raise Broken(f"an answer of {url} within {self.timeout:g} s", reason(error)) from None
         return Answer(response.status_code, response.headers, response.content)
 
     def wait_for(self, look: Callable[[], None]) -> None:
-        """Look again until the promise holds; raise what it said last, or Stopped."""
+        """Repeat the check until it passes; raise its last failure, or Stopped."""
         deadline = time.monotonic() + self.patience
         while True:
             try:

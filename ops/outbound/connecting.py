@@ -1,0 +1,75 @@
+"""Connect to a peer within the limits of an exchange.
+
+A name with ten addresses may take ten connect timeouts, and the resolver as long as it likes.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+import ssl
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from ops.outbound.limits import Limits
+from ops.turns import waiting
+
+
+def connect(host: str, port: int, limits: Limits) -> socket.socket:
+    """Return a connected socket; try each address of the host in turn; raise OSError."""
+    failure = OSError("the name has no address")
+    for family, kind, protocol, _, address in _resolve(host, port, limits):
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # no IPv6 on this machine
+            failure = error
+            continue
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(limits.connect_seconds())
+            with waiting:
+                sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure
+
+
+def encrypt(sock: socket.socket, context: ssl.SSLContext, host: str, limits: Limits) -> socket.socket:
+    """Return the socket with TLS on it; close it and raise OSError if the handshake fails."""
+    try:
+        sock.settimeout(limits.seconds_left())
+        with waiting:
+            return context.wrap_socket(sock, server_hostname=host)
+    except BaseException:
+        sock.close()
+        raise
+
+
+@functools.cache
+def tls_context(authorities: str | None, certificate: str | None) -> ssl.SSLContext:
+    """Return what checks a peer against these authorities, by default the public ones, and shows it a certificate."""
+    context = ssl.create_default_context(cafile=authorities or DEFAULT_CA_BUNDLE_PATH)
+    if certificate:
+        context.load_cert_chain(certificate)
+    return context
+
+
+def _resolve(host: str, port: int, limits: Limits) -> list[tuple[Any, ...]]:
+    """Return the addresses of the name. A thread asks, and is left behind when late: getaddrinfo has no timeout."""
+    found: Future[list[tuple[Any, ...]]] = Future()
+
+    def look_up() -> None:
+        try:
+            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
+    with waiting:
+        return found.result(limits.seconds_left())
