@@ -11,7 +11,6 @@ from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
 from events.transports.contract import Sending
 from ops.config.service import ServiceConfig
-from ops.outbound.failures import root_cause
 from ops.outbound.session import PeerSession
 
 LONGEST_CONNECT = 2.0  # seconds
@@ -47,7 +46,7 @@ class HttpTransport:
         try:
             answer = self._session.post(self._url, data=event.to_json(), headers=headers, timeout=self._timeouts)
         except requests.RequestException as error:
-            done.unavailable = f"{type(root_cause(error)).__name__} from {self._host}"
+            done.unavailable = f"{error} from {self._host}"
             if isinstance(error, requests.ReadTimeout):
                 done.failed[place] = "no answer in time"  # perhaps because of this event
             return

@@ -105,7 +105,9 @@ def _push(config: ServiceConfig, url: str, group: str, after: Callable[[str], by
     with PeerSession(config, max_bytes=LARGEST_EXPOSITION) as session:
         before = session.get(f"{url}/metrics", timeout=PUSH_TIMEOUT)
         before.raise_for_status()  # or the counters would begin anew
-        session.put(f"{url}/metrics/{group}", data=after(before.text), timeout=PUSH_TIMEOUT).raise_for_status()
+        session.put(
+            f"{url}/metrics/{group}", data=after(before.content.decode()), timeout=PUSH_TIMEOUT
+        ).raise_for_status()
 
 
 def _after(

@@ -14,23 +14,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops.config.sources import EnvironmentSource, Origin
-from ops.config.validators import certificate_authorities, client_certificate, events_transport, http_url
+from ops.config.validators import (
+    certificate_authorities,
+    client_certificate,
+    events_transport,
+    http_url,
+    is_placeholder,
+    is_weak_password,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
 DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - which is why it is no secret
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what a header can carry as it is (RFC 6750, section 2.1)
-PLACEHOLDERS = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "placeholder",
-    "example",
-    "development",
-    "django-insecure",
-    "secret",
-)
-WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
 
 
 class ConfigurationError(ImproperlyConfigured):
@@ -41,14 +37,6 @@ class ConfigurationError(ImproperlyConfigured):
         lines = "\n".join(f"  {name}: {fault}" for name, fault in sorted(self.faults.items()))
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         super().__init__(f"{service}: the environment has {count}:\n{lines}")
-
-
-def _is_placeholder(secret: str) -> bool:
-    return any(word in secret.lower() for word in PLACEHOLDERS)
-
-
-def _is_weak_password(password: str) -> bool:
-    return bool(password) and (_is_placeholder(password) or password in WEAK_PASSWORDS)
 
 
 def _words(value: object) -> object:
@@ -246,7 +234,7 @@ class ServiceConfig(BaseSettings):
             secret = key.get_secret_value()
             if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
                 raise ValueError("must be set in production")
-            if _is_placeholder(secret):
+            if is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
@@ -258,7 +246,7 @@ class ServiceConfig(BaseSettings):
         if url is None:
             return None
         transport, password = events_transport(url.get_secret_value())
-        if info.data.get("django_env") == "production" and _is_weak_password(password):
+        if info.data.get("django_env") == "production" and is_weak_password(password):
             raise ValueError("has a placeholder for a password, which production refuses")
         return SecretStr(transport)
 
@@ -288,7 +276,7 @@ class ServiceConfig(BaseSettings):
         if not parsed.get("NAME"):
             raise ValueError("names no database")
         password = str(parsed.get("PASSWORD") or "")
-        if info.data.get("django_env") == "production" and _is_weak_password(password):
+        if info.data.get("django_env") == "production" and is_weak_password(password):
             raise ValueError("has a placeholder for a password, which production refuses")
         return url
 

@@ -1,9 +1,21 @@
-"""Judge the URLs and files of the configuration. The errors quote no URL, as it may hold a password."""
+"""Judge the URLs, files and secrets of the configuration. The errors quote no value, as it may hold a password."""
 
 from __future__ import annotations
 
 import ssl
 from urllib.parse import unquote, urlsplit
+
+PLACEHOLDERS = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "example",
+    "development",
+    "django-insecure",
+    "secret",
+)
+WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
 
 
 def http_url(url: str) -> str:
@@ -65,3 +77,13 @@ def client_certificate(path: str) -> str:
 
 def _refuse_a_password() -> str:
     raise ValueError("a password is asked for")
+
+
+def is_placeholder(secret: str) -> bool:
+    """Tell whether the secret looks like one that was not replaced."""
+    return any(word in secret.lower() for word in PLACEHOLDERS)
+
+
+def is_weak_password(password: str) -> bool:
+    """Tell whether the password is among the first that an attacker tries."""
+    return bool(password) and (is_placeholder(password) or password in WEAK_PASSWORDS)

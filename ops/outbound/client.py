@@ -15,7 +15,6 @@ import structlog
 
 from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker
 from ops.outbound.deadline_adapter import BodyTooLong
-from ops.outbound.failures import root_cause
 from ops.outbound.retry_budget import RetryBudget
 from ops.telemetry import metrics
 from ops.turns import waiting
@@ -77,10 +76,6 @@ class HttpClient:
         self._open_session = open_session
         self._local = threading.local()
         self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)  # from 0 on
-
-    def get(self, url: str, read: Callable[[int, bytes], T]) -> T:
-        """Return `read(status, body)` of the peer's answer below 500 to a GET; see `request`."""
-        return self.request("GET", url, lambda answer: read(answer.status, answer.body))
 
     def request(
         self,
@@ -158,7 +153,7 @@ class HttpClient:
             raise InvalidAnswer(str(error)) from None
         except requests.RequestException as error:
             outcome = "timeout" if isinstance(error, requests.Timeout) else "connection_error"
-            raise PeerUnavailable(outcome, type(root_cause(error)).__name__, retriable=True) from error
+            raise PeerUnavailable(outcome, str(error), retriable=True) from error
         if response.status_code >= 500:
             raise PeerUnavailable("server_error", f"answered {response.status_code}", retriable=True)
         return response

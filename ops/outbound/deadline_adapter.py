@@ -14,7 +14,6 @@ from requests import ConnectionError as ConnectionFailed
 from requests import ConnectTimeout, PreparedRequest, ReadTimeout, RequestException, Response
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_encoding_from_headers
 
 from ops.outbound.answer_reader import AnswerTooLong, ReceivedAnswer
 from ops.outbound.connecting import tls_context
@@ -52,7 +51,7 @@ class DeadlineAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> Response:
-        """Return the answer, read whole; raise RequestException. There is no streaming and no proxy."""
+        """Return the answer, read whole; raise RequestException, which names the cause. It uses no proxy."""
         connect_timeout, seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         limits = Limits(connect_timeout=connect_timeout, seconds=seconds, max_bytes=self._max_bytes + HEAD_BYTES)
         method, url = str(request.method), str(request.url)
@@ -65,11 +64,11 @@ class DeadlineAdapter(BaseAdapter):
                 answer = connection.exchange(_encoded(request), method=method, max_bytes=self._max_bytes, limits=limits)
                 set_answer(span, answer.status, answer.version, connection.peer)
         except TimeoutError as error:
-            raise late(error, request=request) from error
+            raise late(type(error).__name__, request=request) from error
         except AnswerTooLong as error:
             raise BodyTooLong(error, request=request) from error
         except (http.client.HTTPException, OSError, ValueError) as error:
-            raise ConnectionFailed(error, request=request) from error
+            raise ConnectionFailed(type(error).__name__, request=request) from error
         return _response(request, answer)
 
     def _span(self, request: PreparedRequest) -> AbstractContextManager[Span]:
@@ -111,7 +110,6 @@ def _response(request: PreparedRequest, answer: ReceivedAnswer) -> Response:
     response.status_code = answer.status
     response.reason = answer.reason
     response.headers = CaseInsensitiveDict(answer.fields)
-    response.encoding = get_encoding_from_headers(response.headers)
     response.raw = io.BytesIO(answer.body)
     response.url = str(request.url)
     response.request = request

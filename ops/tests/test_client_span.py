@@ -16,7 +16,7 @@ from ops.outbound.client import PeerUnavailable
 from ops.telemetry import client_span
 from ops.tests.peers import refused
 from ops.tests.raw_peer import RawPeer, raw_peer
-from ops.tests.test_http_client import make_client, read
+from ops.tests.test_http_client import get, make_client, read
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def say(answer: bytes) -> Any:
 
 def test_an_answer(exporter: InMemorySpanExporter) -> None:
     with raw_peer(RawPeer.answer_forever) as peer:
-        make_client().get(peer.url(), read)
+        get(make_client(), peer.url(), read)
 
     span, attributes = traced(exporter)
     assert (span.name, span.kind, span.status.status_code) == ("GET", SpanKind.CLIENT, StatusCode.UNSET)
@@ -65,7 +65,7 @@ def test_an_answer(exporter: InMemorySpanExporter) -> None:
 
 def test_a_refusal_is_an_error_of_the_one_who_asks(exporter: InMemorySpanExporter) -> None:
     with raw_peer(say(b"HTTP/1.0 404 Not Found\r\nContent-Length: 2\r\n\r\nno")) as peer:
-        assert make_client().get(peer.url(), read) == (404, b"no")
+        assert get(make_client(), peer.url(), read) == (404, b"no")
 
     span, attributes = traced(exporter)
     assert span.status.status_code is StatusCode.ERROR
@@ -74,7 +74,7 @@ def test_a_refusal_is_an_error_of_the_one_who_asks(exporter: InMemorySpanExporte
 
 def test_no_answer(exporter: InMemorySpanExporter) -> None:
     with pytest.raises(PeerUnavailable):
-        make_client().get(refused(), read)
+        get(make_client(), refused(), read)
 
     span, attributes = traced(exporter)
     assert span.status.status_code is StatusCode.ERROR

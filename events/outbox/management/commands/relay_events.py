@@ -84,7 +84,7 @@ class Command(OpsCommand):
         self, transport: Transport, total: Relayed, *, once: bool, batch: int, lease: int, report: CounterReport
     ) -> None:
         maximum: int = settings.CONFIG.events_max_attempts
-        setbacks = 0  # in a row
+        setbacks, reason = 0, ""  # setbacks in a row
         while not self.stopping:
             beat()
             try:
@@ -101,14 +101,15 @@ class Command(OpsCommand):
             if done.unavailable:
                 if once:
                     return
-                if not setbacks:
+                if done.unavailable != reason:  # at first, and whenever it changes
                     log.warning("relay.held_up", reason=done.unavailable)
+                reason = done.unavailable
                 pause = retry_in(setbacks, longest=LONGEST_PAUSE)
                 setbacks += 1
             else:
                 if setbacks:
                     log.info("relay.resumed", setbacks=setbacks)
-                setbacks = 0
+                setbacks, reason = 0, ""
                 if once and not done.claimed:
                     return
                 pause = 0.0 if done.sent or once else POLL  # otherwise the failed events may be the only ones
