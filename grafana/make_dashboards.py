@@ -19,7 +19,8 @@ from grafana.runtime import runtime_and_commands
 from grafana.service import any_service
 
 DASHBOARDS = Path(__file__).resolve().parent / "dashboards"
-PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
+# A choice above each dashboard, so that one can be imported where the data source has another uid.
+PROMETHEUS = {"type": "prometheus", "uid": "${datasource}"}
 HEIGHTS = {"stat": 4, "timeseries": 8, "state-timeline": 5, "bargauge": 8}
 # Replacements for Grafana's variables, for promtool and for the tests against a real Prometheus.
 IN_PROMTOOL = {"$__rate_interval": "1m", "$service": "orders-service"}
@@ -141,6 +142,21 @@ def marks(jobs: str) -> list[dict[str, Any]]:
     ]
 
 
+def datasource_json() -> dict[str, Any]:
+    """Return the choice of the data source; the stack's own comes first."""
+    return {
+        "name": "datasource",
+        "label": "Data source",
+        "type": "datasource",
+        "query": "prometheus",
+        "current": {"text": "Prometheus", "value": "prometheus"},
+        "regex": "",
+        "refresh": 1,  # when the dashboard is opened
+        "multi": False,
+        "includeAll": False,
+    }
+
+
 def variable_json(variable: Variable) -> dict[str, Any]:
     """Return Grafana's form of a variable."""
     query = f"label_values({variable.metric}, {variable.label})"
@@ -179,7 +195,7 @@ def dashboard_json(dashboard: Dashboard) -> str:
         "graphTooltip": 1,
         "links": [others, *own],
         "annotations": {"list": marks(dashboard.jobs)},
-        "templating": {"list": [variable_json(variable) for variable in dashboard.variables]},
+        "templating": {"list": [datasource_json(), *map(variable_json, dashboard.variables)]},
         "panels": list(layout(dashboard.rows)),
     }
     return json.dumps(document, indent=1) + "\n"

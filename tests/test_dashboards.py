@@ -27,6 +27,12 @@ def document_of(dashboard: Dashboard) -> dict[str, Any]:
     return document
 
 
+def provisioned_sources() -> dict[str, dict[str, Any]]:
+    """Return the stack's data sources by their uid."""
+    sources = yaml.safe_load((ROOT / "grafana/provisioning/datasources/datasources.yml").read_text())["datasources"]
+    return {source["uid"]: source for source in sources}
+
+
 def panels_of(dashboard: Dashboard) -> list[dict[str, Any]]:
     return [panel for panel in document_of(dashboard)["panels"] if panel["type"] != "row"]
 
@@ -70,7 +76,6 @@ def test_every_panel_explains_itself(dashboard: Dashboard) -> None:
     for panel in panels_of(dashboard):
         assert panel["description"].endswith("."), panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"]
-        assert panel["datasource"]["uid"] == "prometheus"
         for target in panel["targets"]:
             shown = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
             last = re.findall(r"by \(([^)]*)\)", target["expr"])
@@ -78,6 +83,18 @@ def test_every_panel_explains_itself(dashboard: Dashboard) -> None:
             assert target["legendFormat"]
             assert shown <= grouped | {"job", "instance"}, panel["title"]
             assert grouped - {"le"} <= shown, panel["title"]
+
+
+@every_dashboard
+def test_the_data_source_is_chosen_in_one_place_and_the_stacks_own_comes_first(dashboard: Dashboard) -> None:
+    document = document_of(dashboard)
+    choice = document["templating"]["list"][0]
+    asking = [*panels_of(dashboard), *document["annotations"]["list"], *document["templating"]["list"][1:]]
+    asking += [target for panel in panels_of(dashboard) for target in panel["targets"]]
+
+    assert (choice["name"], choice["type"], choice["query"]) == ("datasource", "datasource", "prometheus")
+    assert choice["current"]["value"] in provisioned_sources()
+    assert [part["datasource"]["uid"] for part in asking] == ["${datasource}"] * len(asking)
 
 
 @every_dashboard
@@ -100,8 +117,7 @@ def test_titles_are_told_apart(dashboard: Dashboard) -> None:
 
 
 def test_an_exemplar_leads_to_its_trace() -> None:
-    sources = yaml.safe_load((ROOT / "grafana/provisioning/datasources/datasources.yml").read_text())["datasources"]
-    (prometheus,) = [source for source in sources if source["uid"] == "prometheus"]
+    prometheus = provisioned_sources()["prometheus"]
 
     assert prometheus["jsonData"]["exemplarTraceIdDestinations"] == [{"name": "trace_id", "datasourceUid": "jaeger"}]
     shown = {d.uid for d in DASHBOARDS for p in panels_of(d) for target in p["targets"] if target["exemplar"]}
