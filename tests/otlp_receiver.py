@@ -32,6 +32,7 @@ class ReceivedSpan:
     trace_id: str
     span_id: str
     parent_id: str
+    trace_state: str
     attributes: dict[str, Any]
     resource: dict[str, Any]
     error: bool
@@ -133,6 +134,7 @@ def _parse(body: bytes) -> Iterator[ReceivedSpan]:
                     trace_id=span.trace_id.hex(),
                     span_id=span.span_id.hex(),
                     parent_id=span.parent_span_id.hex(),
+                    trace_state=span.trace_state,
                     attributes=_attributes(span.attributes),
                     resource=resource,
                     error=span.status.code == span.status.STATUS_CODE_ERROR,

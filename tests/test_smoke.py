@@ -93,6 +93,16 @@ def test_a_healthy_stack_keeps_every_promise(running: Running) -> None:
     assert running.stack.orders.metric("orders_created_total") == created + 1
 
 
+def test_every_span_of_the_order_asks_the_collector_to_keep_its_trace(running: Running) -> None:
+    assert smoke(running, JAEGER_ENDPOINT="").returncode == 0
+
+    spans = running.collector.spans
+    asking = {span.trace_id for span in spans if span.trace_state == "argos=keep"}
+    (order,) = {span.trace_id for span in spans if span.trace_id in asking and span.name.startswith("INSERT")} or {""}
+    assert {span.service for span in spans if span.trace_id == order} == {"orders-service", "products-service"}
+    assert {span.trace_state for span in spans if span.trace_id == order} == {"argos=keep"}
+
+
 def test_a_stack_without_products_breaks_the_first_promise_and_nothing_is_ordered(running: Running) -> None:
     created = running.stack.orders.metric("orders_created_total")
     running.stack.products.stop()
