@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus.make_slo_rules import ALERT_NAMES, BURN_ALERTS, OBJECTIVES, BurnAlert, Objective
 
-ORDERS, PRODUCTS = "orders-service", "products-service"
+ORDERS, PRODUCTS, JAEGER = "orders-service", "products-service", "jaeger"
 POST_ORDERS = f'job="{ORDERS}", instance="o:1", method="POST", route="/orders"'
 GET_PRODUCT = f'job="{PRODUCTS}", instance="p:1", method="GET", route="/products/<int:product_id>"'
 UP = f'up{{job="{ORDERS}", instance="o:1"}}'
@@ -129,6 +129,11 @@ FAILED_OPENINGS = Series(f"django_db_new_connection_errors_total{{{SQL}}}", 0)
 FAILED_STATEMENTS = Series(f'django_db_errors_total{{{SQL}, type="OperationalError"}}', 0)
 STATEMENTS, OPENINGS = f"django_db_execute_total{{{SQL}}}", f"django_db_new_connections_total{{{SQL}}}"
 ALWAYS_UP = gauge(UP, 1, 1, 1)
+COLLECTOR = f'job="{JAEGER}", instance="j:8888"'
+FORGOTTEN = f"otelcol_processor_tail_sampling_sampling_trace_dropped_too_early{{{COLLECTOR}}}"
+REFUSED, FAILED = (
+    f'otelcol_receiver_{what}_spans{{{COLLECTOR}, receiver="otlp", transport="http"}}' for what in ("refused", "failed")
+)
 MEMORY = 0.8 * 512 * 1024 * 1024
 RESTARTS = f"process_start_time_seconds{{{HTTP}}}"
 
@@ -196,6 +201,11 @@ ALERTS = [
         resolves_after=20,
     ),
     Alert("TelemetryDropped", "warning", [Series(f"telemetry_spans_dropped_total{{{HTTP}}}", 5)], just_short=3),
+    Alert("TracesLost", "warning", [Series(FORGOTTEN, 1), Series(REFUSED, 0), Series(FAILED, 0)], JAEGER),
+    Alert("TracesLost", "warning", [Series(FORGOTTEN, 0), Series(REFUSED, 1), Series(FAILED, 0)], JAEGER),
+    Alert("TracesLost", "warning", [Series(FORGOTTEN, 0), Series(REFUSED, 0), Series(FAILED, 1)], JAEGER),
+    # The first traces that are forgotten, all between two scrapes.
+    Alert("TracesLost", "warning", [gauge(FORGOTTEN, "_x7 3x3", 0, 3)], JAEGER, lasts=10),
     Alert(
         "MigrationsPending",
         "warning",
@@ -221,6 +231,15 @@ ALERTS = [
         "warning",
         [command("success", 1200 - 26 * 3600 - 1, 1200 - 26 * 3600, 1200)],
         labels={"command": "backup"},
+    ),
+    Alert(
+        "CommandOverdue",
+        "warning",
+        # It never ran; it is just not overdue.
+        [ALWAYS_UP, command("success", None, 14_400, 136_800)],
+        labels={"command": "backup"},
+        step=60,
+        lasts=30,
     ),
     Alert("OutboxLag", "warning", [gauge(f"outbox_oldest_pending_age_seconds{{{HTTP}}}", 61, 60, 0)]),
     Alert("OutboxLag", "critical", [gauge(f"outbox_oldest_pending_age_seconds{{{HTTP}}}", 601, 600, 0)]),

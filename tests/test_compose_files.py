@@ -19,7 +19,7 @@ BASE = compose("docker-compose.yml")["services"]
 PRODUCTION_FILE = compose("docker-compose.yml", "docker-compose.prod.yml")
 PRODUCTION = PRODUCTION_FILE["services"]
 WEB = {"products-service": "products_project", "orders-service": "orders_project"}
-ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke"}
+ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke", "jaeger-volume"}
 LOOPS = {"orders-recovery", "relay", "consumer"}
 DATABASES = {"products-db", "orders-db"}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
@@ -166,7 +166,7 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert bool(service.get("cap_add")) == (name in DATABASES)
+    assert bool(service.get("cap_add")) == (name in DATABASES | {"jaeger-volume"})
     assert not service.get("privileged")
 
 

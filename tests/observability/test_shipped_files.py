@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from orders_project.orders.smoke.promises import KEEP
 from prometheus import make_slo_rules
 from prometheus.alert_series import ALERTS
 from prometheus.alert_tests import CASES, cases
@@ -118,6 +120,33 @@ def test_jaeger_always_keeps_errors_and_slow_traces_and_by_default_all() -> None
     assert int(tail["decision_wait"].removesuffix("s")) > 5  # the services' batches take that long
 
 
+def test_jaeger_keeps_each_trace_that_asks_for_it_as_smoke_does() -> None:
+    policies = {policy["type"]: policy for policy in jaeger()["processors"]["tail_sampling"]["policies"]}
+
+    kept = policies["trace_state"]["trace_state"]
+    assert KEEP in [f"{kept['key']}={value}" for value in kept["values"]]
+
+
+def test_jaegers_traces_outlive_it() -> None:
+    badger = jaeger()["extensions"]["jaeger_storage"]["backends"]["traces"]["badger"]
+    (volume,) = [mount.split(":")[1] for mount in SERVICES["jaeger"]["volumes"] if mount.startswith("jaeger-data:")]
+
+    assert badger["ephemeral"] is False
+    assert badger["ttl"] == {"spans": "48h"}
+    assert {str(Path(folder).parent) for folder in badger["directories"].values()} == {volume}
+    # A new volume is root's, and the image's user is 10001.
+    assert SERVICES["jaeger-volume"]["entrypoint"] == ["chown", "10001", volume]
+    assert SERVICES["jaeger"]["depends_on"] == {"jaeger-volume": {"condition": "service_completed_successfully"}}
+
+
+def test_the_documented_ceiling_is_that_of_the_configuration() -> None:
+    tail = jaeger()["processors"]["tail_sampling"]
+    ceiling = tail["num_traces"] // int(tail["decision_wait"].removesuffix("s"))
+
+    for page in ("docs/runbooks/TracesLost.md", "docs/telemetry.md", "jaeger/config.yaml"):
+        assert f"{ceiling:,} traces a second" in (ROOT / page).read_text(), page
+
+
 def test_jaeger_listens_and_asks_where_the_stack_says() -> None:
     config = jaeger()
     targets = {
@@ -129,7 +158,9 @@ def test_jaeger_listens_and_asks_where_the_stack_says() -> None:
     metrics = config["extensions"]["jaeger_storage"]["metric_backends"]["span_metrics"]["prometheus"]["endpoint"]
 
     assert config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(f":{traces.port}")
+    (reader,) = config["service"]["telemetry"]["metrics"]["readers"]
     assert f"jaeger:{config['exporters']['prometheus']['endpoint'].split(':')[1]}" in targets
+    assert f"jaeger:{reader['pull']['exporter']['prometheus']['port']}" in targets
     assert urlsplit(metrics).hostname in SERVICES
     assert SERVICES["jaeger"]["command"] == ["--config=/etc/jaeger/config.yaml"]
     assert "./jaeger:/etc/jaeger:ro" in SERVICES["jaeger"]["volumes"]
