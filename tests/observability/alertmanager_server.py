@@ -17,6 +17,7 @@ import yaml
 from tests.observability.prometheus_server import quick_duration, wait_until_ready
 from tests.processes import ROOT, free_port
 
+PROGRAM = shutil.which("prometheus-alertmanager") or "alertmanager"  # Debian's name, and its own
 SHIPPED = ROOT / "alertmanager"
 
 
@@ -71,7 +72,7 @@ def running_alertmanager(directory: Path, webhook: str) -> Iterator[Alertmanager
             env={
                 "PATH": os.environ["PATH"],
                 "TMPDIR": str(home / "tmp"),
-                "ALERTMANAGER": "prometheus-alertmanager",
+                "ALERTMANAGER": PROGRAM,
                 "ALERT_WEBHOOK_URL": webhook,
             },
             stdout=output,
