@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test observability faults check bench lock
+.PHONY: help run test pinned observability faults check bench lock
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
 
@@ -13,7 +13,10 @@ run: $(BIN)/installed  ## both services, migrated and seeded, on ports 3001 and 
 test: $(BIN)/installed  ## every test; also on PostgreSQL if TEST_DATABASE_URL is set
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/test
 
-faults: $(BIN)/installed  ## kill processes, break links, check every promise (needs PostgreSQL's and RabbitMQ's programs)
+pinned: $(BIN)/installed  ## the database's tests on the very PostgreSQL that compose names, which it fetches
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/pinned
+
+faults: $(BIN)/installed  ## kill and damage what runs; no promise may break (needs PostgreSQL's and RabbitMQ's programs)
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/faults
 
 observability: $(BIN)/installed  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)

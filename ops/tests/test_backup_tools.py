@@ -14,6 +14,8 @@ from ops.tests.run_command import run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unbounded")]
 
+PATH = os.environ["PATH"]  # before a test takes it away: the tools that are used elsewhere too
+
 
 def stand_in(folder: Path, name: str, script: str) -> None:
     path = folder / name
@@ -57,7 +59,7 @@ def test_a_password_is_never_an_argument(tools: Path, tmp_path: Path, monkeypatc
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "canary")
     seen = tmp_path / "seen"
     for name in ("pg_dump", "pg_restore", "psql"):
-        real = shutil.which(name, path=os.defpath)
+        real = shutil.which(name, path=PATH)
         stand_in(tools, name, f'echo "{name} $@" >> {seen}\nexec {real} "$@"')
 
     code, _, errors = run(backup.Command(), "--to", str(tmp_path), "--verify")

@@ -166,6 +166,7 @@ def pushgateway() -> Iterator[tuple[str, dict[str, str]]]:
 
         def _answer(self, status: int, body: bytes = b"") -> None:
             self.send_response(status)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")  # Prometheus 3 reads nothing without
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
