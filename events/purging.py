@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from ops.cli.arguments import moment, whole_number
 from ops.cli.command import OpsCommand, Result
+from ops.cli.durations import DURATION, duration
 from ops.cli.pacing import pause_until
 
 YOUNGEST = timedelta(days=1)
@@ -45,7 +46,7 @@ class PurgeCommand(OpsCommand):
             type=_old_enough,
             required=True,
             metavar="WHEN",
-            help="delete rows older than this time (UTC), at least one day ago",
+            help="delete rows older than this time (UTC) or duration, such as 30d; at least one day",
         )
         parser.add_argument(
             "--batch",
@@ -75,7 +76,7 @@ class PurgeCommand(OpsCommand):
 
 
 def _old_enough(text: str) -> datetime:
-    value = moment(text)
+    value = timezone.now() - duration(text) if DURATION.fullmatch(text) else moment(text)
     if value > timezone.now() - YOUNGEST:
         raise ArgumentTypeError(f"{text!r} is less than one day ago")
     return value

@@ -21,6 +21,7 @@ PRODUCTION = PRODUCTION_FILE["services"]
 WEB = {"products-service": "products_project", "orders-service": "orders_project"}
 ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke", "jaeger-volume"}
 LOOPS = {"orders-recovery", "relay", "consumer"}
+NIGHTLY = {"products-nightly": "products", "orders-nightly": "orders"}
 DATABASES = {"products-db", "orders-db"}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
 SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "EVENTS_URL", "TOKEN")
@@ -33,7 +34,7 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *DATABASES, "rabbitmq", *TELEMETRY}
+    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *NIGHTLY, *DATABASES, "rabbitmq", *TELEMETRY}
 
 
 def test_the_access_points_are_published_and_nothing_else() -> None:
@@ -116,6 +117,22 @@ def test_what_loops_is_started_again_and_has_time_to_finish_what_it_has_in_hand(
     assert int(BASE[name]["stop_grace_period"].removesuffix("s")) >= 30
     migrate = "products-migrate" if name == "consumer" else "orders-migrate"
     assert BASE[name]["depends_on"][migrate] == {"condition": "service_completed_successfully"}
+
+
+@pytest.mark.parametrize("name", NIGHTLY)
+def test_backups_are_made_by_the_servers_own_client_onto_a_volume(name: str) -> None:
+    service, image = BASE[name], Dockerfile(f"{NIGHTLY[name]}_project")
+    (stage,) = [stage for stage in image.stages if stage[0][1].endswith(" AS nightly")]
+    (volume,) = service["volumes"]
+    to = volume.split(":")[1]
+
+    assert stage[0][1].split()[0] == BASE[f"{NIGHTLY[name]}-db"]["image"]
+    assert service["build"]["target"] == "nightly"
+    assert service["profiles"] == ["backup"]
+    assert service["restart"] == "unless-stopped"
+    assert f"--mode=0700 {to}" in str(stage)  # appuser's, and so is a new volume
+    assert f"backup --to {to} --verify" in service["command"]
+    assert any(line.startswith(f"prune_backups {to} ") for line in service["command"])
 
 
 @pytest.mark.parametrize("service", ["products", "orders"])

@@ -105,11 +105,21 @@ def test_a_signal_ends_a_purge_after_the_batch_in_hand() -> None:
     assert (code, errors) == (1, "Purged 1 sent events. 3 are left: stopped by a signal.\n")
 
 
-def test_what_is_younger_than_a_day_is_not_purged() -> None:
-    code, _, errors = _usage("--before", timezone.now().isoformat())
+@pytest.mark.parametrize("before", [timezone.now().isoformat(), "23h"])
+def test_what_is_younger_than_a_day_is_not_purged(before: str) -> None:
+    code, _, errors = _usage("--before", before)
 
     assert code == 2
     assert "less than one day ago" in errors
+
+
+def test_how_long_ago_is_said_as_a_duration_too() -> None:
+    OutboxEvent.objects.update(sent_at=timezone.now() - timedelta(days=29), dead_at=None)
+    OutboxEvent.objects.filter(subject="waiting").update(sent_at=timezone.now() - timedelta(days=31))
+
+    assert run(purge_events.Command(), "--before", "30d", "--yes") == (0, "Purged 1 sent events.\n", "")
+    assert pending() == []
+    assert OutboxEvent.objects.count() == 3
 
 
 def _usage(*options: str) -> tuple[object, str, str]:

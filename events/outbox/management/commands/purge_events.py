@@ -13,7 +13,7 @@ class Command(PurgeCommand):
     help = "Delete events sent before a time. Waiting events and dead letters stay."
     examples = (
         "  manage.py purge_events --before 2026-11-01 --dry-run     how many\n"
-        "  manage.py purge_events --before 2026-11-01 --yes         from cron"
+        "  manage.py purge_events --before 30d --yes                from cron"
     )
     what = "sent events"
 

@@ -16,7 +16,7 @@ class Command(PurgeCommand):
     )
     examples = (
         "  manage.py purge_reservations --before 2026-09-01 --dry-run     how many\n"
-        "  manage.py purge_reservations --before 2026-09-01 --yes         from cron"
+        "  manage.py purge_reservations --before 90d --yes                from cron"
     )
     what = "cancelled reservations"
 

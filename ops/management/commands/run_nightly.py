@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import shlex
+import time
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime
+from datetime import time as time_of_day
+from typing import Any
+
+import structlog
+from django.core.management import get_commands
+from django.core.management.base import CommandParser
+
+from ops.cli.command import OpsCommand, Result
+from ops.cli.heartbeat import beat
+from ops.cli.nightly import next_run, run_command
+from ops.cli.pacing import pause_until
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = 30.0  # seconds between two beats, and two looks at the clock, which may have been set
+
+
+class Command(OpsCommand):
+    help = (
+        "Run commands of this service every night, one after another, each in a process of its own.\n"
+        "A command that fails does not keep the next ones from running. Each command reports its own metrics, so the\n"
+        "alerts CommandFailed and CommandOverdue watch it. It goes on until it gets a signal, and lets the command in\n"
+        "hand finish."
+    )
+    examples = (
+        "  manage.py run_nightly --at 02:30 'backup --to /backups --verify' 'purge_idempotency_keys'\n"
+        "  manage.py run_nightly --once 'backup --to /backups --verify'     now, and then end\n\n"
+        "With --once it ends with 1 if a command failed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "commands", nargs="+", type=_command, metavar="COMMAND", help="one command with its options, quoted"
+        )
+        parser.add_argument(
+            "--at",
+            type=_time_of_day,
+            default=time_of_day(2, 30),
+            metavar="HH:MM",
+            help="the time of day, of UTC (default: 02:30)",
+        )
+        parser.add_argument("--once", action="store_true", help="run them now, and end")
+
+    def perform(self, *, commands: list[str], at: time_of_day, once: bool, **options: Any) -> Result:
+        counts = {"done": 0, "failed": 0}
+        problems: list[str] = []
+        while once or self._wait_until(next_run(datetime.now(UTC), at)):
+            problems += self._run(commands, counts)
+            if once or self.stopping:
+                break
+        sentence = f"Ran {sum(counts.values())} commands: {counts['done']} done, {counts['failed']} failed."
+        return Result(sentence, counts, problems if once else [])
+
+    def _wait_until(self, due: datetime) -> bool:
+        """Return true at that time of the wall clock, and false for a signal."""
+        while not self.stopping:
+            beat()
+            left = (due - datetime.now(UTC)).total_seconds()
+            if left <= 0:
+                return True
+            pause_until(time.monotonic() + min(left, LONGEST_PAUSE), lambda: self.stopping)
+        return False
+
+    def _run(self, commands: list[str], counts: dict[str, int]) -> list[str]:
+        """Run them in turn, and return what went wrong."""
+        problems = []
+        for line in commands:
+            if self.stopping:
+                problems.append(f"{line}: not begun, stopped by a signal")
+                continue
+            code = run_command(line, is_stopping=lambda: self.stopping)
+            counts["failed" if code else "done"] += 1
+            if code:
+                problems.append(f"{line}: exit code {code}")
+                log.warning("nightly.failed", command=shlex.split(line)[0], code=code)
+        return problems
+
+
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r}: {error}") from None
+    if not words or words[0] not in get_commands():
+        raise ArgumentTypeError(f"{text!r} does not begin with a command of this service")
+    return text
+
+
+def _time_of_day(text: str) -> time_of_day:
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no time of day such as 02:30") from None
