@@ -70,6 +70,10 @@ def test_every_query_of_a_runbook_finds_a_series(watched: WatchedStack) -> None:
         watched.prometheus.wait_for(query)
 
 
+def test_no_command_of_a_runbook_hides_that_it_failed() -> None:
+    assert [text for text in blocks("sh") if "||" in text] == []
+
+
 def test_every_command_of_a_runbook_runs(watched: WatchedStack, tmp_path: Path) -> None:
     commands = blocks("sh")
     assert len(commands) > 15
@@ -81,7 +85,9 @@ def test_every_command_of_a_runbook_runs(watched: WatchedStack, tmp_path: Path) 
         output, errors = process.communicate(timeout=90)
         # The right side of a pipe decides the exit code; errors of the left side are on standard error.
         bad = [line for line in errors.splitlines() if re.search(r"not found|Unknown command|Traceback|curl: ", line)]
-        if process.returncode or bad:
+        # Doctor ends with 1 for what it finds, such as a check without an answer while so many programs start.
+        wanted = (0, 1) if text.endswith(" doctor") else (0,)
+        if process.returncode not in wanted or bad:
             failures.append((text, process.returncode, output[-500:], errors[-500:]))
 
     assert failures == []
@@ -102,6 +108,8 @@ def stack_variables(watched: WatchedStack, directory: Path) -> dict[str, str]:
     cases = "".join(f"{name}) exec cat {path} ;;\n" for name, path in paths.items())
     logs.write_text(f'#!/bin/sh\ncase "$1" in\n{cases}*) echo "$1 not found" >&2; exit 1 ;;\nesac\n')
     logs.chmod(0o755)
+    backups = directory / "backups"
+    backups.mkdir()
     variables = {"LOGS": str(logs), "PROMETHEUS": watched.prometheus.url, "ALERTMANAGER": watched.alertmanager.url}
     for name in SERVICES:
         service = getattr(watched, name)
@@ -111,6 +119,7 @@ def stack_variables(watched: WatchedStack, directory: Path) -> dict[str, str]:
         wrapper.write_text(f'#!/bin/sh\n{exports}exec {sys.executable} {ROOT}/{service.project}/manage.py "$@"\n')
         wrapper.chmod(0o755)
         variables |= {name.upper(): service.url, f"IN_{name.upper()}": str(wrapper)}
+        variables |= {f"{name.upper()}_NIGHTLY": str(wrapper), "BACKUPS": str(backups)}
     documented = re.findall(r"\b([A-Z_]+)=", (RUNBOOKS / "README.md").read_text())
     assert set(variables) == set(documented)
     return variables
