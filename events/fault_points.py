@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Point(StrEnum):
+class EventStep(StrEnum):
     """The steps where an event can be interrupted, in their order."""
 
     CLAIM = "outbox.claim"  # the commit that claims it for one relay
     SEND = "outbox.send"  # the broker's confirm, or the HTTP call
     MARK_SENT = "outbox.mark_sent"  # the commit that marks it as sent
-    TAKE = "inbox.take"  # the transaction of its effect
+    HANDLE = "inbox.handle"  # the transaction of its effect
     ACKNOWLEDGE = "inbox.acknowledge"  # the acknowledgement, after which the broker deletes it

@@ -14,7 +14,7 @@ from django.db import connection as database
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
-from events.fault_points import Point
+from events.fault_points import EventStep
 from events.inbox.queues import Queues
 from events.inbox.taking import take_event
 from events.transports import broker
@@ -56,7 +56,7 @@ class Consumer:
                 while self._delivered and not stopping():
                     message = self._delivered.popleft()
                     self._take(message, publisher)
-                    with fault_point(Point.ACKNOWLEDGE):
+                    with fault_point(EventStep.ACKNOWLEDGE):
                         channel.basic_ack(message.delivery_tag)
                     self.taken += 1
                 connection.heartbeat_check()

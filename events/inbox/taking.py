@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from events.cloudevents import Event, InvalidEvent
-from events.fault_points import Point
+from events.fault_points import EventStep
 from events.inbox import metrics
 from events.inbox.models import InboxEvent
 from ops.testing.fault_points import fault_point
@@ -47,7 +47,7 @@ def take_event(event: Event) -> str:
 
 
 def _apply(event: Event, handler: Handler) -> str:
-    with fault_point(Point.TAKE), transaction.atomic():
+    with fault_point(EventStep.HANDLE), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(REMEMBER, [event.source, event.id, event.type])
             if not cursor.rowcount:

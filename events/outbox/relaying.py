@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from events.backoff import retry_in
-from events.fault_points import Point
+from events.fault_points import EventStep
 from events.outbox import metrics, queue
 from events.transports.contract import Transport
 from ops.testing.fault_points import fault_point
@@ -39,18 +39,18 @@ def relay_batch(
     transport: Transport, *, limit: int, lease: float, max_attempts: int, stopping: Callable[[], bool] = lambda: False
 ) -> Relayed:
     """Send one batch of due events; release those that were not tried."""
-    with fault_point(Point.CLAIM):
+    with fault_point(EventStep.CLAIM):
         claimed = queue.claim(limit=limit, lease=lease)
     result = Relayed(claimed=len(claimed))
     if not claimed:
         return result
     # Stop after half a lease. The rest is for events in flight, so that no other relay claims them.
     until = time.monotonic() + lease / 2
-    with fault_point(Point.SEND):
+    with fault_point(EventStep.SEND):
         done = transport.send([one.event for one in claimed], enough=lambda: stopping() or time.monotonic() > until)
     result.unavailable = done.unavailable
     if done.sent:
-        with fault_point(Point.MARK_SENT):
+        with fault_point(EventStep.MARK_SENT):
             queue.mark_sent([claimed[place] for place in done.sent])
     for place in done.sent:
         metrics.events_published_total.labels(claimed[place].event.type, metrics.SENT).inc()

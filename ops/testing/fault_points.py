@@ -1,4 +1,4 @@
-"""Places where a test can have a process crash, raise or hang: `with fault_point(Point.STORED): …`.
+"""Places where a test can have a process crash, raise or hang: `with fault_point(OrderStep.CONFIRM): …`.
 
 Each stands around one step whose effect others see: an HTTP call, or what ends in a commit. FAULT_POINT, which
 production refuses, names a file. Once the file exists and says `NAME:ACTION`, the first process that comes by takes it

@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Point(StrEnum):
+class OrderStep(StrEnum):
     """Where an order can be interrupted, in the order in which one passes them."""
 
     FETCH_PRODUCT = "orders.fetch_product"  # the HTTP call that asks for the product
     STORE_ORDER = "orders.store_order"  # the transaction that stores a confirmed order and its event
-    BEGIN = "orders.begin"  # the commit that stores a pending order
+    STORE_PENDING = "orders.store_pending"  # the commit that stores a pending order
     RESERVE = "orders.reserve"  # the HTTP call that holds its stock
     CONFIRM = "orders.confirm"  # the transaction that confirms it and records its event
     REJECT = "orders.reject"  # the commit that rejects it

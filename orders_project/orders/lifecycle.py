@@ -26,7 +26,7 @@ from ops.testing.fault_points import fault_point
 from orders_project.orders import metrics
 from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
 from orders_project.orders.events import CONFIRMED, CONFIRMED_DATA, announce_confirmed
-from orders_project.orders.fault_points import Point
+from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient
 
@@ -40,7 +40,7 @@ REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.co
 def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation, and announce it."""
     order.status = Order.Status.CONFIRMED
-    with fault_point(Point.STORE_ORDER), connection.cursor() as cursor:
+    with fault_point(OrderStep.STORE_ORDER), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             _insert(cursor, order, INSERT_ANNOUNCED, *event_values(CONFIRMED))
         else:
@@ -68,12 +68,12 @@ def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> 
     order._state.adding = False  # noqa: SLF001 - Django's documented name
 
 
-def begin(order: Order) -> None:
+def store_pending(order: Order) -> None:
     """Store a pending order, leased to this request."""
     order.status = Order.Status.PENDING
     order.reservation_id = uuid4()
     order.leased, order.settle_after = True, _lease_end()
-    with fault_point(Point.BEGIN):
+    with fault_point(OrderStep.STORE_PENDING):
         order.save(force_insert=True)
 
 
@@ -88,7 +88,7 @@ def claim(order: Order, *, for_retry: bool = False) -> bool:
     return True
 
 
-def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> None:
+def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) -> None:
     """Reserve what a pending order needs and confirm it; raise what it is rejected for, or ProductsUnavailable.
 
     Where products gives no answer, whether it reserved is unknown: the order stays pending, for the client's retry
@@ -96,12 +96,12 @@ def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> 
     """
     assert order.reservation_id is not None  # noqa: S101 - a constraint of the table
     try:
-        with fault_point(Point.RESERVE):
+        with fault_point(OrderStep.RESERVE):
             reservation = products.reserve(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     except ProductsUnavailable as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         patience = settings.CONFIG.order_patience if order.idempotency_key else 0  # nobody can come back without a key
-        postpone(order, timedelta(seconds=patience))
+        release_lease(order, retry_in=timedelta(seconds=patience))
         raise
     if reservation.state == "held":
         confirm(order)
@@ -122,8 +122,8 @@ def settle(order: Order, products: ProductsClient, *, is_first: bool = True) -> 
 
 def confirm(order: Order) -> bool:
     """Confirm a pending order and announce it; false if it is settled already."""
-    with fault_point(Point.CONFIRM), transaction.atomic(), connection.cursor() as cursor:
-        if not _settle_as(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
+    with fault_point(OrderStep.CONFIRM), transaction.atomic(), connection.cursor() as cursor:
+        if not _transition(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
             return False
         announce_confirmed(cursor, order, timezone.now())
     metrics.count_confirmed(order.quantity)
@@ -145,21 +145,21 @@ def reject(
     orders = Order.objects.filter(settle_after=order.settle_after) if within_lease else Order.objects.all()
     rejected = {"status": Order.Status.REJECTED, "rejection": code, "available": available}
     leased = None if release_after is None else release_after == order.settle_after
-    with fault_point(Point.REJECT):
-        if not _settle_as(order, orders, **rejected, leased=leased, settle_after=release_after):
+    with fault_point(OrderStep.REJECT):
+        if not _transition(order, orders, **rejected, leased=leased, settle_after=release_after):
             return False
     metrics.orders_rejected_total.labels(code).inc()
     log.debug("order.rejected", reason=code)
     return True
 
 
-def postpone(order: Order, pause: timedelta) -> None:
+def release_lease(order: Order, *, retry_in: timedelta) -> None:
     """Give the lease back, and leave the order to recover_orders after a pause; a lease that ran out stays as it is."""
     held = Order.objects.filter(pk=order.pk, status=order.status, leased=True, settle_after=order.settle_after)
-    held.update(leased=False, settle_after=timezone.now() + pause)
+    held.update(leased=False, settle_after=timezone.now() + retry_in)
 
 
-def finish(order: Order) -> None:
+def mark_released(order: Order) -> None:
     """Note that a rejected order's reservation was given back."""
     Order.objects.filter(pk=order.pk, status=Order.Status.REJECTED).update(leased=None, settle_after=None)
 
@@ -175,7 +175,7 @@ def _lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=settings.CONFIG.order_lease)
 
 
-def _settle_as(order: Order, orders: QuerySet[Order], **fields: Any) -> bool:
+def _transition(order: Order, orders: QuerySet[Order], **fields: Any) -> bool:
     """Move a pending order, in the table and in memory; false if it is not pending, or not among `orders`."""
     if not orders.filter(pk=order.pk, status=Order.Status.PENDING).update(**fields):
         return False

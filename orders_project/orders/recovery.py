@@ -13,7 +13,7 @@ from django.utils import timezone
 from ops.testing.fault_points import fault_point
 from orders_project.orders import lifecycle, selectors
 from orders_project.orders.errors import OrderExpired, ProductsUnavailable
-from orders_project.orders.fault_points import Point
+from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient, products_client
 from orders_project.orders.recovery_metrics import orders_recovered_total
@@ -28,7 +28,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=30)
 
 def due_orders() -> list[Order]:
     """Return some of the orders that something is to be done for, the longest due first."""
-    return list(selectors.orders_to_settle(timezone.now())[:AT_ONCE])
+    return list(selectors.orders_due(timezone.now())[:AT_ONCE])
 
 
 def recover(order: Order, products: ProductsClient | None = None) -> Outcome | None:
@@ -46,20 +46,20 @@ def _recover(order: Order, products: ProductsClient) -> Outcome | None:
     age = timezone.now() - order.created_at
     structlog.contextvars.bind_contextvars(order_id=order.pk)
     try:
-        outcome = _release(order, products) if order.status == Order.Status.REJECTED else _settle(order, products)
+        outcome = _release(order, products) if order.status == Order.Status.REJECTED else _resolve(order, products)
     except ProductsUnavailable as error:
         # To wait as long as the order is old doubles each pause. The jitter keeps many orders from coming at once.
         pause = min(max(age, SHORTEST_PAUSE), LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        lifecycle.postpone(order, pause)
+        lifecycle.release_lease(order, retry_in=pause)
         log.warning("order.recovery_postponed", reason=str(error.__cause__), pause_s=round(pause.total_seconds(), 1))
         return "postponed"
     log.info("order.recovered", outcome=outcome, age_s=round(age.total_seconds(), 1))
     return outcome
 
 
-def _settle(order: Order, products: ProductsClient) -> Outcome | None:
+def _resolve(order: Order, products: ProductsClient) -> Outcome | None:
     assert order.reservation_id is not None  # noqa: S101 - a constraint of the table
-    with fault_point(Point.FIND_RESERVATION):
+    with fault_point(OrderStep.FIND_RESERVATION):
         found = products.find_reservation(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     if found.state == "held":
         return "confirmed" if lifecycle.confirm(order) else None
@@ -75,7 +75,7 @@ def _settle(order: Order, products: ProductsClient) -> Outcome | None:
 
 def _release(order: Order, products: ProductsClient) -> Outcome:
     assert order.reservation_id is not None  # noqa: S101 - only what was reserved is given back
-    with fault_point(Point.RELEASE):
+    with fault_point(OrderStep.RELEASE):
         products.release(order.reservation_id)
-    lifecycle.finish(order)
+    lifecycle.mark_released(order)
     return "released"

@@ -30,7 +30,7 @@ def order_of_key(key: str) -> Order | None:
     return Order.objects.filter(idempotency_key=key).first()
 
 
-def orders_to_settle(now: datetime) -> QuerySet[Order]:
+def orders_due(now: datetime) -> QuerySet[Order]:
     """Return the orders that recover_orders has something to do for, the longest due first."""
     return Order.objects.filter(settle_after__lte=now).order_by("settle_after")
 

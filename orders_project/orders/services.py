@@ -15,7 +15,7 @@ from orders_project.orders.errors import (
     ProductsUnavailable,
     RequestInProgress,
 )
-from orders_project.orders.fault_points import Point
+from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.idempotency import REPLAYED, payload_hash
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import Product, ProductsClient, products_client
@@ -43,7 +43,7 @@ def place_order(
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     products = products or products_client()
     try:
-        with fault_point(Point.FETCH_PRODUCT):
+        with fault_point(OrderStep.FETCH_PRODUCT):
             product = products.fetch_product(product_id)
     except (ProductDoesNotExist, ProductsUnavailable) as error:
         metrics.orders_rejected_total.labels(error.code).inc()
@@ -56,7 +56,7 @@ def place_order(
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     structlog.contextvars.bind_contextvars(order_id=order.pk)  # into the request's one log line
     if product.is_tracked:
-        lifecycle.settle(order, products)
+        lifecycle.resolve(order, products)
     log.debug("order.placed", product_id=product_id, quantity=quantity)
     return Placement(order)
 
@@ -67,7 +67,7 @@ def _store(product: Product, *, quantity: int, key: str | None) -> Order:
     if key is not None:
         order.idempotency_key, order.payload_hash = key, payload_hash(product_id=product.id, quantity=quantity)
     if product.is_tracked:
-        lifecycle.begin(order)
+        lifecycle.store_pending(order)
     else:
         lifecycle.store_confirmed(order)
     return order
@@ -80,7 +80,7 @@ def _place_again(order: Order, *, product_id: int, quantity: int, products: Prod
         raise IdempotencyKeyReused
     if order.status == Order.Status.PENDING:
         if lifecycle.claim(order, for_retry=True):
-            lifecycle.settle(order, products or products_client(), is_first=False)
+            lifecycle.resolve(order, products or products_client(), is_first=False)
             log.debug("order.placed", product_id=product_id, quantity=quantity)
             return Placement(order)
         order.refresh_from_db()

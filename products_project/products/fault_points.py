@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Point(StrEnum):
+class ReservationStep(StrEnum):
     """Where a reservation can be interrupted."""
 
-    HOLD = "products.hold"  # the transaction that holds stock
+    RESERVE = "products.reserve"  # the transaction that holds stock
     RELEASE = "products.release"  # the transaction that gives it back, or buries the id

@@ -22,7 +22,7 @@ from ops.api.problems import DomainError
 from ops.testing.fault_points import fault_point
 from products_project.products import metrics
 from products_project.products.errors import OutOfStock, ProductNotFound, ReservationCancelled, ReservationReused
-from products_project.products.fault_points import Point
+from products_project.products.fault_points import ReservationStep
 from products_project.products.models import Product, Reservation
 from products_project.products.services.contention import busy_if_locked
 
@@ -56,7 +56,7 @@ def hold(*, reservation_id: UUID, product_id: int, quantity: int) -> Held:
 
     What raises has changed nothing.
     """
-    with _counted(), busy_if_locked(), fault_point(Point.HOLD), transaction.atomic():
+    with _counted(), busy_if_locked(), fault_point(ReservationStep.RESERVE), transaction.atomic():
         is_new = _insert(HOLD, reservation_id, product_id, quantity)
         if is_new:
             _take(reservation_id, product_id, quantity)
@@ -71,7 +71,7 @@ def hold(*, reservation_id: UUID, product_id: int, quantity: int) -> Held:
 
 def release(*, reservation_id: UUID) -> None:
     """Give back what is held under an id, once however often it is called, and let nothing be held under it later."""
-    with _counted(), busy_if_locked(), fault_point(Point.RELEASE), transaction.atomic():
+    with _counted(), busy_if_locked(), fault_point(ReservationStep.RELEASE), transaction.atomic():
         if _insert(BURY, reservation_id):
             outcome = metrics.BURIED
         else:  # it is there, and never held again

@@ -52,7 +52,7 @@ class Command(OpsCommand):
             while not self.stopping:
                 beat()
                 try:
-                    is_more = self._settle_some(counts)
+                    is_more = self._resolve_some(counts)
                 except DatabaseFailure as error:
                     if once:
                         raise
@@ -68,7 +68,7 @@ class Command(OpsCommand):
         sentence = ", ".join(f"{count} {outcome}" for outcome, count in done.items()).capitalize()
         return Result(f"{sentence}.", done, ["products gave no answer"] if once and counts["postponed"] else [])
 
-    def _settle_some(self, counts: Counter[str]) -> bool:
+    def _resolve_some(self, counts: Counter[str]) -> bool:
         """Settle what is due, up to a number or a signal; false if nothing was."""
         due = due_orders()
         for order in due:
