@@ -27,7 +27,7 @@ def current_traceparent() -> str:
 
 
 @contextmanager
-def sending(event: Event, *, system: str, destination: str) -> Iterator[dict[str, str]]:
+def producer_span(event: Event, *, system: str, destination: str) -> Iterator[dict[str, str]]:
     """Trace the sending of one event; yield the headers that continue the trace in the consumer."""
     with tracer.start_as_current_span(
         f"send {destination}",
@@ -39,7 +39,7 @@ def sending(event: Event, *, system: str, destination: str) -> Iterator[dict[str
 
 
 @contextmanager
-def taking(event: Event, *, system: str, destination: str, headers: Mapping[str, str]) -> Iterator[Span]:
+def consumer_span(event: Event, *, system: str, destination: str, headers: Mapping[str, str]) -> Iterator[Span]:
     """Trace an event's effect: within the current span, such as the request's, or after the sender's."""
     is_within = trace.get_current_span().get_span_context().is_valid
     traceparent = headers.get("traceparent") or event.traceparent

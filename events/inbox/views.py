@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, SPEC_VERSION, InvalidEvent, read_event
-from events.inbox.taking import take_event
+from events.inbox.handler import handle_event
 from ops.api.authentication import IsService, ServiceTokenAuthentication
 from ops.api.parsers import JSONParser
 from ops.api.problems import DomainError
@@ -67,8 +67,8 @@ class EventInbox(APIView):
         """Apply an event; answer 204 after its effect is stored, also if it was stored before."""
         try:
             event = read_event(request.data)
-            with tracing.taking(event, system="http", destination="events", headers={}):
-                take_event(event)
+            with tracing.consumer_span(event, system="http", destination="events", headers={}):
+                handle_event(event)
         except InvalidEvent as error:
             raise EventInvalid(str(error)) from None
         return Response(status=204)

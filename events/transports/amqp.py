@@ -8,7 +8,7 @@ from typing import Any
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
 from events.transports import broker
-from events.transports.contract import Sending
+from events.transports.contract import SendResult
 from ops.config.service import ServiceConfig
 
 
@@ -20,22 +20,22 @@ class AmqpTransport:
         self._connection: Any = None
         self._publisher: broker.ConfirmedPublisher | None = None
 
-    def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending:
+    def send(self, events: Sequence[Event], *, should_stop: Callable[[], bool]) -> SendResult:
         """Publish the events; an unroutable or refused event has failed."""
         try:
             publisher = self._connected()
-            sent, failed = publisher.publish(self._messages(events), enough=enough)
+            sent, failed = publisher.publish(self._messages(events), should_stop=should_stop)
         except broker.PublishingEnded as ended:
             self.close()
-            sent, failed = ended.settled
-            return Sending(sent, failed, f"{broker.host_of(self._config)}: {ended}")
+            sent, failed = ended.outcome
+            return SendResult(sent, failed, f"{broker.host_of(self._config)}: {ended}")
         except broker.UNAVAILABLE as error:
             self.close()
-            return Sending(unavailable=f"{broker.host_of(self._config)}: {broker.reason(error)}")
+            return SendResult(unavailable=f"{broker.host_of(self._config)}: {broker.reason(error)}")
         if failed and not sent and set(failed.values()) == {broker.UNROUTABLE}:
             # No queue is bound, so this is not a failure of the events.
-            return Sending(unavailable=f"{broker.host_of(self._config)}: {broker.UNROUTABLE}")
-        return Sending(sent, failed)
+            return SendResult(unavailable=f"{broker.host_of(self._config)}: {broker.UNROUTABLE}")
+        return SendResult(sent, failed)
 
     def _connected(self) -> broker.ConfirmedPublisher:
         if self._publisher is not None and self._connection is not None:
@@ -51,7 +51,7 @@ class AmqpTransport:
 
     def _message(self, event: Event) -> broker.Outgoing:
         destination = self._config.events_exchange
-        with tracing.sending(event, system="rabbitmq", destination=destination) as headers:
+        with tracing.producer_span(event, system="rabbitmq", destination=destination) as headers:
             return broker.Outgoing(
                 routing_key=event.type,
                 body=event.to_json(),

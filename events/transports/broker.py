@@ -98,7 +98,7 @@ class ConfirmedPublisher:
         return self._channel
 
     def publish(
-        self, messages: Sequence[Outgoing], *, enough: Callable[[], bool] = lambda: False
+        self, messages: Sequence[Outgoing], *, should_stop: Callable[[], bool] = lambda: False
     ) -> tuple[list[int], dict[int, str]]:
         """Return the places of the confirmed messages, and the reasons of the failed ones.
 
@@ -108,7 +108,7 @@ class ConfirmedPublisher:
         self._confirmed = confirmed
         try:
             for place, message in enumerate(messages):
-                if enough():
+                if should_stop():
                     break
                 self._publish(place, message)
             deadline = time.monotonic() + self._timeout
@@ -118,8 +118,8 @@ class ConfirmedPublisher:
                     raise TimeoutError("no confirm in time")
                 self._connection.drain_events(timeout=left)
         except UNAVAILABLE as error:
-            raise PublishingEnded(self._settled(), error) from error
-        return self._settled()
+            raise PublishingEnded(self._outcome(), error) from error
+        return self._outcome()
 
     def _publish(self, place: int, message: Outgoing) -> None:
         properties = {} if message.expires_in is None else {"expiration": str(round(message.expires_in * 1000))}
@@ -143,7 +143,7 @@ class ConfirmedPublisher:
             timeout=self._timeout,
         )
 
-    def _settled(self) -> tuple[list[int], dict[int, str]]:
+    def _outcome(self) -> tuple[list[int], dict[int, str]]:
         return [place for place in self._confirmed if place not in self._failed], self._failed
 
     def _take_from_waiting(self, tag: int, multiple: bool) -> list[int]:
@@ -163,11 +163,11 @@ class ConfirmedPublisher:
 
 
 class PublishingEnded(Exception):
-    """The broker stopped answering; `settled` has the results until then."""
+    """The broker stopped answering; `outcome` has the results until then."""
 
-    def __init__(self, settled: tuple[list[int], dict[int, str]], error: Exception) -> None:
+    def __init__(self, outcome: tuple[list[int], dict[int, str]], error: Exception) -> None:
         super().__init__(reason(error))
-        self.settled = settled
+        self.outcome = outcome
 
 
 def reason(error: BaseException) -> str:

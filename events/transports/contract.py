@@ -10,7 +10,7 @@ from events.cloudevents import Event
 
 
 @dataclass
-class Sending:
+class SendResult:
     """The result of each event of a batch, by its place. Events neither sent nor failed were not tried.
 
     `failed` has the failures of events, which count as attempts. `unavailable` is a failure of the receiver: no event
@@ -23,8 +23,8 @@ class Sending:
 
 
 class Transport(Protocol):
-    """Send events; every wait has a deadline. `enough` is asked between two events; if true, the rest is not tried."""
+    """Send events; every wait has a deadline. `should_stop` is asked between two events; if true, the rest is not tried."""
 
-    def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending: ...
+    def send(self, events: Sequence[Event], *, should_stop: Callable[[], bool]) -> SendResult: ...
 
     def close(self) -> None: ...

@@ -9,7 +9,7 @@ import requests
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
-from events.transports.contract import Sending
+from events.transports.contract import SendResult
 from ops.config.service import ServiceConfig
 from ops.outbound.session import PeerSession
 
@@ -30,19 +30,20 @@ class HttpTransport:
         self._session.headers["Authorization"] = f"Bearer {config.service_token.get_secret_value()}"
         self._session.headers["Content-Type"] = CONTENT_TYPE
 
-    def send(self, events: Sequence[Event], *, enough: Callable[[], bool]) -> Sending:
+    def send(self, events: Sequence[Event], *, should_stop: Callable[[], bool]) -> SendResult:
         """Send events until the receiver is unavailable."""
-        done = Sending()
+        done = SendResult()
         for place, event in enumerate(events):
-            if enough():
+            if should_stop():
                 break
-            with tracing.sending(event, system="http", destination="events") as headers:
+            with tracing.producer_span(event, system="http", destination="events") as headers:
                 self._post(place, event, headers, done)
             if done.unavailable:
                 break
         return done
 
-    def _post(self, place: int, event: Event, headers: dict[str, str], done: Sending) -> None:
+    def _post(self, place: int, event: Event, headers: dict[str, str], done: SendResult) -> None:
+        limit_exchange(time.monotonic() + self._timeout, LONGEST_ANSWER)
         try:
             answer = self._session.post(self._url, data=event.to_json(), headers=headers, timeout=self._timeouts)
         except requests.RequestException as error:

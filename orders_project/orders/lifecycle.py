@@ -20,12 +20,12 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from events.outbox.recording import event_values, with_event
+from events.outbox.publish import event_values, insert_and_publish
 from ops.api.problems import DomainError
 from ops.testing.fault_points import fault_point
 from orders_project.orders import metrics
 from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
-from orders_project.orders.events import CONFIRMED, CONFIRMED_DATA, announce_confirmed
+from orders_project.orders.events import CONFIRMED, CONFIRMED_DATA, publish_confirmed
 from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient
@@ -42,11 +42,11 @@ def store_confirmed(order: Order) -> None:
     order.status = Order.Status.CONFIRMED
     with fault_point(OrderStep.STORE_ORDER), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            _insert(cursor, order, INSERT_ANNOUNCED, *event_values(CONFIRMED))
+            _insert(cursor, order, INSERT_AND_PUBLISH, *event_values(CONFIRMED))
         else:
             with transaction.atomic():
                 _insert(cursor, order, INSERT_CONFIRMED)
-                announce_confirmed(cursor, order, order.created_at)
+                publish_confirmed(cursor, order, order.created_at)
     metrics.count_confirmed(order.quantity)
 
 
@@ -57,7 +57,7 @@ INSERT_CONFIRMED = (
     "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
     "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
 )
-INSERT_ANNOUNCED = with_event(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_DATA)
+INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_DATA)
 
 
 def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:
@@ -125,7 +125,7 @@ def confirm(order: Order) -> bool:
     with fault_point(OrderStep.CONFIRM), transaction.atomic(), connection.cursor() as cursor:
         if not _transition(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
             return False
-        announce_confirmed(cursor, order, timezone.now())
+        publish_confirmed(cursor, order, timezone.now())
     metrics.count_confirmed(order.quantity)
     return True
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from events.outbox.models import OutboxEvent
-from events.outbox.recording import record_event
+from events.outbox.publish import publish_event
 
 CONFIRMED = "argos.order.confirmed.v1"
 
@@ -17,7 +17,7 @@ def record(*subjects: object, kind: str = CONFIRMED, **data: Any) -> None:
     values = {"orderId": 1, "productId": 1, "quantity": 2, "confirmedAt": "2026-11-20T09:30:00.123456Z"} | data
     with connection.cursor() as cursor:
         for subject in subjects:
-            record_event(cursor, type=kind, subject=str(subject), data=values)
+            publish_event(cursor, type=kind, subject=str(subject), data=values)
 
 
 def due_now() -> None:

@@ -12,8 +12,8 @@ from django.db import connection
 from events.outbox import queue
 from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
-from events.outbox.relaying import relay_batch
-from events.transports.choice import open_transport
+from events.outbox.relay import relay_batch
+from events.transports.factory import open_transport
 from ops.tests.peers import refused, silent
 from ops.tests.run_command import run
 from orders_project.orders.tests.event_peer import EventPeer, event_peer, send_to

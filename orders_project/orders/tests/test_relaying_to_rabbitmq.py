@@ -13,7 +13,7 @@ from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
 from events.tests.rabbitmq import Broker
 from events.transports import broker
-from events.transports.choice import open_transport
+from events.transports.factory import open_transport
 from ops.tests.peers import refused, silent
 from ops.tests.run_command import run
 from orders_project.orders.tests.event_peer import send_to
@@ -95,11 +95,11 @@ def test_after_the_broker_has_dropped_the_connection_it_connects_anew(rabbitmq: 
     assert transport is not None
     record(1)
     events = [one.event for one in _claimed()]
-    transport.send(events, enough=lambda: False)
+    transport.send(events, should_stop=lambda: False)
     transport._connection.connection.transport.sock.close()  # type: ignore[attr-defined] # as a restart does
 
-    first = transport.send(events, enough=lambda: False)
-    second = transport.send(events, enough=lambda: False)
+    first = transport.send(events, should_stop=lambda: False)
+    second = transport.send(events, should_stop=lambda: False)
     transport.close()
 
     assert first.unavailable
@@ -115,7 +115,7 @@ def test_a_signal_ends_a_batch_between_two_events(rabbitmq: Broker, settings: La
     transport = open_transport(settings.CONFIG)
     assert transport is not None
 
-    done = transport.send([one.event for one in _claimed()], enough=lambda: next(answers))
+    done = transport.send([one.event for one in _claimed()], should_stop=lambda: next(answers))
     transport.close()
 
     assert done.sent == [0]
@@ -148,7 +148,7 @@ def test_a_confirm_that_does_not_come_is_no_success(rabbitmq: Broker, settings: 
         publisher.publish([broker.Outgoing(rabbitmq.queue(), b"{}", "1", "application/json", {})])
     broker.close(connection)
 
-    assert ended.value.settled == ([], {})
+    assert ended.value.outcome == ([], {})
     assert str(ended.value) == "no answer in time"
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import OperationalError
 
-from events.inbox.consuming import ATTEMPTS, ERROR
+from events.inbox.consumer import ATTEMPTS, ERROR
 from events.inbox.management.commands import consume_events
 from events.inbox.management.commands.consume_events import Command
 from events.inbox.models import InboxEvent
@@ -117,9 +117,9 @@ def test_a_database_that_is_away_costs_no_event_an_attempt(
         raise OperationalError("the connection is closed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("events.inbox.consuming.take_event", away)
+        patch.setattr("events.inbox.consumer.handle_event", away)
         patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.is_usable", lambda self: False)
-        patch.setattr("events.inbox.consuming.database", _Away())
+        patch.setattr("events.inbox.consumer.database", _Away())
         code, _, errors = consume()
 
     assert (code, errors) == (1, "Not all events could be taken: the database: OperationalError.\n")

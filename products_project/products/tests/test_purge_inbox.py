@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from events.cloudevents import read_event
+from events.inbox.handler import handle_event
 from events.inbox.management.commands.purge_inbox import Command
 from events.inbox.models import InboxEvent
-from events.inbox.taking import take_event
 from ops.tests.run_command import run
 from products_project.products.models import ProductSales
 from products_project.products.tests.made_events import confirmed
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def test_it_forgets_old_events_and_keeps_what_was_sold() -> None:
     for _ in range(3):
-        take_event(read_event(confirmed(quantity=2)))
+        handle_event(read_event(confirmed(quantity=2)))
     old = InboxEvent.objects.order_by("pk")[0]
     InboxEvent.objects.filter(pk=old.pk).update(taken_at=timezone.now() - timedelta(days=60))
     before = (timezone.now() - timedelta(days=30)).isoformat()

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from events.backoff import LONGEST_PAUSE, retry_in
-from events.inbox.consuming import Consumer, DatabaseAway
+from events.inbox.consumer import Consumer, DatabaseAway
 from events.inbox.metrics import events_consumed_total
 from events.tracing import untraced
 from events.transports import broker
@@ -78,14 +78,15 @@ class Command(OpsCommand):
             ) from None
         finally:
             report.publish()
-        counts = {"taken": consumer.taken, "put_off": consumer.put_off, "dead": consumer.dead}
+        counts = {"taken": consumer.taken, "put_off": consumer.retried, "dead": consumer.dead_lettered}
         return Result(
-            f"Consumed {consumer.taken} events: {consumer.put_off} to retry, {consumer.dead} dead letters.", counts
+            f"Consumed {consumer.taken} events: {consumer.retried} to retry, {consumer.dead_lettered} dead letters.",
+            counts,
         )
 
     def _consume(self, consumer: Consumer, report: CounterReport, *, once: bool) -> None:
         """Consume until stopped; reconnect after the broker or the database was unavailable."""
-        setbacks = 0  # in a row
+        failures = 0  # in a row
         while not self._between_two(report):
             before = consumer.taken
             until = time.monotonic() + ONCE
@@ -99,9 +100,9 @@ class Command(OpsCommand):
                 reason = f"{peer}: {broker.reason(error)}"
             if once:
                 raise CommandError(f"Could not consume all events: {reason}.", returncode=FAILED)
-            setbacks = 0 if consumer.taken > before else setbacks + 1
-            log.warning("consumer.held_up", reason=reason, setbacks=setbacks)
-            pause_until(time.monotonic() + retry_in(setbacks, longest=LONGEST_PAUSE), lambda: self.stopping)
+            failures = 0 if consumer.taken > before else failures + 1
+            log.warning("consumer.held_up", reason=reason, setbacks=failures)
+            pause_until(time.monotonic() + retry_in(failures, longest=LONGEST_PAUSE), lambda: self.stopping)
 
     def _between_two(self, report: CounterReport) -> bool:
         if time.monotonic() >= self._next_beat:

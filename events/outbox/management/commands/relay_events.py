@@ -12,10 +12,10 @@ from django.db import connection
 from events.backoff import LONGEST_PAUSE, retry_in
 from events.outbox import metrics
 from events.outbox.models import OutboxEvent
-from events.outbox.relaying import Relayed, relay_batch
+from events.outbox.relay import Relayed, relay_batch
 from events.tracing import untraced
-from events.transports.choice import open_transport
 from events.transports.contract import Transport
+from events.transports.factory import open_transport
 from ops.cli.arguments import whole_number
 from ops.cli.command import USAGE, OpsCommand, Result
 from ops.cli.heartbeat import beat
@@ -84,7 +84,7 @@ class Command(OpsCommand):
         self, transport: Transport, total: Relayed, *, once: bool, batch: int, lease: int, report: CounterReport
     ) -> None:
         maximum: int = settings.CONFIG.events_max_attempts
-        setbacks, reason = 0, ""  # setbacks in a row
+        failures = 0  # in a row
         while not self.stopping:
             beat()
             try:
@@ -101,15 +101,14 @@ class Command(OpsCommand):
             if done.unavailable:
                 if once:
                     return
-                if done.unavailable != reason:  # at first, and whenever it changes
+                if not failures:
                     log.warning("relay.held_up", reason=done.unavailable)
-                reason = done.unavailable
-                pause = retry_in(setbacks, longest=LONGEST_PAUSE)
-                setbacks += 1
+                pause = retry_in(failures, longest=LONGEST_PAUSE)
+                failures += 1
             else:
-                if setbacks:
-                    log.info("relay.resumed", setbacks=setbacks)
-                setbacks, reason = 0, ""
+                if failures:
+                    log.info("relay.resumed", setbacks=failures)
+                failures = 0
                 if once and not done.claimed:
                     return
                 pause = 0.0 if done.sent or once else POLL  # otherwise the failed events may be the only ones

@@ -26,7 +26,7 @@ REMEMBER = f"""
 """  # noqa: S608, SLF001 - the name of the model's own table
 
 
-def take_event(event: Event) -> str:
+def handle_event(event: Event) -> str:
     """Call the handler that settings.INBOX names for the event's type; return the outcome.
 
     The handler runs in the transaction that records the event. It raises InvalidEvent for data that it can never

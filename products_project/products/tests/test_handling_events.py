@@ -12,8 +12,8 @@ from django.db import connection
 from prometheus_client import REGISTRY
 
 from events.cloudevents import InvalidEvent, read_event
+from events.inbox.handler import handle_event
 from events.inbox.models import InboxEvent
-from events.inbox.taking import take_event
 from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.clients import anonymous, staff
 from ops.tests.problem_shape import assert_problem
@@ -156,12 +156,12 @@ def test_deliveries_at_once_have_one_effect() -> None:
 
     def deliver() -> None:
         try:
-            outcomes.append(take_event(event))
+            outcomes.append(handle_event(event))
         finally:
             connection.close()
 
     if connection.vendor != "postgresql":  # whose in-memory database takes one writer at a time
-        outcomes += [take_event(event) for _ in range(8)]
+        outcomes += [handle_event(event) for _ in range(8)]
     else:
         threads = [threading.Thread(target=deliver) for _ in range(8)]
         for thread in threads:
@@ -203,7 +203,7 @@ def test_the_admin_shows_what_was_sold() -> None:
 def test_every_type_has_a_handler_that_can_be_imported() -> None:
     for kind in settings.INBOX:
         with pytest.raises(InvalidEvent):
-            take_event(read_event(confirmed(type=kind, data={})))
+            handle_event(read_event(confirmed(type=kind, data={})))
 
 
 def test_rows_say_what_they_are() -> None:

@@ -47,7 +47,9 @@ def relay_batch(
     # Stop after half a lease. The rest is for events in flight, so that no other relay claims them.
     until = time.monotonic() + lease / 2
     with fault_point(EventStep.SEND):
-        done = transport.send([one.event for one in claimed], enough=lambda: stopping() or time.monotonic() > until)
+        done = transport.send(
+            [one.event for one in claimed], should_stop=lambda: stopping() or time.monotonic() > until
+        )
     result.unavailable = done.unavailable
     if done.sent:
         with fault_point(EventStep.MARK_SENT):

@@ -17,12 +17,12 @@ COLUMNS = "event_id, type, subject, data, traceparent"
 RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
 
 
-def record_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name
+def publish_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name
     """Record an event. Call it within the transaction of the change, so that both are stored or neither.
 
     A confirmed order calls
 
-        record_event(
+        publish_event(
             cursor,
             type="argos.order.confirmed.v1",
             subject=str(order.pk),
@@ -42,7 +42,7 @@ def record_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[s
     cursor.execute(RECORD, values)
 
 
-def with_event(insert: str, *, subject: str, data: str) -> str:
+def insert_and_publish(insert: str, *, subject: str, data: str) -> str:
     """Return the one statement that inserts a row and records its event, for PostgreSQL; `event_values` go with it.
 
     A transaction would wait four times: for its begin, for each statement and for its end. `subject` (text) and `data`
@@ -55,5 +55,5 @@ def with_event(insert: str, *, subject: str, data: str) -> str:
 
 
 def event_values(type: str) -> list[Any]:  # noqa: A002 - CloudEvents' name
-    """Return the parameters of a statement of `with_event` that follow the values of its row."""
+    """Return the parameters of a statement of `insert_and_publish` that follow the values of its row."""
     return [uuid.uuid4(), type, current_traceparent()]

@@ -15,8 +15,8 @@ from django.db import connection as database
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
 from events.fault_points import EventStep
+from events.inbox.handler import handle_event
 from events.inbox.queues import Queues
-from events.inbox.taking import take_event
 from events.transports import broker
 from ops.config.service import ServiceConfig
 from ops.testing.fault_points import fault_point
@@ -41,8 +41,8 @@ class Consumer:
         self._retry_after = retry_after
         self._delivered: deque[Any] = deque()
         self.taken = 0
-        self.put_off = 0
-        self.dead = 0
+        self.retried = 0
+        self.dead_lettered = 0
 
     def consume(self, *, stopping: Callable[[], bool], idle: Callable[[], bool] = lambda: False) -> None:
         """Consume events until `stopping` is true between two of them, or `idle` is true while none waits.
@@ -55,7 +55,7 @@ class Consumer:
                     return
                 while self._delivered and not stopping():
                     message = self._delivered.popleft()
-                    self._take(message, publisher)
+                    self._handle(message, publisher)
                     with fault_point(EventStep.ACKNOWLEDGE):
                         channel.basic_ack(message.delivery_tag)
                     self.taken += 1
@@ -85,13 +85,13 @@ class Consumer:
             return False
         return bool(self._delivered)
 
-    def _take(self, message: Any, publisher: broker.ConfirmedPublisher) -> None:
+    def _handle(self, message: Any, publisher: broker.ConfirmedPublisher) -> None:
         """Apply the message, or move it to the retry queue or the dead letters."""
         headers = message.properties.get("application_headers") or {}
         try:
             event = parse_event(message.body)
-            with tracing.taking(event, system="rabbitmq", destination=self._queues.main, headers=headers):
-                take_event(event)
+            with tracing.consumer_span(event, system="rabbitmq", destination=self._queues.main, headers=headers):
+                handle_event(event)
         except InvalidEvent as error:
             self._move(message, publisher, str(error), headers, is_hopeless=True)
         except DatabaseFailure as error:
@@ -129,8 +129,8 @@ class Consumer:
             raise OSError(f"{copy.routing_key}: {failed[0]}")
         fields = {"event_id": copy.message_id, "reason": reason, "attempts": attempts}
         if is_dead:
-            self.dead += 1
+            self.dead_lettered += 1
             log.error("event.set_aside", queue=self._queues.dead, exc_info=exc_info, **fields)
         else:
-            self.put_off += 1
+            self.retried += 1
             log.warning("event.put_off", exc_info=exc_info, **fields)
