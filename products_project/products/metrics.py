@@ -11,10 +11,10 @@ products_lookups_total = Counter("products_lookups_total", "Lookups of one produ
 for outcome in ("found", "not_found"):
     products_lookups_total.labels(outcome)  # from 0 on, so that rate() sees the first
 
-HELD, RELEASED, BURIED, REPEATED = "held", "released", "buried", "repeated"
+RESERVED, RELEASED, TOMBSTONED, REPEATED = "held", "released", "buried", "repeated"
 
 reservations_total = Counter("reservations_total", "Requests to hold or to release, by how they ended.", ["outcome"])
-for outcome in (HELD, RELEASED, BURIED, REPEATED):
+for outcome in (RESERVED, RELEASED, TOMBSTONED, REPEATED):
     reservations_total.labels(outcome)
 for error in (
     errors.ProductNotFound,

@@ -31,18 +31,18 @@ log = structlog.get_logger(__name__)
 TABLE = Reservation._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
 # Waits for whoever inserts the same id at this moment, and then sees what became of it.
-HOLD = f"""
+RESERVE = f"""
     INSERT INTO {TABLE} (id, product_id, quantity, status, takes_stock) VALUES (%s, %s, %s, 'held', true)
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - the name of the model's own table
-BURY = f"""
+TOMBSTONE = f"""
     INSERT INTO {TABLE} (id, status, cancelled_at) VALUES (%s, 'cancelled', CURRENT_TIMESTAMP)
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - likewise
 
 
 @dataclass(frozen=True)
-class Held:
+class Reserved:
     """What is held under an id, and whether this call did it."""
 
     id: UUID
@@ -51,29 +51,29 @@ class Held:
     is_new: bool
 
 
-def hold(*, reservation_id: UUID, product_id: int, quantity: int) -> Held:
+def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved:
     """Hold so much of a product on sale under an id, once however often it is called; raise a DomainError.
 
     What raises has changed nothing.
     """
     with _counted(), busy_if_locked(), fault_point(ReservationStep.RESERVE), transaction.atomic():
-        is_new = _insert(HOLD, reservation_id, product_id, quantity)
+        is_new = _insert(RESERVE, reservation_id, product_id, quantity)
         if is_new:
             _take(reservation_id, product_id, quantity)
         else:
             _check_same(reservation_id, product_id, quantity)
-    metrics.reservations_total.labels(metrics.HELD if is_new else metrics.REPEATED).inc()
+    metrics.reservations_total.labels(metrics.RESERVED if is_new else metrics.REPEATED).inc()
     structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))  # into the request's one log line
     if is_new:
         log.debug("reservation.held", product_id=product_id, quantity=quantity)
-    return Held(reservation_id, product_id, quantity, is_new)
+    return Reserved(reservation_id, product_id, quantity, is_new)
 
 
 def release(*, reservation_id: UUID) -> None:
     """Give back what is held under an id, once however often it is called, and let nothing be held under it later."""
     with _counted(), busy_if_locked(), fault_point(ReservationStep.RELEASE), transaction.atomic():
-        if _insert(BURY, reservation_id):
-            outcome = metrics.BURIED
+        if _insert(TOMBSTONE, reservation_id):
+            outcome = metrics.TOMBSTONED
         else:  # it is there, and never held again
             outcome = metrics.RELEASED if _give_back(reservation_id) else metrics.REPEATED
     metrics.reservations_total.labels(outcome).inc()
@@ -102,8 +102,8 @@ def _insert(statement: str, reservation_id: UUID, *values: int) -> bool:
 def _take(reservation_id: UUID, product_id: int, quantity: int) -> None:
     """Take the quantity from the product's stock, if that is tracked; raise ProductNotFound or OutOfStock."""
     on_sale = Product.objects.filter(pk=product_id, retired_at=None)
-    enough = on_sale.filter(stock__gte=quantity)
-    if enough.update(stock=F("stock") - quantity):
+    in_stock = on_sale.filter(stock__gte=quantity)
+    if in_stock.update(stock=F("stock") - quantity):
         return
     # Locked, so that what is said of it is still true when it is said. The UPDATE has locked the table as much as the
     # next one needs: to ask for more of it while this row is locked could end in a deadlock with seed_products.
@@ -112,7 +112,7 @@ def _take(reservation_id: UUID, product_id: int, quantity: int) -> None:
         raise ProductNotFound
     if product.stock is None:
         Reservation.objects.filter(pk=reservation_id).update(takes_stock=False)
-    elif not enough.update(stock=F("stock") - quantity):  # some may have come back in between
+    elif not in_stock.update(stock=F("stock") - quantity):  # some may have come back in between
         raise OutOfStock(available=product.stock)
 
 

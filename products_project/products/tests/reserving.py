@@ -22,7 +22,7 @@ def path(key: int | UUID) -> str:
     return f"/reservations/{key if isinstance(key, UUID) else UUID(int=key)}"
 
 
-def hold(key: int | UUID, product_id: int = 1, quantity: int = 1) -> Any:
+def reserve(key: int | UUID, product_id: int = 1, quantity: int = 1) -> Any:
     return service().put(path(key), {"productId": product_id, "quantity": quantity})
 
 

@@ -10,7 +10,7 @@ from ops.tests.clients import anonymous, customer, staff
 from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product
 from products_project.products.services.catalogue import BUILT_IN, built_in_products, seed_products
-from products_project.products.tests.reserving import hold, path, release, set_stock, stock
+from products_project.products.tests.reserving import path, release, reserve, set_stock, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +90,7 @@ def test_a_change_of_the_name_leaves_the_stock_to_those_who_hold_some_meanwhile(
     set_stock(5)
     page = staff().get(f"{LIST}1/change/").content.decode()
     assert '<input type="hidden" name="initial-stock" value="5"' in page
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
 
     answer = post_form(f"{LIST}1/change/", **{"name": "Chair", "stock": "5", "initial-stock": "5"})
 
@@ -120,7 +120,7 @@ def test_a_bad_stock_is_refused_in_the_form(count: str) -> None:
 
 def test_reservations_are_shown_and_found_but_not_written() -> None:
     set_stock(5)
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     release(8)
     client, reservations = staff(), "/admin/products/reservation/"
 

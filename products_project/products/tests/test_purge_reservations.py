@@ -31,7 +31,7 @@ def cancelled_long_ago() -> UUID:
 def test_it_deletes_old_tombstones_in_batches_and_keeps_what_is_held_and_what_is_young() -> None:
     product = Product.objects.create(name="Antimatter Mouse", stock=5)
     held, young = uuid4(), uuid4()
-    reservations.hold(reservation_id=held, product_id=product.pk, quantity=2)
+    reservations.reserve(reservation_id=held, product_id=product.pk, quantity=2)
     Reservation.objects.filter(pk=held).update(created_at=timezone.now() - OLD)
     reservations.release(reservation_id=young)
     for _ in range(3):

@@ -53,7 +53,7 @@ class ReservationMachine(RuleBasedStateMachine):
     @rule(key=ids, product=products, quantity=quantities)
     def hold(self, key: int, product: int, quantity: int) -> None:
         try:
-            held = reservations.hold(reservation_id=UUID(int=key), product_id=product, quantity=quantity)
+            held = reservations.reserve(reservation_id=UUID(int=key), product_id=product, quantity=quantity)
             said = "held" if held.is_new else "held before"
             assert (held.product_id, held.quantity) == (product, quantity)
         except OutOfStock as error:

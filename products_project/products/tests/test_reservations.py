@@ -12,7 +12,7 @@ from ops.tests.problem_shape import assert_problem
 from products_project.products.metrics import reservations_total
 from products_project.products.models import Product, Reservation
 from products_project.products.services.catalogue import built_in_products, retire_product, seed_products
-from products_project.products.tests.reserving import hold, path, release, service, set_stock, stock
+from products_project.products.tests.reserving import path, release, reserve, service, set_stock, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def counted(outcome: str) -> float:
 def test_a_reservation_takes_stock() -> None:
     before = counted("held")
 
-    answer = hold(7, quantity=2)
+    answer = reserve(7, quantity=2)
 
     assert (answer.status_code, answer.json()) == (201, TWO)
     assert stock() == 3
@@ -42,10 +42,10 @@ def test_a_reservation_takes_stock() -> None:
 
 
 def test_the_same_again_takes_nothing_more() -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     before = counted("repeated")
 
-    answer = hold(7, quantity=2)
+    answer = reserve(7, quantity=2)
 
     assert (answer.status_code, answer.json()) == (200, TWO)
     assert stock() == 3
@@ -54,10 +54,10 @@ def test_the_same_again_takes_nothing_more() -> None:
 
 @pytest.mark.parametrize(("product_id", "quantity"), [(1, 3), (2, 2), (99, 2)])
 def test_the_same_id_for_something_else_is_refused(product_id: int, quantity: int) -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     before = counted("reservation_reused")
 
-    answer = hold(7, product_id, quantity)
+    answer = reserve(7, product_id, quantity)
 
     assert_problem(answer, 422, "reservation_reused")
     assert (stock(1), stock(2)) == (3, None)
@@ -69,7 +69,7 @@ def test_more_than_there_is_cannot_be_held_and_the_answer_says_what_is_left(left
     set_stock(left)
     before = counted("out_of_stock")
 
-    answer = hold(7, quantity=quantity)
+    answer = reserve(7, quantity=quantity)
 
     assert assert_problem(answer, 409, "out_of_stock", members=("available",))["available"] == left
     assert stock() == left
@@ -79,15 +79,15 @@ def test_more_than_there_is_cannot_be_held_and_the_answer_says_what_is_left(left
 
 def test_what_was_out_of_stock_can_be_held_under_the_same_id_when_there_is_more() -> None:
     set_stock(0)
-    hold(7)
+    reserve(7)
     set_stock(1)
 
-    assert hold(7).status_code == 201
+    assert reserve(7).status_code == 201
     assert stock() == 0
 
 
 def test_the_last_pieces_can_be_held() -> None:
-    assert hold(7, quantity=5).status_code == 201
+    assert reserve(7, quantity=5).status_code == 201
     assert stock() == 0
 
 
@@ -95,7 +95,7 @@ def test_the_last_pieces_can_be_held() -> None:
 def test_a_product_that_does_not_exist_cannot_be_held(product_id: int) -> None:
     before = counted("not_found")
 
-    assert_problem(hold(7, product_id), 404, "not_found")
+    assert_problem(reserve(7, product_id), 404, "not_found")
 
     assert not Reservation.objects.exists()
     assert counted("not_found") == before + 1
@@ -106,22 +106,22 @@ def test_a_retired_product_cannot_be_held(left: int | None) -> None:
     set_stock(left)
     retire_product(product_id=1)
 
-    assert_problem(hold(7), 404, "not_found")
+    assert_problem(reserve(7), 404, "not_found")
     assert stock() == left
     assert not Reservation.objects.exists()
 
 
 def test_what_is_held_of_a_product_that_is_retired_later_is_held_still() -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     retire_product(product_id=1)
 
-    assert hold(7, quantity=2).status_code == 200
+    assert reserve(7, quantity=2).status_code == 200
     assert release(7).status_code == 204
     assert stock() == 5
 
 
 def test_an_untracked_product_is_held_without_moving_stock() -> None:
-    assert hold(7, product_id=2, quantity=1_000_000).status_code == 201
+    assert reserve(7, product_id=2, quantity=1_000_000).status_code == 201
     assert stock(2) is None
     assert not Reservation.objects.get().takes_stock
 
@@ -131,7 +131,7 @@ def test_an_untracked_product_is_held_without_moving_stock() -> None:
 
 
 def test_a_release_gives_back_what_was_held_once() -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     before = counted("released"), counted("repeated")
 
     answers = [release(7), release(7)]
@@ -144,11 +144,11 @@ def test_a_release_gives_back_what_was_held_once() -> None:
 
 @pytest.mark.parametrize("quantity", [2, 3])
 def test_what_was_released_is_never_held_again(quantity: int) -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     release(7)
     before = counted("reservation_cancelled")
 
-    assert_problem(hold(7, quantity=quantity), 409, "reservation_cancelled")
+    assert_problem(reserve(7, quantity=quantity), 409, "reservation_cancelled")
 
     assert stock() == 5
     assert counted("reservation_cancelled") == before + 1
@@ -159,7 +159,7 @@ def test_a_release_of_an_unknown_id_keeps_it_from_being_held_later() -> None:
 
     assert release(7).status_code == 204
 
-    assert_problem(hold(7), 409, "reservation_cancelled")
+    assert_problem(reserve(7), 409, "reservation_cancelled")
     assert stock() == 5
     shown = {"id": ID, "productId": None, "quantity": None, "status": "cancelled"}
     assert service().get(path(7)).json() == shown
@@ -167,7 +167,7 @@ def test_a_release_of_an_unknown_id_keeps_it_from_being_held_later() -> None:
 
 
 def test_what_comes_back_to_a_product_that_nobody_counts_any_more_is_not_counted() -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     set_stock(None)
 
     assert release(7).status_code == 204
@@ -175,10 +175,10 @@ def test_what_comes_back_to_a_product_that_nobody_counts_any_more_is_not_counted
 
 
 def test_a_product_may_be_deleted_while_some_of_it_is_held() -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     Product.objects.all().delete()
 
-    assert hold(7, quantity=2).status_code == 200
+    assert reserve(7, quantity=2).status_code == 200
     assert release(7).status_code == 204
 
 
@@ -206,7 +206,7 @@ def test_product_and_quantity_are_required() -> None:
 
 
 def test_more_than_a_million_is_too_much() -> None:
-    assert_problem(hold(7, quantity=1_000_001), 400, "validation_error", fields=["quantity"])
+    assert_problem(reserve(7, quantity=1_000_001), 400, "validation_error", fields=["quantity"])
 
 
 @pytest.mark.parametrize("client", [anonymous, staff])
@@ -227,7 +227,7 @@ def test_options_names_the_methods() -> None:
 
 
 def test_a_browser_with_the_token_gets_the_browsable_api() -> None:
-    hold(7)
+    reserve(7)
 
     answer = service().get(path(7), headers={"accept": "text/html"})
 

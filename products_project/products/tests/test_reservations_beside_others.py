@@ -20,10 +20,10 @@ from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product, Reservation
 from products_project.products.services.contention import busy_if_locked
 from products_project.products.services.stock import locked_stock
-from products_project.products.tests.reserving import hold, release, set_stock, stock
+from products_project.products.tests.reserving import release, reserve, set_stock, stock
 
-HOLD = "INSERT INTO products_reservation (id, product_id, quantity) VALUES (%s, 1, 1)"
-BURY = "INSERT INTO products_reservation (id, status, cancelled_at) VALUES (%s, 'cancelled', now())"
+RESERVE = "INSERT INTO products_reservation (id, product_id, quantity) VALUES (%s, 1, 1)"
+TOMBSTONE = "INSERT INTO products_reservation (id, status, cancelled_at) VALUES (%s, 'cancelled', now())"
 TABLE_LOCKS = "SELECT mode FROM pg_locks WHERE pid = %s AND relation = 'products_product'::regclass AND granted"
 LOCK = "SELECT stock FROM products_product WHERE id = 1 FOR UPDATE"
 
@@ -82,13 +82,13 @@ def on_postgresql() -> bool:
 
 
 @pytest.mark.usefixtures("_product")
-@pytest.mark.parametrize("statement", [LOCK, HOLD, BURY])
+@pytest.mark.parametrize("statement", [LOCK, RESERVE, TOMBSTONE])
 def test_who_waits_too_long_is_told_to_try_again_and_has_changed_nothing(statement: str) -> None:
     if not on_postgresql():
         return
     impatiently()
     with another(statement, *([UUID(int=7)] if statement != LOCK else [])):
-        answers = [hold(7), release(7)] if statement != LOCK else [hold(7)]
+        answers = [reserve(7), release(7)] if statement != LOCK else [reserve(7)]
 
     for answer in answers:
         assert_problem(answer, 503, "busy")
@@ -102,12 +102,12 @@ def test_who_waits_too_long_is_told_to_try_again_and_has_changed_nothing(stateme
 @pytest.mark.usefixtures("_product")
 @pytest.mark.parametrize(
     ("first", "commits", "status", "left"),
-    [(HOLD, True, 200, 5), (HOLD, False, 201, 4), (BURY, True, 409, 5), (BURY, False, 201, 4)],
+    [(RESERVE, True, 200, 5), (RESERVE, False, 201, 4), (TOMBSTONE, True, 409, 5), (TOMBSTONE, False, 201, 4)],
 )
 def test_who_holds_second_goes_by_what_became_of_the_first(first: str, commits: bool, status: int, left: int) -> None:
     if not on_postgresql():
         return
-    with another(first, UUID(int=7)) as other, waiting(lambda: hold(7).status_code) as answers:
+    with another(first, UUID(int=7)) as other, waiting(lambda: reserve(7).status_code) as answers:
         other.commit() if commits else other.rollback()
 
     assert answers == [status]
@@ -119,7 +119,9 @@ def test_who_releases_while_another_holds_gives_back_what_that_one_took() -> Non
     if not on_postgresql():
         return
     take = "UPDATE products_product SET stock = stock - 1 WHERE id = 1"
-    with another(HOLD.replace("quantity)", "quantity, takes_stock)").replace("1, 1)", "1, 1, true)"), UUID(int=7)) as o:
+    with another(
+        RESERVE.replace("quantity)", "quantity, takes_stock)").replace("1, 1)", "1, 1, true)"), UUID(int=7)
+    ) as o:
         with o.cursor() as cursor:
             cursor.execute(take)
         with waiting(lambda: release(7).status_code) as answers:
@@ -137,7 +139,7 @@ def test_what_came_back_while_one_waited_counts(more: int, status: int, left: in
         return
     set_stock(0)
     change = f"UPDATE products_product SET stock = stock + {more} WHERE id = 1"
-    with another(change) as other, waiting(lambda: hold(7, quantity=2).status_code) as answers:
+    with another(change) as other, waiting(lambda: reserve(7, quantity=2).status_code) as answers:
         other.commit()
 
     assert answers == [status]
@@ -162,7 +164,7 @@ def test_who_locks_a_product_has_locked_the_table_for_writing_before(left: int |
         locked_stock(1)
         assert "RowExclusiveLock" in table_locks()
     with connection.execute_wrapper(look):
-        hold(7)
+        reserve(7)
 
     assert len(modes) == (0 if left else 1)
     assert all("RowExclusiveLock" in held for held in modes)

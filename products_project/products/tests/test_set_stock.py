@@ -11,7 +11,7 @@ from ops.tests.run_command import run
 from products_project.products.management.commands.set_stock import Command
 from products_project.products.models import MAX_STOCK
 from products_project.products.services.catalogue import built_in_products, seed_products
-from products_project.products.tests.reserving import hold, release, set_stock, stock
+from products_project.products.tests.reserving import release, reserve, set_stock, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +89,7 @@ def test_json_says_what_it_was_and_is() -> None:
 
 
 def test_what_is_held_comes_back_on_top_of_a_new_count() -> None:
-    hold(7, quantity=2)
+    reserve(7, quantity=2)
     run(Command(), "1", "10")
 
     release(7)

@@ -58,9 +58,9 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
         """Hold some of a product under an id of the caller's."""
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        held = reservations.hold(reservation_id=reservation_id, **wanted.validated_data)
-        body = _shown(held.id, held.product_id, held.quantity, Reservation.Status.HELD)
-        return Response(body, status=201 if held.is_new else 200)
+        reserved = reservations.reserve(reservation_id=reservation_id, **wanted.validated_data)
+        body = _shown(reserved.id, reserved.product_id, reserved.quantity, Reservation.Status.HELD)
+        return Response(body, status=201 if reserved.is_new else 200)
 
     @extend_schema(
         summary="Release a reservation",
