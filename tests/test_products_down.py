@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import requests
 
-from ops.tests.slack import slack
+from ops.tests.tolerance import tolerance
 from tests.processes import Stack, running_stack
 
-WITHIN = slack(2.7)  # seconds: the deadline of 2.5 s and 200 ms
+WITHIN = tolerance(2.7)  # seconds: the deadline of 2.5 s and 200 ms
 OPEN_FOR = 2.0
 
 

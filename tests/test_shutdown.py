@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from ops.tests.slack import slack
+from ops.tests.tolerance import tolerance
 from tests.load import load
 from tests.processes import Service, Stack, running_stack
 
@@ -80,7 +80,7 @@ def test_a_request_that_has_begun_is_answered_after_the_signal(products: Service
 
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b"Connection: close" in answer
-    assert products.process.wait(slack(GRACE)) == 0
+    assert products.process.wait(tolerance(GRACE)) == 0
 
 
 def test_a_second_signal_does_not_wait_for_a_request_that_hangs(products: Service) -> None:
@@ -94,7 +94,7 @@ def test_a_second_signal_does_not_wait_for_a_request_that_hangs(products: Servic
         asked = time.monotonic()
         products.stop(signal.SIGINT)
 
-        assert time.monotonic() - asked < slack(5)  # 2 s of gunicorn plus those of a slow machine
+        assert time.monotonic() - asked < tolerance(5)  # 2 s of gunicorn's, and this machine's
 
 
 def test_a_second_signal_does_not_wait_for_the_delay(products: Service) -> None:
@@ -106,7 +106,7 @@ def test_a_second_signal_does_not_wait_for_the_delay(products: Service) -> None:
     asked = time.monotonic()
     products.stop(signal.SIGTERM)
 
-    assert time.monotonic() - asked < slack(5)
+    assert time.monotonic() - asked < tolerance(5)
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
@@ -123,7 +123,7 @@ def test_the_load_balancer_is_warned_before_the_drain(products: Service, workers
     assert requests.get(f"{products.url}/healthz", timeout=30).status_code == 200
     assert requests.get(f"{products.url}/products/1", timeout=30).status_code == 200
 
-    assert products.process.wait(slack(GRACE)) == 0
+    assert products.process.wait(tolerance(GRACE)) == 0
     assert time.monotonic() - signalled >= 2
 
 

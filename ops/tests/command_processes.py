@@ -1,4 +1,4 @@
-"""Run the specimen command as a process of its own, with a terminal or without."""
+"""Run the example command as a process of its own, with a terminal or without."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ops.config import role
 role.decide(role.Role.COMMAND)
 import django
 django.setup()
-from ops.tests.specimen import Command
-Command().run_from_argv(["manage.py", "specimen", *sys.argv[1:]])
+from ops.tests.example import Command
+Command().run_from_argv(["manage.py", "example", *sys.argv[1:]])
 """
 
 
@@ -55,7 +55,7 @@ def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict
 
 @contextmanager
 def started(*arguments: str, env: Mapping[str, str], **streams: Any) -> Iterator[subprocess.Popen[str]]:
-    """Yield the specimen at work; kill it if it is still there afterwards, as it may hold the lock."""
+    """Yield the example at work; kill it if it is still there afterwards, as it may hold the lock."""
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     program = [sys.executable, "-c", PROGRAM, *arguments]
     with subprocess.Popen(program, cwd=ROOT, env=dict(env), text=True, **(pipes | streams)) as process:
@@ -66,7 +66,7 @@ def started(*arguments: str, env: Mapping[str, str], **streams: Any) -> Iterator
 
 
 def run(*arguments: str, env: Mapping[str, str], **streams: Any) -> tuple[int, str, str]:
-    """Run the specimen; return its exit code and what it wrote to standard output and standard error."""
+    """Run the example; return its exit code and what it wrote to standard output and standard error."""
     with started(*arguments, env=env, **streams) as process:
         output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
@@ -74,7 +74,7 @@ def run(*arguments: str, env: Mapping[str, str], **streams: Any) -> tuple[int, s
 
 @contextmanager
 def at_it(env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Yield a process that holds the specimen's lock."""
+    """Yield a process that holds the example's lock."""
     with started("hold", env=env) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at it\n"

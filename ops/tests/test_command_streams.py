@@ -37,8 +37,8 @@ def test_a_crash_keeps_its_traceback_and_counts_as_failed_in_log_and_metrics(tmp
     (line,) = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
     assert (code, output) == (1, "")
     assert errors.endswith("ZeroDivisionError: nobody foresaw this\n")
-    assert (line["event"], line["command"], line["outcome"]) == ("command.finished", "specimen", "failed")
-    assert 'outcome="failed"' in (tmp_path / "plain-service-specimen.prom").read_text()
+    assert (line["event"], line["command"], line["outcome"]) == ("command.finished", "example", "failed")
+    assert 'outcome="failed"' in (tmp_path / "plain-service-example.prom").read_text()
 
 
 def test_a_failing_system_call_is_one_line_that_names_the_thing(tmp_path: Path) -> None:

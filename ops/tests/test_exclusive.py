@@ -17,7 +17,7 @@ from django.db import connection
 from ops.database.locks import HeldByAnother, exclusive
 from ops.tests.command_processes import at_it, environment, run, started
 
-HELD = re.compile(r"Another specimen is at it: (\d+)@\S+, since (\S+Z); nothing was changed\.")
+HELD = re.compile(r"Another example is at it: (\d+)@\S+, since (\S+Z); nothing was changed\.")
 
 
 def test_a_second_run_says_who_is_at_it_and_since_when_and_exits_3(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ PAUSE = 0.25  # seconds between two attempts
 SHOWN = 200  # characters of an answer that a report quotes
 
 
-class Broken(Exception):
-    """A promise does not hold: `expected` is the promise, `found` is the fact."""
+class CheckFailed(Exception):
+    """A promise does not hold: what it says, and what came instead."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"expected {expected}, found {found}")
@@ -48,30 +48,38 @@ class Answer:
         except (ValueError, RecursionError):
             return None
 
-    def must(self, holds: object, expected: str) -> None:
-        """Raise Broken, quoting the answer, unless the promise holds."""
+    def expect(self, holds: object, expected: str) -> None:
+        """Raise CheckFailed, quoting the answer, unless the promise holds."""
         if not holds:
-            raise Broken(expected, str(self))
+            raise CheckFailed(expected, str(self))
 
 
 class HttpProbe:
-    """Send requests, each within `timeout`, and retry a check until it passes, within `patience`."""
+    """Send requests, each within its deadline, and wait for what comes later, within another."""
 
     def __init__(self, *, timeout: float, patience: float, is_stopping: Callable[[], bool]) -> None:
         self.timeout, self.patience, self.is_stopping = timeout, patience, is_stopping
         # Untraced: the span of a request of its own would replace the trace that a check sends.
         self._session = PeerSession(settings.CONFIG, max_bytes=MAX_BYTES, traced=False)
 
-    def ask(
+    def request(
         self, method: str, url: str, *, body: object = None, headers: Mapping[str, str] | None = None, **params: str
     ) -> Answer:
-        """Return the answer, read whole; raise Broken if none comes in time."""
+        """Return the answer, whole; raise CheckFailed where none comes in time."""
+        limit_exchange(time.monotonic() + self.timeout, MAX_BYTES)
         try:
-            response = self._session.request(
-                method, url, json=body, headers=headers, params=params, timeout=self.timeout
-            )
-        except requests.RequestException as error:
-            raise Broken(f"an answer of {url} within {self.timeout:g} s", reason(error)) from None
+            with suppress_http_instrumentation():  # it would put a traceparent of its own over ours
+                response = self._session.request(
+                    method,
+                    url,
+                    json=body,
+                    headers=headers,
+                    params=params,
+                    timeout=self.timeout,
+                    allow_redirects=False,
+                )
+        except (requests.RequestException, OSError) as error:
+            raise CheckFailed(f"an answer of {url} within {self.timeout:g} s", reason(error)) from None
         return Answer(response.status_code, response.headers, response.content)
 
     def wait_for(self, look: Callable[[], None]) -> None:
@@ -80,9 +88,9 @@ class HttpProbe:
         while True:
             try:
                 return look()
-            except Broken as broken:
+            except CheckFailed as failure:
                 if time.monotonic() >= deadline:
-                    raise Broken(f"within {self.patience:g} s {broken.expected}", broken.found) from None
+                    raise CheckFailed(f"within {self.patience:g} s {failure.expected}", failure.found) from None
             if self.is_stopping():
                 raise Stopped
             time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""A products service with reservations, in memory and behind a real socket, that has mishaps when told to."""
+"""A products service with reservations, in memory and behind a real socket, that has faults when told to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orders_project.orders.tests.scripted_products import ScriptedProducts, Wire
 TOKEN = "a-token-for-tests-only-0123456789-abcdefgh"
 
 Answer = tuple[int, dict[str, Any]]
-Mishap = Callable[[Wire, Callable[[], Answer]], None]
+Fault = Callable[[Wire, Callable[[], Answer]], None]
 
 # Of a call in which something happens meanwhile, and of one that is never answered.
 PATIENT = {"products_try_timeout": 20, "products_deadline": 30, "order_lease": 60}
@@ -33,11 +33,11 @@ class Held:
 
 @dataclass
 class Stock:
-    """What is left of the tracked products, and each reservation; `mishaps` happen to the next requests of a method."""
+    """What is left of the tracked products, and each reservation; `faults` happen to the next requests of a method."""
 
     stock: dict[int, int] = field(default_factory=lambda: {1: 10})
     reservations: dict[str, Held] = field(default_factory=dict)
-    mishaps: defaultdict[str, deque[Mishap]] = field(default_factory=lambda: defaultdict(deque))
+    faults: defaultdict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
     asked: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,20 +45,20 @@ class Stock:
         return id(self)
 
     def __call__(self, wire: Wire) -> None:
-        """Answer one request, or have the next mishap instead."""
+        """Answer one request, or have the next fault instead."""
         request = re.match(rb"(\w+) (\S+) HTTP/1.1\r\n", wire.headers)
         assert request
         method, path = request[1].decode(), request[2].decode()
         with self.lock:
             self.asked.append(method)
-            mishap = self.mishaps[method].popleft() if self.mishaps[method] and "/reservations/" in path else None
+            fault = self.faults[method].popleft() if self.faults[method] and "/reservations/" in path else None
 
         def act() -> Answer:
             with self.lock:
                 return self.act(method, path, wire)
 
-        if mishap:
-            mishap(wire, act)
+        if fault:
+            fault(wire, act)
         elif path.startswith("/products/"):
             wire.answer(200, json.dumps({"id": wire.product_id, "name": "Quantum Laptop"}).encode(), **self.head(wire))
         else:
@@ -103,9 +103,9 @@ class Stock:
         """Return how many pieces are held."""
         return sum(one.wanted["quantity"] for one in self.reservations.values() if one.status == "held")
 
-    def have(self, method: str, *mishaps: Mishap) -> None:
+    def have(self, method: str, *faults: Fault) -> None:
         """Let these happen to the next requests of this method."""
-        self.mishaps[method].extend(mishaps)
+        self.faults[method].extend(faults)
 
 
 def answer(wire: Wire, said: Answer) -> None:
@@ -117,7 +117,7 @@ def answer(wire: Wire, said: Answer) -> None:
         wire.answer(status, json.dumps(document).encode(), Content_Type=kind)
 
 
-# Mishaps: each gets what products would do, and does it or not.
+# Faults: each gets what products would do, and does it or not.
 
 
 def done_and_cut(wire: Wire, act: Callable[[], Answer]) -> None:
@@ -154,8 +154,8 @@ def silent(wire: Wire, act: Callable[[], Answer]) -> None:
     wire.stall()
 
 
-def says(status: int, body: bytes) -> Mishap:
-    """Return a mishap that answers so, and does nothing."""
+def says(status: int, body: bytes) -> Fault:
+    """Return a fault that answers so, and does nothing."""
     return lambda wire, act: wire.answer(status, body)
 
 

@@ -15,13 +15,13 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from ops.telemetry import metrics
-from ops.tests.slack import slack
+from ops.tests.tolerance import tolerance
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import products_client
 from orders_project.orders.tests import scripted_products as peers
 from orders_project.orders.tests.scripted_products import Nobody, ScriptedProducts, body, orders_asking, status
 
-SLACK = slack(0.2)  # seconds that orders itself may add to the deadline
+TOLERANCE = tolerance(0.2)  # seconds that orders itself may add to the deadline
 IMPATIENT = {"products_connect_timeout": 0.1, "products_try_timeout": 0.2, "products_deadline": 0.8}
 
 
@@ -155,7 +155,7 @@ def test_an_order_is_refused_in_time_when_products_fails(case: Case) -> None:
         assert moved == {case.outcome: case.tries}
         assert failures_in_the_breaker() == case.tries
         assert peer.tries == (case.tries if case.reaches_the_peer else 0)
-        assert took < config.products_deadline + SLACK
+        assert took < config.products_deadline + TOLERANCE
         assert not Order.objects.exists()
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ops.tests.run_command import run
-from ops.tests.slack import slack
+from ops.tests.tolerance import tolerance
 from orders_project.orders.management.commands.purge_orders import Command
 from orders_project.orders.models import Order
 from orders_project.orders.purging import purge_orders
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 OLD = timedelta(days=91)
 PURGE = ("--older-than", "90d", "--yes", "--pause", "0")
-LONGEST_LOCK = timedelta(seconds=slack(0.1))
+LONGEST_LOCK = timedelta(seconds=tolerance(0.1))
 
 # How long the purge's transaction has run, if it has locked something of the orders' table other than for reading.
 LOCKS = """

@@ -35,10 +35,10 @@ from orders_project.orders.tests.test_tracked_orders import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def leave_pending(stock: Stock, *mishaps: peer.Mishap) -> None:
-    """Place an order for each mishap, which leaves it pending and due."""
-    stock.have("PUT", *mishaps)
-    for _ in mishaps:
+def leave_pending(stock: Stock, *faults: peer.Fault) -> None:
+    """Place an order for each fault, which leaves it pending and due."""
+    stock.have("PUT", *faults)
+    for _ in faults:
         assert place().status_code == 500
 
 
@@ -81,14 +81,14 @@ def test_an_order_that_a_request_still_works_at_is_left_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "mishap",
+    "fault",
     [peer.cut, peer.done_and_garbage, peer.says(500, b"{}"), peer.says(401, b"{}"), peer.says(404, b"<h1>no</h1>")],
     ids=["cut", "garbage", "500", "401", "404 of a proxy"],
 )
-def test_while_products_gives_no_answer_the_order_waits(mishap: peer.Mishap) -> None:
+def test_while_products_gives_no_answer_the_order_waits(fault: peer.Fault) -> None:
     with stocked_products() as stock:
         leave_pending(stock, peer.done_and_cut)
-        stock.have("GET", mishap)
+        stock.have("GET", fault)
 
         code, _, errors = run(Command(), "--once")
 
@@ -165,12 +165,12 @@ def test_of_two_that_see_the_same_order_one_takes_it(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mishap", "state"), [(peer.done_and_cut, "held"), (peer.cut, "unknown"), (peer.done_and_cut, "cancelled")]
+    ("fault", "state"), [(peer.done_and_cut, "held"), (peer.cut, "unknown"), (peer.done_and_cut, "cancelled")]
 )
-def test_what_was_settled_while_it_asked_stays_so(mishap: peer.Mishap, state: str) -> None:
+def test_what_was_settled_while_it_asked_stays_so(fault: peer.Fault, state: str) -> None:
     """Its lease ran out while products took its time."""
     with stocked_products() as stock:
-        leave_pending(stock, mishap)
+        leave_pending(stock, fault)
         order = the_order()
         if state == "cancelled":
             stock.reservations[str(order.reservation_id)].status = state

@@ -23,14 +23,14 @@ from orders_project.orders.tests.stocked_products import IMPATIENT, PATIENT, Sto
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOST: dict[str, peer.Mishap] = {  # the reservation is made, and orders does not hear of it
+LOST: dict[str, peer.Fault] = {  # the reservation is made, and orders does not hear of it
     "cut": peer.done_and_cut,
     "silent": peer.done_and_silent,
     "garbage": peer.done_and_garbage,
     "500": peer.done_and_500,
     "truncated": peer.done_and_truncated,
 }
-NOT_MADE: dict[str, peer.Mishap] = {  # no reservation is made, and orders cannot know
+NOT_MADE: dict[str, peer.Fault] = {  # no reservation is made, and orders cannot know
     "cut before": peer.cut,
     "silent before": peer.silent,
     "401": peer.says(401, b'{"code": "not_authenticated"}'),
@@ -51,8 +51,8 @@ NOT_MADE: dict[str, peer.Mishap] = {  # no reservation is made, and orders canno
 }
 
 
-def patience(mishap: str) -> dict[str, Any]:
-    return IMPATIENT if "silent" in mishap else PATIENT
+def patience(fault: str) -> dict[str, Any]:
+    return IMPATIENT if "silent" in fault else PATIENT
 
 
 def place(key: str | None = None, quantity: int = 2, product_id: int = 1):
@@ -145,10 +145,10 @@ def test_a_reservation_that_cannot_be_made_any_more_expires_the_order(said: tupl
     assert_nothing_is_left_over(stock)
 
 
-@pytest.mark.parametrize("mishap", LOST | NOT_MADE)
-def test_without_an_answer_the_order_is_pending_and_a_retry_resumes(mishap: str) -> None:
-    with stocked_products(**patience(mishap)) as stock:
-        stock.have("PUT", (LOST | NOT_MADE)[mishap])
+@pytest.mark.parametrize("fault", LOST | NOT_MADE)
+def test_without_an_answer_the_order_is_pending_and_a_retry_resumes(fault: str) -> None:
+    with stocked_products(**patience(fault)) as stock:
+        stock.have("PUT", (LOST | NOT_MADE)[fault])
 
         unknown = place("k")
 
@@ -166,10 +166,10 @@ def test_without_an_answer_the_order_is_pending_and_a_retry_resumes(mishap: str)
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-@pytest.mark.parametrize("mishap", LOST)
-def test_what_was_reserved_without_an_answer_is_confirmed_later(mishap: str, key: str | None) -> None:
-    with stocked_products(**patience(mishap)) as stock:
-        stock.have("PUT", LOST[mishap])
+@pytest.mark.parametrize("fault", LOST)
+def test_what_was_reserved_without_an_answer_is_confirmed_later(fault: str, key: str | None) -> None:
+    with stocked_products(**patience(fault)) as stock:
+        stock.have("PUT", LOST[fault])
         assert_problem(place(key), 500, "products_unavailable")
         before = created()
 
@@ -182,10 +182,10 @@ def test_what_was_reserved_without_an_answer_is_confirmed_later(mishap: str, key
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-@pytest.mark.parametrize("mishap", ["cut before", "503", "404 of a proxy"])
-def test_what_was_not_reserved_expires_and_is_refused_from_then_on(mishap: str, key: str | None) -> None:
-    with stocked_products(**patience(mishap)) as stock:
-        stock.have("PUT", NOT_MADE[mishap])
+@pytest.mark.parametrize("fault", ["cut before", "503", "404 of a proxy"])
+def test_what_was_not_reserved_expires_and_is_refused_from_then_on(fault: str, key: str | None) -> None:
+    with stocked_products(**patience(fault)) as stock:
+        stock.have("PUT", NOT_MADE[fault])
         assert_problem(place(key), 500, "products_unavailable")
 
         assert recover_all() == ["rejected"]
@@ -228,8 +228,8 @@ def test_while_one_request_works_at_it_another_one_is_told_to_wait() -> None:
     assert_nothing_is_left_over(stock)
 
 
-def _in_this_database(mishap: peer.Mishap) -> peer.Mishap:
-    """Let a mishap, which runs in the peer's thread, use this thread's connection, which waits for the answer."""
+def _in_this_database(fault: peer.Fault) -> peer.Fault:
+    """Let a fault, which runs in the peer's thread, use this thread's connection, which waits for the answer."""
     database = connections["default"]
     database.inc_thread_sharing()
 
@@ -237,7 +237,7 @@ def _in_this_database(mishap: peer.Mishap) -> peer.Mishap:
         before = connections["default"]
         connections["default"] = database
         try:
-            mishap(wire, act)
+            fault(wire, act)
         finally:
             connections["default"] = before
 

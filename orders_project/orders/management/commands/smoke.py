@@ -8,9 +8,9 @@ from django.core.management.base import CommandParser
 from ops.cli.command import OpsCommand, Result
 from ops.config.report import masked
 from ops.config.validators import http_url
+from orders_project.orders.smoke.checks import SmokeChecks
 from orders_project.orders.smoke.http_probe import HttpProbe
-from orders_project.orders.smoke.promises import Promises
-from orders_project.orders.smoke.trial import Verdict, try_in_turn
+from orders_project.orders.smoke.runner import CheckResult, run_checks
 
 
 class Command(OpsCommand):
@@ -55,33 +55,33 @@ class Command(OpsCommand):
         as_json: bool,
         **options: Any,
     ) -> Result:
-        outside = HttpProbe(timeout=timeout, patience=wait, is_stopping=lambda: self.stopping)
-        promises = Promises(outside, products, orders, prometheus, jaeger, product)
-        verdicts: list[Verdict] = []
-        for verdict in try_in_turn(promises.steps(), is_stopping=lambda: self.stopping):
-            verdicts.append(verdict)
+        probe = HttpProbe(timeout=timeout, patience=wait, is_stopping=lambda: self.stopping)
+        checks = SmokeChecks(probe, products, orders, prometheus, jaeger, product)
+        results: list[CheckResult] = []
+        for result in run_checks(checks.steps(), is_stopping=lambda: self.stopping):
+            results.append(result)
             if not as_json:
-                self.stdout.write(str(verdict))
+                self.stdout.write(str(result))
                 self.stdout.flush()
-        return _result(verdicts)
+        return _result(results)
 
 
-def _result(verdicts: list[Verdict]) -> Result:
-    outcomes = [verdict.outcome for verdict in verdicts]
+def _result(results: list[CheckResult]) -> Result:
+    outcomes = [result.outcome for result in results]
     counts = {"kept": outcomes.count("kept"), "broken": outcomes.count("broken")}
     counts["not_tried"] = outcomes.count("not tried")
     problems = [
-        f"{verdict.step}: expected {verdict.expected}, found {verdict.found}"
-        for verdict in verdicts
-        if verdict.outcome == "broken"
+        f"{result.step}: expected {result.expected}, found {result.found}"
+        for result in results
+        if result.outcome == "broken"
     ]
     if counts["not_tried"] and not problems:
         problems = ["stopped by a signal"]
     sentence = f"All {counts['kept']} promises were kept."
     if problems:
-        kept = f"{counts['kept']} of {len(verdicts)} promises were kept, {counts['not_tried']} not tried"
+        kept = f"{counts['kept']} of {len(results)} promises were kept, {counts['not_tried']} not tried"
         sentence = f"{kept}. {problems[0]}"
-    return Result(sentence, counts, problems, {"steps": [vars(verdict) for verdict in verdicts]})
+    return Result(sentence, counts, problems, {"steps": [vars(result) for result in results]})
 
 
 def _url(text: str) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops.cli.command import Stopped
-from orders_project.orders.smoke.http_probe import Broken
-from orders_project.orders.smoke.promises import Step
+from orders_project.orders.smoke.checks import Step
+from orders_project.orders.smoke.http_probe import CheckFailed
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """How one step ended."""
 
     step: str
@@ -27,22 +27,22 @@ class Verdict:
         return f"{self.outcome:9}  {self.step:24}{took}".rstrip()
 
 
-def try_in_turn(steps: Iterable[Step], *, is_stopping: Callable[[], bool]) -> Iterator[Verdict]:
-    """Yield each step's verdict as soon as it is there; what comes after a broken one is not tried."""
+def run_checks(steps: Iterable[Step], *, is_stopping: Callable[[], bool]) -> Iterator[CheckResult]:
+    """Yield each step's result as soon as it is there; what comes after a broken one is not tried."""
     goes_on = True
     for step, attempt in steps:
         goes_on = goes_on and not is_stopping()
-        verdict = _try(step, attempt) if goes_on else Verdict(step, "not tried")
-        goes_on = verdict.outcome == "kept"
-        yield verdict
+        result = _try(step, attempt) if goes_on else CheckResult(step, "not tried")
+        goes_on = result.outcome == "kept"
+        yield result
 
 
-def _try(step: str, attempt: Callable[[], None]) -> Verdict:
+def _try(step: str, attempt: Callable[[], None]) -> CheckResult:
     started = time.monotonic()
     try:
         attempt()
-    except Broken as broken:
-        return Verdict(step, "broken", round(time.monotonic() - started, 3), broken.expected, broken.found)
+    except CheckFailed as failure:
+        return CheckResult(step, "broken", round(time.monotonic() - started, 3), failure.expected, failure.found)
     except Stopped:
-        return Verdict(step, "not tried")
-    return Verdict(step, "kept", round(time.monotonic() - started, 3))
+        return CheckResult(step, "not tried")
+    return CheckResult(step, "kept", round(time.monotonic() - started, 3))

@@ -13,7 +13,7 @@ from ops.cli.command import OpsCommand, Result
 
 class Command(OpsCommand):
     help = "Do as the test says."
-    examples = "  manage.py specimen hold"
+    examples = "  manage.py example hold"
     changes = destroys = exclusive = True
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from orders_project.orders.smoke.http_probe import Answer, Broken, HttpProbe
+from orders_project.orders.smoke.http_probe import Answer, CheckFailed, HttpProbe
 
 UNKNOWN = 2**31 - 1  # a product that nobody has made; the services could hold it
 COUNTER = "orders_created_total"
@@ -23,14 +23,14 @@ PROBLEM = {"type", "title", "status", "detail", "code", "traceId", "requestId"}
 KEEP = "argos=keep"  # jaeger/config.yaml keeps each trace that carries it, whatever TRACES_KEPT_PERCENT says
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
-Step = tuple[str, Callable[[], None]]  # its name, and what tries it: it raises Broken
+Step = tuple[str, Callable[[], None]]  # its name, and what tries it: it raises CheckFailed
 
 
 @dataclass
-class Promises:
+class SmokeChecks:
     """What both services promise to whoever stands outside; Prometheus' and Jaeger's part where they are named."""
 
-    outside: HttpProbe
+    probe: HttpProbe
     products: str
     orders: str
     prometheus: str | None
@@ -55,31 +55,33 @@ class Promises:
             yield "jaeger.trace", self._trace
 
     def _health(self, url: str) -> None:
-        answer = self.outside.ask("GET", f"{url}/healthz")
-        answer.must(answer.status == 200 and answer.body == b"OK", "200 OK of /healthz")
+        answer = self.probe.request("GET", f"{url}/healthz")
+        answer.expect(answer.status == 200 and answer.body == b"OK", "200 OK of /healthz")
 
     def _readiness(self, url: str) -> None:
-        answer = self.outside.ask("GET", f"{url}/readyz")
-        answer.must(answer.status == 200, "200 of /readyz")
+        answer = self.probe.request("GET", f"{url}/readyz")
+        answer.expect(answer.status == 200, "200 of /readyz")
 
     def _contract(self, url: str, paths: dict[str, str]) -> None:
-        answer = self.outside.ask("GET", f"{url}/openapi.json")
+        answer = self.probe.request("GET", f"{url}/openapi.json")
         document = answer.document()
-        answer.must(answer.status == 200 and isinstance(document, dict), "200 and an OpenAPI document")
+        answer.expect(answer.status == 200 and isinstance(document, dict), "200 and an OpenAPI document")
         version = str(document.get("openapi"))
         if not version.startswith("3.1."):
-            raise Broken("OpenAPI 3.1", f"openapi: {version}")
+            raise CheckFailed("OpenAPI 3.1", f"openapi: {version}")
         described = document.get("paths")
         for path, method in paths.items():
             if not isinstance(described, dict) or method not in (described.get(path) or {}):
-                raise Broken(f"{method.upper()} {path} in the OpenAPI document", f"only {', '.join(described or ())}")
+                raise CheckFailed(
+                    f"{method.upper()} {path} in the OpenAPI document", f"only {', '.join(described or ())}"
+                )
 
     def _product(self) -> None:
-        answer = self.outside.ask("GET", f"{self.products}/products/{self.product_id}")
+        answer = self.probe.request("GET", f"{self.products}/products/{self.product_id}")
         product = answer.document()
         expected = f'200 and {{"id": {self.product_id}, "name": …}}, these two members alone'
-        answer.must(answer.status == 200 and isinstance(product, dict) and set(product) == {"id", "name"}, expected)
-        answer.must(product["id"] == self.product_id and isinstance(product["name"], str), expected)
+        answer.expect(answer.status == 200 and isinstance(product, dict) and set(product) == {"id", "name"}, expected)
+        answer.expect(product["id"] == self.product_id and isinstance(product["name"], str), expected)
 
     def _counter_is_there(self) -> None:
         """Remember the counter before the order; Prometheus may have yet to scrape it for the first time."""
@@ -87,14 +89,14 @@ class Promises:
         def look() -> None:
             self.orders_before = self._orders_created()
 
-        self.outside.wait_for(look)
+        self.probe.wait_for(look)
 
     def _order(self) -> None:
         self.trace_id = uuid4().hex
         wanted = {"productId": self.product_id, "quantity": 1}
         answer = self._post(wanted, trace_id=self.trace_id)
         order = answer.document()
-        answer.must(
+        answer.expect(
             answer.status == 201
             and isinstance(order, dict)
             and set(order) == {"id", "productId", "quantity", "status", "createdAt"}
@@ -106,12 +108,12 @@ class Promises:
         )
         location = answer.headers.get("Location", "")
         if not location.endswith(f"/orders/{order['id']}"):
-            raise Broken(f"a Location that ends with /orders/{order['id']}", location or "none")
+            raise CheckFailed(f"a Location that ends with /orders/{order['id']}", location or "none")
 
     def _error(self) -> None:
         answer = self._refused({"productId": self.product_id, "quantity": 0}, "validation_error")
         fields = [error.get("field") for error in answer.document().get("errors", [])]
-        answer.must(fields == ["quantity"], "errors that name the field quantity")
+        answer.expect(fields == ["quantity"], "errors that name the field quantity")
 
     def _unknown_product(self) -> None:
         self._refused({"productId": UNKNOWN, "quantity": 1}, "product_does_not_exist")
@@ -122,56 +124,52 @@ class Promises:
         answer = self._post(body, trace_id=trace_id, request_id=request_id)
         problem = answer.document()
         is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
-        answer.must(answer.status == 400 and is_problem and isinstance(problem, dict), "400 application/problem+json")
-        answer.must(set(problem) >= PROBLEM, f"the members {', '.join(sorted(PROBLEM))}")
-        answer.must((problem["status"], problem["code"]) == (400, code), f"the code {code}")
-        answer.must(problem["requestId"] == request_id, f"the requestId that was sent, {request_id}")
+        answer.expect(answer.status == 400 and is_problem and isinstance(problem, dict), "400 application/problem+json")
+        answer.expect(set(problem) >= PROBLEM, f"the members {', '.join(sorted(PROBLEM))}")
+        answer.expect((problem["status"], problem["code"]) == (400, code), f"the code {code}")
+        answer.expect(problem["requestId"] == request_id, f"the requestId that was sent, {request_id}")
         # Without tracing a service takes no part in the trace, and says so.
         is_ours = problem["traceId"] == trace_id or (problem["traceId"] is None and not self.jaeger)
-        answer.must(is_ours, f"the traceId that was sent, {trace_id}")
+        answer.expect(is_ours, f"the traceId that was sent, {trace_id}")
         return answer
 
     def _counter_moves(self) -> None:
         def look() -> None:
             now = self._orders_created()
             if now <= self.orders_before:
-                raise Broken(f"{COUNTER} above {self.orders_before:g}", f"{now:g}")
+                raise CheckFailed(f"{COUNTER} above {self.orders_before:g}", f"{now:g}")
 
-        self.outside.wait_for(look)
+        self.probe.wait_for(look)
 
     def _orders_created(self) -> float:
         if self.prometheus:
-            answer = self.outside.ask("GET", f"{self.prometheus}/api/v1/query", query=f"sum({COUNTER})")
+            answer = self.probe.request("GET", f"{self.prometheus}/api/v1/query", query=f"sum({COUNTER})")
             try:
                 return float(answer.document()["data"]["result"][0]["value"][1])
             except (TypeError, KeyError, IndexError, ValueError):
-                raise Broken(f"{COUNTER} in Prometheus", str(answer)) from None
-        answer = self.outside.ask("GET", f"{self.orders}/metrics")
+                raise CheckFailed(f"{COUNTER} in Prometheus", str(answer)) from None
+        answer = self.probe.request("GET", f"{self.orders}/metrics")
         try:
             families = list(text_string_to_metric_families(answer.body.decode()))
         except ValueError:
             families = []
         found = [sample.value for family in families for sample in family.samples if sample.name == COUNTER]
-        answer.must(answer.status == 200 and found, f"{COUNTER} in /metrics")
+        answer.expect(answer.status == 200 and found, f"{COUNTER} in /metrics")
         return sum(found)
 
     def _trace(self) -> None:
         def look() -> None:
-            answer = self.outside.ask("GET", f"{self.jaeger}/api/traces/{self.trace_id}")
+            answer = self.probe.request("GET", f"{self.jaeger}/api/traces/{self.trace_id}")
             try:
                 (trace,) = answer.document()["data"]
                 found = {trace["processes"][span["processID"]]["serviceName"] for span in trace["spans"]}
             except (TypeError, KeyError, ValueError):
-                raise Broken(f"trace {self.trace_id} in Jaeger", str(answer)) from None
+                raise CheckFailed(f"trace {self.trace_id} in Jaeger", str(answer)) from None
             if not found >= SERVICES:
-                raise Broken(f"spans of {' and '.join(sorted(SERVICES))}", f"those of {', '.join(sorted(found))}")
+                raise CheckFailed(f"spans of {' and '.join(sorted(SERVICES))}", f"those of {', '.join(sorted(found))}")
 
-        self.outside.wait_for(look)
+        self.probe.wait_for(look)
 
     def _post(self, body: dict[str, int], *, trace_id: str, request_id: str = "") -> Answer:
-        headers = {
-            "traceparent": f"00-{trace_id}-{uuid4().hex[:16]}-01",
-            "tracestate": KEEP,
-            "X-Request-ID": request_id or uuid4().hex,
-        }
-        return self.outside.ask("POST", f"{self.orders}/orders", body=body, headers=headers)
+        headers = {"traceparent": f"00-{trace_id}-{uuid4().hex[:16]}-01", "X-Request-ID": request_id or uuid4().hex}
+        return self.probe.request("POST", f"{self.orders}/orders", body=body, headers=headers)

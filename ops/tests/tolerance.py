@@ -7,6 +7,6 @@ import os
 BESIDE_OTHERS = 2.0  # seconds; what is really unbounded takes longer
 
 
-def slack(seconds: float) -> float:
+def tolerance(seconds: float) -> float:
     """Return the promised seconds where a test runs alone; more where it shares its two cores with others."""
     return seconds + BESIDE_OTHERS if "PYTEST_XDIST_WORKER" in os.environ else seconds
