@@ -172,6 +172,6 @@ def recovering(orders: Service) -> Iterator[subprocess.Popen[bytes]]:
 
 def wait_until_settled(url: str) -> None:
     deadline = time.monotonic() + 60
-    while execute(url, "SELECT 1 FROM orders_order WHERE settle_after IS NOT NULL"):
+    while execute(url, "SELECT 1 FROM orders_order WHERE recover_after IS NOT NULL"):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -72,7 +72,7 @@ def store_pending(order: Order) -> None:
     """Store a pending order, leased to this request."""
     order.status = Order.Status.PENDING
     order.reservation_id = uuid4()
-    order.leased, order.settle_after = True, _lease_end()
+    order.leased, order.recover_after = True, _lease_end()
     with fault_point(OrderStep.STORE_PENDING):
         order.save(force_insert=True)
 
@@ -80,11 +80,11 @@ def store_pending(order: Order) -> None:
 def claim(order: Order, *, for_retry: bool = False) -> bool:
     """Take the lease, if it ran out or, for a retry of the client's, was given back; false if another one has it."""
     now = timezone.now()
-    is_free = Q(settle_after__lte=now) | Q(leased=False) if for_retry else Q(settle_after__lte=now)
+    is_free = Q(recover_after__lte=now) | Q(leased=False) if for_retry else Q(recover_after__lte=now)
     end = _lease_end()
-    if not Order.objects.filter(is_free, pk=order.pk, status=order.status).update(leased=True, settle_after=end):
+    if not Order.objects.filter(is_free, pk=order.pk, status=order.status).update(leased=True, recover_after=end):
         return False
-    order.leased, order.settle_after = True, end
+    order.leased, order.recover_after = True, end
     return True
 
 
@@ -123,7 +123,7 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
 def confirm(order: Order) -> bool:
     """Confirm a pending order and announce it; false if it is settled already."""
     with fault_point(OrderStep.CONFIRM), transaction.atomic(), connection.cursor() as cursor:
-        if not _transition(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, settle_after=None):
+        if not _transition(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, recover_after=None):
             return False
         publish_confirmed(cursor, order, timezone.now())
     metrics.count_confirmed(order.quantity)
@@ -142,11 +142,11 @@ def reject(
 
     `release_after` is None only where nothing is reserved for it, nor ever will be.
     """
-    orders = Order.objects.filter(settle_after=order.settle_after) if within_lease else Order.objects.all()
+    orders = Order.objects.filter(recover_after=order.recover_after) if within_lease else Order.objects.all()
     rejected = {"status": Order.Status.REJECTED, "rejection": code, "available": available}
-    leased = None if release_after is None else release_after == order.settle_after
+    leased = None if release_after is None else release_after == order.recover_after
     with fault_point(OrderStep.REJECT):
-        if not _transition(order, orders, **rejected, leased=leased, settle_after=release_after):
+        if not _transition(order, orders, **rejected, leased=leased, recover_after=release_after):
             return False
     metrics.orders_rejected_total.labels(code).inc()
     log.debug("order.rejected", reason=code)
@@ -155,13 +155,13 @@ def reject(
 
 def release_lease(order: Order, *, retry_in: timedelta) -> None:
     """Give the lease back, and leave the order to recover_orders after a pause; a lease that ran out stays as it is."""
-    held = Order.objects.filter(pk=order.pk, status=order.status, leased=True, settle_after=order.settle_after)
-    held.update(leased=False, settle_after=timezone.now() + retry_in)
+    held = Order.objects.filter(pk=order.pk, status=order.status, leased=True, recover_after=order.recover_after)
+    held.update(leased=False, recover_after=timezone.now() + retry_in)
 
 
 def mark_released(order: Order) -> None:
     """Note that a rejected order's reservation was given back."""
-    Order.objects.filter(pk=order.pk, status=Order.Status.REJECTED).update(leased=None, settle_after=None)
+    Order.objects.filter(pk=order.pk, status=Order.Status.REJECTED).update(leased=None, recover_after=None)
 
 
 def rejection_of(order: Order) -> DomainError:

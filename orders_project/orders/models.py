@@ -37,8 +37,8 @@ class Order(models.Model):
     payload_hash = models.CharField(max_length=64, null=True)  # SHA-256, of what came with the key
     reservation_id = models.UUIDField(null=True)  # in products; none of an order that needed no reservation
     # From then on recover_orders has something to do: settle the order, or give back a rejected one's reservation.
-    settle_after = models.DateTimeField(null=True)
-    leased = models.BooleanField(null=True)  # somebody is settling it, and has until settle_after
+    recover_after = models.DateTimeField(null=True)
+    leased = models.BooleanField(null=True)  # somebody is settling it, and has until recover_after
     rejection = models.CharField(max_length=40, null=True)  # the problem's code
     available = models.BigIntegerField(null=True)  # what was left when it was rejected as out of stock
 
@@ -52,7 +52,7 @@ class Order(models.Model):
                 condition=Q(status__in=["pending", "confirmed", "rejected"]), name="order_status_known"
             ),
             models.CheckConstraint(
-                condition=~Q(status="pending") | Q(reservation_id__isnull=False, settle_after__isnull=False),
+                condition=~Q(status="pending") | Q(reservation_id__isnull=False, recover_after__isnull=False),
                 name="order_pending_is_settled",
             ),
             models.CheckConstraint(
@@ -73,7 +73,9 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["product_id"], name="order_product_id"),
             models.Index(fields=["created_at"], name="order_created_at"),
-            models.Index(fields=["settle_after"], condition=Q(settle_after__isnull=False), name="order_settle_after"),
+            models.Index(
+                fields=["recover_after"], condition=Q(recover_after__isnull=False), name="order_recover_after"
+            ),
             models.Index(
                 fields=["created_at"], condition=Q(idempotency_key__isnull=False), name="order_key_created_at"
             ),

@@ -15,7 +15,7 @@ LISTED = 100  # findings that are named; the rest is counted
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mismatch:
     """Orders whose product is no longer what it was; `now` is None where it does not exist any more."""
 
     product_id: int
@@ -45,7 +45,7 @@ class Reconciliation:
     renamed: int = 0
     orders: int = 0  # of the products that are missing or renamed
     findings: int = 0
-    listed: list[Finding] = field(default_factory=list)
+    listed: list[Mismatch] = field(default_factory=list)
 
     def next_product_id(self) -> int | None:
         """Return the next product that orders name; None after the last one."""
@@ -68,9 +68,9 @@ class Reconciliation:
         self.missing += now is None
         self.renamed += now is not None and found > 0
 
-    def _compare(self, product_id: int, now: str | None) -> Iterator[Finding]:
+    def _compare(self, product_id: int, now: str | None) -> Iterator[Mismatch]:
         if now is None:
-            yield Finding(product_id, selectors.orders_of(product_id, since=self.since).count())
+            yield Mismatch(product_id, selectors.orders_of(product_id, since=self.since).count())
             return
         for was, orders in selectors.former_names(product_id, now, since=self.since).iterator():
-            yield Finding(product_id, orders, was, now)
+            yield Mismatch(product_id, orders, was, now)

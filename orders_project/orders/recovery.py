@@ -67,7 +67,7 @@ def _resolve(order: Order, products: ProductsClient) -> Outcome | None:
         return "rejected" if lifecycle.reject(order, OrderExpired.code, release_after=None) else None
     # First rejected, then given back: whoever reserves in between finds that it may not confirm any more. What is given
     # back before it was ever held is a tombstone, which refuses the request that comes late.
-    if not lifecycle.reject(order, OrderExpired.code, release_after=order.settle_after):
+    if not lifecycle.reject(order, OrderExpired.code, release_after=order.recover_after):
         return None
     _release(order, products)
     return "rejected"

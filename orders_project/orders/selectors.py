@@ -32,12 +32,12 @@ def order_of_key(key: str) -> Order | None:
 
 def orders_due(now: datetime) -> QuerySet[Order]:
     """Return the orders that recover_orders has something to do for, the longest due first."""
-    return Order.objects.filter(settle_after__lte=now).order_by("settle_after")
+    return Order.objects.filter(recover_after__lte=now).order_by("recover_after")
 
 
 def _pending_orders() -> QuerySet[Order]:
     # Only of orders that are to be settled is there an index; these are few.
-    return Order.objects.filter(settle_after__isnull=False, status=Order.Status.PENDING)
+    return Order.objects.filter(recover_after__isnull=False, status=Order.Status.PENDING)
 
 
 def orders_pending() -> float:
@@ -63,7 +63,7 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
     young key must answer as it did first.
     """
     is_young = Q(idempotency_key__isnull=False, created_at__gt=timezone.now() - KEY_LIFETIME)
-    return orders_before(before).filter(settle_after__isnull=True).exclude(is_young)
+    return orders_before(before).filter(recover_after__isnull=True).exclude(is_young)
 
 
 def orders_with_old_keys(before: datetime) -> QuerySet[Order]:

@@ -128,7 +128,7 @@ def rejected_orders_hold_nothing(state: State) -> list[str]:
     held = {_hex(row["id"]) for row in state.reservations if row["status"] == "held"}
     rejected = state.with_status("rejected")
     return [f"order {row['id']} is rejected and holds" for row in rejected if _hex(row["reservation_id"]) in held] + [
-        f"order {row['id']} is rejected and not finished" for row in rejected if row["settle_after"] is not None
+        f"order {row['id']} is rejected and not finished" for row in rejected if row["recover_after"] is not None
     ]
 
 

@@ -16,7 +16,7 @@ RESERVATION = "5f0c9a34-0000-4000-8000-000000000001"
 
 def order(number: int = 1, **changes: Any) -> dict[str, Any]:
     row = {"id": number, "product_id": 2, "quantity": 3, "status": "confirmed", "idempotency_key": "k1"}
-    return row | {"reservation_id": RESERVATION, "settle_after": None} | changes
+    return row | {"reservation_id": RESERVATION, "recover_after": None} | changes
 
 
 def reservation(**changes: Any) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def test_a_sound_state_has_no_violation(check: Any) -> None:
         (invariants.rejected_orders_hold_nothing, {"orders": [order(status="rejected")]}),
         (
             invariants.rejected_orders_hold_nothing,
-            {"orders": [order(status="rejected", settle_after="2026-11-20")], "reservations": []},
+            {"orders": [order(status="rejected", recover_after="2026-11-20")], "reservations": []},
         ),
         (invariants.stock_is_conserved, {"products": [{"id": 2, "stock": 8}]}),
         (invariants.stock_is_conserved, {"products": [{"id": 2, "stock": -1}]}),

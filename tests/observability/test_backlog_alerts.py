@@ -46,8 +46,8 @@ def test_events_and_orders_that_wait_too_long(watched: WatchedStack) -> None:
         finally:
             execute(products, "ALTER TABLE aside RENAME TO products_reservation")
 
-        # products is back: the order is resolved, and a receiver refuses the events permanently.
-        execute(orders, f"UPDATE orders_order SET settle_after = {ago(1)} WHERE status = 'pending'")
+        # products is back: the order is settled, and a receiver refuses the events for good.
+        execute(orders, f"UPDATE orders_order SET recover_after = {ago(1)} WHERE status = 'pending'")
         code, output = run(watched, "recover_orders", "--once")
         assert (code, "1 rejected" in output) == (0, True), output
         refusing = {"EVENTS_URL": f"{watched.orders.url}/orders", "EVENTS_MAX_ATTEMPTS": "1"}

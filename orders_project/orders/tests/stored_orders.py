@@ -31,6 +31,6 @@ def store_unsettled(**fields: object) -> tuple[Order, Order]:
     """Store a pending order and a rejected one."""
     known = {"product_id": 1, "product_name": "Quantum Laptop", "quantity": 1, "reservation_id": uuid4(), **fields}
     return (
-        Order.objects.create(status="pending", settle_after=timezone.now(), **known),
+        Order.objects.create(status="pending", recover_after=timezone.now(), **known),
         Order.objects.create(status="rejected", rejection="out_of_stock", available=0, **known),
     )

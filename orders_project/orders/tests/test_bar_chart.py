@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from orders_project.orders.bar_chart import Bar, blocks, svg
+from orders_project.orders.management.bar_chart import Bar, blocks, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -27,7 +27,7 @@ SOUND = {"product_id": 1, "quantity": 1, "status": "confirmed"}
         ({"status": ""}, "order_status_known"),
         ({"status": "pending"}, "order_pending_is_settled"),
         ({"status": "pending", "reservation_id": UUID(int=1)}, "order_pending_is_settled"),
-        ({"status": "pending", "settle_after": START}, "order_pending_is_settled"),
+        ({"status": "pending", "recover_after": START}, "order_pending_is_settled"),
         ({"status": "rejected"}, "order_rejected_for_a_reason"),
         ({"rejection": "out_of_stock"}, "order_rejected_for_a_reason"),
         ({"idempotency_key": "k"}, "order_key_has_a_payload"),

@@ -122,14 +122,14 @@ class OrderMachine(RuleBasedStateMachine):
         assert self.products.left >= 0
 
     def let_time_pass(self) -> None:
-        Order.objects.exclude(settle_after=None).update(settle_after=timezone.now() - timedelta(seconds=1))
+        Order.objects.exclude(recover_after=None).update(recover_after=timezone.now() - timedelta(seconds=1))
 
     def teardown(self) -> None:
         while self.products.late:
             self.arrive()
         self.recover("answered")
 
-        assert not Order.objects.filter(settle_after__isnull=False).exists()
+        assert not Order.objects.filter(recover_after__isnull=False).exists()
         assert not Order.objects.filter(status="pending").exists()
         confirmed = Order.objects.filter(status="confirmed").values_list("reservation_id", "quantity")
         assert dict(confirmed) == self.products.held

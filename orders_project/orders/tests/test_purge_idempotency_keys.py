@@ -33,7 +33,7 @@ def store(key: str | None, *, hours: float, **fields: object) -> Order:
 
 
 def pending(hours: float, key: str | None = None) -> Order:
-    return store(key, hours=hours, status="pending", reservation_id=uuid4(), settle_after=timezone.now())
+    return store(key, hours=hours, status="pending", reservation_id=uuid4(), recover_after=timezone.now())
 
 
 def keys() -> set[str | None]:
@@ -122,7 +122,7 @@ def test_no_order_is_purged_while_its_key_is_young_whatever_the_cutoff() -> None
 
 def test_purge_orders_keeps_what_is_not_settled_and_says_so() -> None:
     store(None, hours=100)
-    kept = [pending(100), store(None, hours=100, status="rejected", rejection="x", settle_after=timezone.now())]
+    kept = [pending(100), store(None, hours=100, status="rejected", rejection="x", recover_after=timezone.now())]
 
     foreseen = run(purge_orders.Command(), "--older-than", "2d", "--dry-run")[1]
     code, output, _ = run(purge_orders.Command(), "--older-than", "2d", "--yes", "--pause", "0")

@@ -143,9 +143,9 @@ def test_the_pauses_double_up_to_a_limit(age: int, shortest: float, longest: flo
 
         assert [recover(order) for order in due_orders()] == ["postponed"]
 
-    settle_after = the_order().settle_after
-    assert settle_after
-    pause = (settle_after - before).total_seconds()
+    recover_after = the_order().recover_after
+    assert recover_after
+    pause = (recover_after - before).total_seconds()
     assert shortest <= pause <= longest + (timezone.now() - before).total_seconds()
 
 
@@ -179,7 +179,7 @@ def test_what_was_settled_while_it_asked_stays_so(fault: peer.Fault, state: str)
 
         def find_slowly(*args, **kwargs):
             found = find(*args, **kwargs)
-            Order.objects.update(status="rejected", rejection="out_of_stock", available=0, settle_after=None)
+            Order.objects.update(status="rejected", rejection="out_of_stock", available=0, recover_after=None)
             return found
 
         products.find_reservation = find_slowly

@@ -62,7 +62,7 @@ def place(key: str | None = None, quantity: int = 2, product_id: int = 1):
 
 def let_time_pass() -> None:
     """Let every lease and every pause be over."""
-    Order.objects.filter(settle_after__isnull=False).update(settle_after=timezone.now() - timedelta(seconds=1))
+    Order.objects.filter(recover_after__isnull=False).update(recover_after=timezone.now() - timedelta(seconds=1))
 
 
 def recover_all() -> list[str | None]:
@@ -81,7 +81,7 @@ def created() -> Any:
 def assert_nothing_is_left_over(stock: Stock, *, of: int = 10) -> None:
     """What is held is what is confirmed, and nobody has anything to do any more."""
     confirmed = sum(Order.objects.filter(status="confirmed").values_list("quantity", flat=True))
-    assert not Order.objects.exclude(settle_after=None).exists()
+    assert not Order.objects.exclude(recover_after=None).exists()
     assert (stock.held(), stock.stock[1]) == (confirmed, of - confirmed)
 
 

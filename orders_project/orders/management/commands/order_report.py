@@ -9,7 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 from ops.cli import arguments, output, tables
 from ops.cli import exports as exporting
 from ops.cli.command import USAGE, OpsCommand, Result
-from orders_project.orders import bar_chart, selectors
+from orders_project.orders import selectors
+from orders_project.orders.management import bar_chart
 from orders_project.orders.selectors import Total
 
 TOP = 20
