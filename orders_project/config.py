@@ -40,13 +40,13 @@ class OrdersConfig(ServiceConfig):
     products_breaker_open_for: Seconds = Field(5.0, description="seconds until an open breaker lets one trial through")
     order_lease: Seconds = Field(
         10.0,
-        description="seconds that a request has to confirm or reject an order of tracked stock, before another request or "
-        "`recover_orders` takes it over; longer than `PRODUCTS_DEADLINE`",
+        description="seconds that a request has to confirm or reject an order of tracked stock, before another request "
+        "or `recover_orders` takes it over; longer than `PRODUCTS_DEADLINE`",
     )
     order_patience: Seconds = Field(
         60.0,
-        description="seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, before "
-        "`recover_orders` resolves it",
+        description="seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, "
+        "before `recover_orders` resolves it",
     )
 
     @field_validator("order_lease")

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from products_project.products.models import MAX_STOCK, Product, ProductSales, Reservation
+from products_project.products.serializers import PRODUCT
 from products_project.products.services.stock import locked_stock
 
 
@@ -53,7 +54,7 @@ class ProductForm(forms.ModelForm):
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
     form = ProductForm
-    list_display = ("id", "name", "stock", "units_sold", "retired_at")
+    list_display = (*PRODUCT.columns, "stock", "units_sold", "retired_at")
     list_display_links = ("id", "name")
     list_filter = (SaleFilter,)
     search_fields = ("name",)

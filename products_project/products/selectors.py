@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import BigIntegerField, QuerySet
 
 from ops.database import batches
-from products_project.products import metrics
+from ops.database.prepared_query import PreparedQuery
 from products_project.products.models import Product, Reservation
+from products_project.products.serializers import PRODUCT, RESERVATION
 
 
 def list_products() -> QuerySet[Product]:
     """Return the products on sale."""
-    return Product.objects.filter(retired_at=None).only("id", "name")
+    return Product.objects.filter(retired_at=None).only(*PRODUCT.columns)
 
 
-# The query that products answers most, and nothing but the query: to have the ORM build it takes twice its time.
-TABLE = Product._meta.db_table  # noqa: SLF001 - Django's documented API
-READ_PRODUCT = f"SELECT id, name, stock IS NOT NULL FROM {TABLE} WHERE id = %s AND retired_at IS NULL"  # noqa: S608
+# The query that products answers most.
+_READ_PRODUCT = PreparedQuery(
+    lambda: Product.objects.filter(retired_at=None, pk=0).values_list(*PRODUCT.columns, "stock")
+)
 
 
-def read_product(product_id: int) -> tuple[dict[str, int | str], bool]:
-    """Return what is shown of one product on sale, and whether its stock is tracked; raise Product.DoesNotExist.
-
-    Counts the lookup.
-    """
-    row = None
-    if product_id <= BigIntegerField.MAX_BIGINT:
-        with connection.cursor() as cursor:
-            cursor.execute(READ_PRODUCT, [product_id])
-            row = cursor.fetchone()
-    metrics.products_lookups_total.labels("found" if row else "not_found").inc()
+def read_product(product_id: int) -> tuple[dict[str, Any], bool]:
+    """Return what is shown of one product on sale, and whether its stock is tracked; raise Product.DoesNotExist."""
+    row = _READ_PRODUCT.first(product_id) if product_id <= BigIntegerField.MAX_BIGINT else None
     if row is None:
         raise Product.DoesNotExist
-    return {"id": row[0], "name": row[1]}, bool(row[2])
+    return PRODUCT.show_values(row), row[-1] is not None
 
 
 def count_products(*, retired: bool) -> int:
@@ -44,14 +38,14 @@ def count_products(*, retired: bool) -> int:
     return (Product.objects.all() if retired else list_products()).count()
 
 
-def exported_pages(*, retired: bool) -> Iterator[list[tuple[int, str]]]:
-    """Yield id and name of the same products in the order of their ids, page by page.
+def exported_pages(*, retired: bool) -> Iterator[list[list[Any]]]:
+    """Yield the values of the same products in the order of their ids, page by page.
 
     Each page is asked for by its ids alone: PostgreSQL takes a column that is null for rare until the table has been
     analyzed, as after a first seeding it has not, and would sort the whole table again for every page.
     """
-    for page in batches.pages(Product.objects.values_list("id", "name", "retired_at")):
-        yield [(key, name) for key, name, retired_at in page if retired or retired_at is None]
+    for page in batches.pages(Product.objects.values_list("pk", "retired_at", *PRODUCT.columns)):
+        yield [list(PRODUCT.show_values(row[2:]).values()) for row in page if retired or row[1] is None]
 
 
 def is_on_sale(product_id: int) -> bool:
@@ -61,4 +55,4 @@ def is_on_sale(product_id: int) -> bool:
 
 def read_reservation(reservation_id: UUID) -> Reservation:
     """Return a reservation; raise Reservation.DoesNotExist."""
-    return Reservation.objects.only("id", "product_id", "quantity", "status").get(pk=reservation_id)
+    return Reservation.objects.only(*RESERVATION.columns).get(pk=reservation_id)

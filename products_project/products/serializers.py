@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from ops.api.fields import StrictCharField, StrictIntegerField
+from ops.api.projection import Projection
 from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Reservation
 
 
@@ -56,3 +57,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     class Meta:
         model = Reservation
         fields = ("id", "productId", "quantity", "status")
+
+
+PRODUCT = Projection(ProductSerializer)
+RESERVATION = Projection(ReservationSerializer)

@@ -49,6 +49,7 @@ class Reserved:
     product_id: int
     quantity: int
     is_new: bool
+    status: str = Reservation.Status.HELD
 
 
 def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved:

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from ops.api.permissions import IsStaff
 from ops.api.renderers import answer
 from ops.api.search import SearchFilter
-from products_project.products import selectors
+from products_project.products import metrics, selectors
 from products_project.products.models import Product
 from products_project.products.serializers import ProductSerializer
 
@@ -89,9 +89,11 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
         return selectors.list_products()
 
     def get(self, request: Request, *args: Any, product_id: int, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override] # the framework takes any
-        """Read without a serializer, whose two fields would take a quarter of the whole request."""
+        """Read a product and count the lookup; no serializer is built, which would take a quarter of the request."""
         try:
             product, is_tracked = selectors.read_product(product_id)
         except Product.DoesNotExist:
+            metrics.products_lookups_total.labels("not_found").inc()
             raise Http404 from None
+        metrics.products_lookups_total.labels("found").inc()
         return answer(request, product, headers={"Argos-Stock": TRACKED} if is_tracked else None)

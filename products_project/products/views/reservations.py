@@ -15,7 +15,7 @@ from rest_framework.serializers import BaseSerializer
 from ops.api.authentication import IsService, ServiceTokenAuthentication
 from products_project.products import selectors
 from products_project.products.models import Reservation
-from products_project.products.serializers import ReservationRequestSerializer, ReservationSerializer
+from products_project.products.serializers import RESERVATION, ReservationRequestSerializer, ReservationSerializer
 from products_project.products.services import reservations
 
 FOR_SERVICES = "For services: needs the service token."
@@ -46,7 +46,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
             found = selectors.read_reservation(reservation_id)
         except Reservation.DoesNotExist:
             raise Http404 from None
-        return Response(_shown(found.pk, found.product_id, found.quantity, found.status))
+        return Response(RESERVATION.show(found))
 
     @extend_schema(
         summary="Hold some of a product",
@@ -59,8 +59,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         reserved = reservations.reserve(reservation_id=reservation_id, **wanted.validated_data)
-        body = _shown(reserved.id, reserved.product_id, reserved.quantity, Reservation.Status.HELD)
-        return Response(body, status=201 if reserved.is_new else 200)
+        return Response(RESERVATION.show(reserved), status=201 if reserved.is_new else 200)
 
     @extend_schema(
         summary="Release a reservation",
@@ -72,8 +71,3 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
         """Give back what is held under an id, for good."""
         reservations.release(reservation_id=reservation_id)
         return Response(status=204)
-
-
-def _shown(reservation_id: UUID, product_id: int | None, quantity: int | None, status: str) -> dict[str, Any]:
-    """Return what ReservationSerializer shows, without the time that it takes to build one."""
-    return {"id": str(reservation_id), "productId": product_id, "quantity": quantity, "status": status}
