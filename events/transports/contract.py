@@ -23,7 +23,7 @@ class SendResult:
 
 
 class Transport(Protocol):
-    """Send events; every wait has a deadline. `should_stop` is asked between two events; if true, the rest is not tried."""
+    """Send events; every wait has a deadline. `should_stop` is asked between two events."""
 
     def send(self, events: Sequence[Event], *, should_stop: Callable[[], bool]) -> SendResult: ...
 
