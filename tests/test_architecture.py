@@ -47,7 +47,7 @@ SHELF_BUDGETS = {
     "telemetry": 780,
     "api": 560,
     "database": 300,
-    "outbound": 480,
+    "outbound": 700,
     "server": 660,
     "turns": 95,
     "backups": 810,
@@ -59,8 +59,8 @@ SHELF_BUDGETS = {
     "manage": 45,
     "apps": 30,
 }
-LINE_BUDGETS = {"ops": 5500, "events": 1600, "products_project": 1400, "orders_project": 2100}
-SERVING_BUDGET = 3000
+LINE_BUDGETS = {"ops": 7000, "events": 1600, "products_project": 1400, "orders_project": 2100}
+SERVING_BUDGET = 3600
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 

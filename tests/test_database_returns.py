@@ -27,7 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def on_server(statement: str, *parameters: object) -> list[tuple[object, ...]]:
     """Execute a statement outside of the services' databases."""
     with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
-        cursor = connection.execute(statement, parameters)  # type: ignore[arg-type] # a literal of this file
+        cursor = connection.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -43,7 +43,6 @@ class HttpTransport:
         return done
 
     def _post(self, place: int, event: Event, headers: dict[str, str], done: SendResult) -> None:
-        limit_exchange(time.monotonic() + self._timeout, LONGEST_ANSWER)
         try:
             answer = self._session.post(self._url, data=event.to_json(), headers=headers, timeout=self._timeouts)
         except requests.RequestException as error:

@@ -28,7 +28,7 @@ class Projection:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Return the model's field behind each member."""
-        return tuple(field.source for field in self._serializer().fields.values())
+        return tuple(str(field.source) for field in self._serializer().fields.values())
 
     @cached_property
     def _renderers(self) -> list[tuple[str, Callable[[Any], Any]]]:

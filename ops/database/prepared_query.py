@@ -25,10 +25,12 @@ class PreparedQuery:
         statement, _ = compiler.as_sql()
         return statement, compiler, compiler.get_converters([column for column, *_ in compiler.select])
 
-    def first(self, *parameters: object) -> Sequence[Any] | None:
+    def first(self, *parameters: Any) -> Sequence[Any] | None:
         """Return the first row, None where there is none."""
         statement, compiler, converters = self._compiled
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-            row = cursor.fetchone()
-        return next(compiler.apply_converters([row], converters)) if row and converters else row
+            row: Sequence[Any] | None = cursor.fetchone()
+        if row and converters:
+            row = next(compiler.apply_converters([row], converters))
+        return row

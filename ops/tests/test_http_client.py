@@ -20,6 +20,7 @@ from ops.outbound.session import PeerSession
 from ops.telemetry import metrics
 from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
+from ops.tests.settings import PlainConfig
 from ops.tests.tolerance import tolerance
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The shipped configuration in a real Jaeger: what it keeps, what it counts, and what outlives it."""
+"""The shipped configuration in a real Jaeger keeps and counts as promised, and its traces outlive it."""
 
 from __future__ import annotations
 

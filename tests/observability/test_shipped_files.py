@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from orders_project.orders.smoke.promises import KEEP
+from orders_project.orders.smoke.checks import KEEP
 from prometheus import make_slo_rules
 from prometheus.alert_series import ALERTS
 from prometheus.alert_tests import CASES, cases
