@@ -13,8 +13,6 @@ from ops.telemetry import logs
 
 logging = logs.logging_settings
 
-LOCK_TIMEOUT_MS = 2_000
-COMMAND_LOCK_TIMEOUT_MS = 20_000  # as long as a writer waits for another on SQLite
 LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is noticed within some ten seconds
     "tcp_user_timeout": 10_000,  # milliseconds that what was sent may go unacknowledged
     "keepalives": 1,
@@ -22,11 +20,6 @@ LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is notic
     "keepalives_interval": 3,
     "keepalives_count": 3,
 }
-# What the code depends on, whatever a role or a database sets.
-SESSION = (
-    "-c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on "
-    r"-c default_transaction_isolation=read\ committed"
-)
 RECONNECT_TIMEOUT = 1.0  # seconds; then the next request connects, instead of a retry that is put off up to minutes
 
 INSTALLED_APPS = [
@@ -74,14 +67,15 @@ AUTH_PASSWORD_VALIDATORS = [
 
 
 def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, dict[str, Any]]:
-    """Return DATABASES for a process, by default this one: django-prometheus' engines, with every wait bounded.
+    """Return DATABASES for a process, by default this one: measured engines, with every wait bounded.
 
-    A command takes its time, on one connection of its own: the bounds of a request would end a long statement, or a
-    transaction that waits for its input. Only a wait for another transaction's lock stays bounded.
+    A command takes its time, on one connection of its own, to the server itself: the bounds of a request would end a
+    long statement, or a transaction that waits for its input. Only a wait for another transaction's lock stays bounded.
     """
-    database: dict[str, Any] = dict(dj_database_url.parse(config.database_url.get_secret_value()))
-    is_sqlite = database["ENGINE"].endswith("sqlite3")
-    if is_sqlite:
+    is_command = (process or role.current()) is Role.COMMAND
+    url = (is_command and config.database_direct_url) or config.database_url
+    database: dict[str, Any] = dict(dj_database_url.parse(url.get_secret_value()))
+    if database["ENGINE"].endswith("sqlite3"):
         database["ENGINE"] = "django_prometheus.db.backends.sqlite3"
         # Writers queue instead of failing with "database is locked", and readers do not wait for them.
         database["CONN_MAX_AGE"] = None
@@ -93,39 +87,29 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
         # Django's default, said aloud: beside one another, pytest-django keeps to it for Django's own engine only.
         database["TEST"] = {"NAME": ":memory:"}
         return {"default": database}
+    from ops.database import session  # noqa: PLC0415 - SQLite does without psycopg
+    from ops.database.connection import connection_class  # noqa: PLC0415 - likewise
+
     database["ENGINE"] = "ops.database.postgresql"
-    is_command = (process or role.current()) is Role.COMMAND
     database["CONN_MAX_AGE"] = 0  # the pool keeps the connections; a command's own ends with the command
-    database["OPTIONS"] = (
-        LOST_PEER
-        | database.get("OPTIONS", {})
-        | {"connect_timeout": config.database_connect_timeout, "application_name": config.service}
-        | (_command_bounds() if is_command else _request_bounds(config))
-    )
+    options = LOST_PEER | database.get("OPTIONS", {})
+    options |= {"connect_timeout": config.database_connect_timeout, "application_name": config.service}
+    database["OPTIONS"] = options
+    if is_command:
+        options["options"] = session.startup_options(session.command_settings())
+        return {"default": database}
+    options["pool"] = {
+        "min_size": 1,
+        "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
+        "timeout": config.database_connect_timeout,
+        "reconnect_timeout": RECONNECT_TIMEOUT,
+        "connection_class": connection_class(config.database_statement_timeout),
+    }
+    if config.database_direct_url is None:
+        options["options"] = session.startup_options(session.request_settings(config.database_statement_timeout))
+    else:  # a pooler: the role has the settings, see `manage.py migrate`, and a cursor is not the session's
+        database["DISABLE_SERVER_SIDE_CURSORS"] = True
     return {"default": database}
-
-
-def _request_bounds(config: ServiceConfig) -> dict[str, Any]:
-    from ops.database.connection import connection_class  # noqa: PLC0415 - SQLite does without psycopg
-
-    return {
-        "options": f"{SESSION} -c statement_timeout={int(config.database_statement_timeout * 1000)} "
-        f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=30000",
-        "pool": {
-            "min_size": 1,
-            "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
-            "timeout": config.database_connect_timeout,
-            "reconnect_timeout": RECONNECT_TIMEOUT,
-            "connection_class": connection_class(config.database_statement_timeout),
-        },
-    }
-
-
-def _command_bounds() -> dict[str, Any]:
-    return {
-        "options": f"{SESSION} -c statement_timeout=0 -c lock_timeout={COMMAND_LOCK_TIMEOUT_MS} "
-        "-c idle_in_transaction_session_timeout=0"
-    }
 
 
 def rest_framework() -> dict[str, Any]:

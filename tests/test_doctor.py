@@ -57,6 +57,7 @@ def test_everything_broken_is_lines_and_no_traceback(tmp_path: Path) -> None:
         "secrets.strong",
         "django.checks",
         "database.migrated",
+        "database.sessions",
         "database.clock",
         "database.connections",
         "peer.contract",

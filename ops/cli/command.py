@@ -32,7 +32,7 @@ from rich.progress import (
 
 from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
-from ops.database.locks import HeldByAnother, exclusive
+from ops.database.locks import HeldByAnother, PoolerBetween, exclusive
 from ops.telemetry import tracing
 
 log = structlog.get_logger(__name__)
@@ -171,6 +171,8 @@ class OpsCommand(BaseCommand):
                 result = self.perform(**options)
         except CommandError as error:
             result = Result(str(error), problems=[str(error)], code=error.returncode)
+        except PoolerBetween as fault:
+            result = Result(str(fault), problems=[str(fault)], code=USAGE)
         except HeldByAnother as holder:
             result = Result(str(holder), problems=[str(holder)], code=LOCKED)
         except Stopped:

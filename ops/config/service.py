@@ -110,6 +110,11 @@ class ServiceConfig(BaseSettings):
     database_url: SecretStr = Field(
         description="`postgres://user:password@host:5432/name` or `sqlite:////path`; a secret because of its password"
     )
+    database_direct_url: SecretStr | None = Field(
+        None,
+        description="the PostgreSQL server itself, for commands, where `DATABASE_URL` is a pooler in transaction mode",
+        json_schema_extra={"default": "unset: `DATABASE_URL` is the server"},
+    )
     database_connect_timeout: int = Field(
         2, ge=1, le=60, description="seconds to connect to PostgreSQL, and to wait for a pooled connection"
     )
@@ -264,9 +269,11 @@ class ServiceConfig(BaseSettings):
             raise ValueError("must not be set in production")
         return file
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_direct_url")
     @classmethod
-    def _refuse_an_unusable_database(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _refuse_an_unusable_database(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is None:
+            return None
         try:
             parsed = dj_database_url.parse(url.get_secret_value())
         except Exception:  # noqa: BLE001 - its errors quote the URL, and with it the password

@@ -16,6 +16,8 @@ from pathlib import Path
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ops.database.session import is_pooled
+
 POLL = 0.2  # seconds
 LONGEST_NAME = 63  # bytes that PostgreSQL keeps of an application_name
 
@@ -24,6 +26,10 @@ HOLDER = """
     WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND objsubid = 1 AND granted
       AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+
+class PoolerBetween(Exception):
+    """A pooler stands between, so that the server would not keep the lock for this run."""
 
 
 class HeldByAnother(Exception):
@@ -44,6 +50,11 @@ def exclusive(command: str, *, wait: float = 0.0, alias: str = "default") -> Ite
 
 @contextmanager
 def _advisory_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -> Iterator[None]:
+    if is_pooled(connection):
+        raise PoolerBetween(
+            f"A pooler stands before the database, so {command} cannot hold its lock; nothing was changed. "
+            "Set DATABASE_DIRECT_URL to the server itself."
+        )
     key = zlib.crc32(f"argos:{command}".encode())
 
     def is_taken() -> bool:

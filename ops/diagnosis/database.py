@@ -14,9 +14,13 @@ from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import ConnectionHandler
 
+from ops.config.role import Role
 from ops.config.service import ServiceConfig
+from ops.database import session
 from ops.diagnosis.probe import NoAnswer, failure, ok, warning
+from ops.settings import databases
 
 CLOCK_WARNING, CLOCK_FAILURE = timedelta(seconds=1), timedelta(seconds=30)
 CONNECTIONS_WARNING = 0.8  # share of those that the server gives to applications
@@ -144,6 +148,34 @@ def judge_clocks(ahead: timedelta) -> CheckMessage:
         return ok(f"within {max(seconds, 0.001):.3f} s of the database's")
     level = failure if abs(ahead) > CLOCK_FAILURE else warning
     return level(says, "Let NTP set both clocks: times of orders, sessions and logs disagree.")
+
+
+def sessions(config: ServiceConfig) -> Iterator[CheckMessage]:
+    """Compare the settings that a session of a request has with those that it needs; name a pooler that is not said."""
+    if existing_database().vendor != "postgresql":
+        yield ok("the database is a file: it has no sessions")
+        return
+    database = databases(config, Role.WEB)["default"]
+    database["OPTIONS"].pop("pool")
+    connection = ConnectionHandler({"default": database})["default"]
+    try:
+        pooled = session.is_pooled(connection)
+        wrong = session.differences(connection, session.request_settings(config.database_statement_timeout))
+        encoding = connection.connection.info.parameter_status("server_encoding")
+    finally:
+        connection.close()
+    if encoding != "UTF8":
+        yield failure(f"the database's encoding is {encoding}", "Make it anew with ENCODING 'UTF8': names need it.")
+    if pooled and config.database_direct_url is None:
+        yield failure(
+            "a pooler stands before the database, and DATABASE_DIRECT_URL is unset",
+            "Set DATABASE_DIRECT_URL to the server itself; see docs/operations/deploy.md.",
+        )
+    elif wrong:
+        has = ", ".join(f"{name} is {value}" for name, value in wrong.items())
+        yield failure(f"a request's session has other limits: {has}", "Run manage.py migrate, then reload the pooler.")
+    elif encoding == "UTF8":
+        yield ok(f"as configured{', behind a pooler' if pooled else ''}")
 
 
 def free_connections(config: ServiceConfig) -> Iterator[CheckMessage]:

@@ -22,6 +22,7 @@ CONFIGURATION = (
 DATABASE = (
     REACHABLE,
     MIGRATED,
+    Probe("database.sessions", database.sessions, "Ask the database yourself.", REACHABLE.id),
     Probe("database.clock", database.clock, "Ask the database yourself.", REACHABLE.id),
     Probe("database.connections", database.free_connections, "Ask the database yourself.", REACHABLE.id),
 )

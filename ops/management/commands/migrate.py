@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dj_database_url
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
 from ops.cli.command import FAILED, OpsCommand, Result
+from ops.config.service import ServiceConfig
+from ops.database import session
 from ops.database.locks import exclusive
 
 
@@ -61,6 +65,7 @@ class Command(OpsCommand, migrate.Command):
                 before = _applied(connection)
                 migrate.Command.handle(self, *args, **options)
                 after = _applied(connection)
+                limited = _limit_the_role(connection)
         except OperationalError as error:
             if "lock timeout" not in str(error):
                 raise
@@ -69,8 +74,20 @@ class Command(OpsCommand, migrate.Command):
                 "those before it stay. Run migrate again.",
                 returncode=FAILED,
             ) from error
-        counts = {"applied": len(after - before), "unapplied": len(before - after)}
-        return Result(f"Migrated: {counts['applied']} applied, {counts['unapplied']} unapplied.", counts)
+        counts = {"applied": len(after - before), "unapplied": len(before - after), "role_settings": len(limited)}
+        sentence = f"Migrated: {counts['applied']} applied, {counts['unapplied']} unapplied."
+        if limited:
+            sentence += f" New sessions of the pooler have {', '.join(limited)}; have it open its connections anew."
+        return Result(sentence, counts)
+
+
+def _limit_the_role(connection: BaseDatabaseWrapper) -> list[str]:
+    """Give the role behind a pooler the limits of a request, which its sessions cannot set; return those changed."""
+    config: ServiceConfig = settings.CONFIG
+    if config.database_direct_url is None or connection.alias != DEFAULT_DB_ALIAS:
+        return []
+    user = str(dj_database_url.parse(config.database_url.get_secret_value())["USER"])
+    return session.set_in_role(connection, user, session.request_settings(config.database_statement_timeout))
 
 
 def _applied(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
