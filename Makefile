@@ -1,35 +1,37 @@
-# Argos' commands. PYTHON chooses the interpreter: make test PYTHON=python3.13
-PYTHON ?= python3
-VENV ?= .venv
+# Argos' commands. PYTHON chooses the interpreter, VENV the environment: make test PYTHON=python3.13 VENV=.venv-3.13
+# Both are for the command line alone: a shell may hold them for another project.
+PYTHON := python3
+VENV := .venv
 BIN := $(VENV)/bin
+IN := PATH="$(abspath $(BIN)):$$PATH" exec
 
 .PHONY: help run test pinned observability faults check bench lock
 help:  ## list these targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: $(BIN)/installed  ## both services, migrated and seeded, on ports 3001 and 3002
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/run
+run: $(BIN)/installed-run  ## both services, migrated and seeded, on ports 3001 and 3002
+	@$(IN) scripts/run
 
-test: $(BIN)/installed  ## every test; also on PostgreSQL if TEST_DATABASE_URL is set
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/test
+test: $(BIN)/installed-dev  ## every test; also on PostgreSQL if TEST_DATABASE_URL is set
+	@$(IN) scripts/test
 
-pinned: $(BIN)/installed  ## the database's tests on the very PostgreSQL that compose names, which it fetches
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/pinned
+pinned: $(BIN)/installed-dev  ## the database's tests on the very PostgreSQL that compose names, which it fetches
+	@$(IN) scripts/pinned
 
-faults: $(BIN)/installed  ## kill and damage what runs; no promise may break (needs PostgreSQL's and RabbitMQ's programs)
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/faults
+faults: $(BIN)/installed-dev  ## kill and damage what runs; no promise may break (needs PostgreSQL's and RabbitMQ's programs)
+	@$(IN) scripts/faults
 
-observability: $(BIN)/installed  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/observability
+observability: $(BIN)/installed-dev  ## alerts, rules and runbooks against real servers (needs prometheus, prometheus-alertmanager)
+	@$(IN) scripts/observability
 
-check: $(BIN)/installed  ## formatting, lint, types, migrations, documents, containers
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/check
+check: $(BIN)/installed-dev  ## formatting, lint, types, migrations, documents, containers
+	@$(IN) scripts/check
 
-bench: $(BIN)/installed  ## compare Argos with its packages, plainly assembled (needs wrk)
-	@PATH="$(abspath $(BIN)):$$PATH" python -m bench.run $(BENCH)
+bench: $(BIN)/installed-dev  ## compare Argos with its packages, plainly assembled (needs wrk)
+	@$(IN) scripts/bench $(BENCH)
 
-lock: $(BIN)/installed  ## resolve requirements/*.in again, with hashes
-	@PATH="$(abspath $(BIN)):$$PATH" scripts/lock
+lock: $(BIN)/installed-dev  ## resolve requirements/*.in again, with hashes
+	@$(IN) scripts/lock
 
-$(BIN)/installed: requirements/dev.txt
-	@scripts/install "$(PYTHON)" "$(VENV)"
+$(BIN)/installed-%: requirements/%.txt
+	@scripts/install "$(PYTHON)" "$(VENV)" $*
