@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import execute_from_command_line
 
 from ops.config import role
+from ops.config.env_file import read_env_file
 from ops.config.role import Role
 from ops.config.service import ConfigurationError, ServiceConfig
 from ops.telemetry import tracing
@@ -21,12 +22,17 @@ EXAMINERS = ("check_config", "doctor")  # commands that say what is wrong with a
 
 def load_config() -> ServiceConfig:
     """Load the settings and return their configuration; report a faulty environment and exit 2."""
-    if not os.environ.get("DJANGO_SETTINGS_MODULE"):
+    read_env_file()
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if not module:
         sys.exit("DJANGO_SETTINGS_MODULE is not set, such as to products_project.settings.")
     try:
         config: ServiceConfig = settings.CONFIG
     except ConfigurationError as error:
         print(error, file=sys.stderr)
+        sys.exit(USAGE)
+    except (ModuleNotFoundError, AttributeError) as error:
+        print(f"The settings of DJANGO_SETTINGS_MODULE={module} cannot be used: {error}.", file=sys.stderr)
         sys.exit(USAGE)
     return config
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from ops.startup import begin
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orders_project.settings")
+begin("orders_project.settings")
 
 from django.conf import settings
 

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Run one-off commands of the products service: `manage.py help` lists them."""
 
-import os
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the repository root is the only import root
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "products_project.settings")
+
+    from ops.startup import begin_command
+
+    begin_command("products_project.settings")
 
     from ops.manage import main
     from products_project.config import ProductsConfig

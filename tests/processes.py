@@ -73,7 +73,8 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return an environment with only these variables of Argos."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_", "COV_CORE_", "VIRTUAL_ENV")
     base = {name: value for name, value in os.environ.items() if name.startswith(kept)}
-    return base | {"PYTHONUNBUFFERED": "1", "LOG_FORMAT": "json", "SECRET_KEY": SECRET_KEY} | dict(extra)
+    own = {"PYTHONUNBUFFERED": "1", "LOG_FORMAT": "json", "SECRET_KEY": SECRET_KEY, "ARGOS_ENV_FILE": os.devnull}
+    return base | own | dict(extra)
 
 
 def manage(project: str, *arguments: str, env: Mapping[str, str], **kwargs: Any) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ ARROWS_BETWEEN_PACKAGES = {
 # Each shelf of ops and the shelves that it may import. A module at the top of ops is its own shelf.
 SHELVES: dict[str, set[str]] = {
     "config": set(),
+    "startup": {"config"},
     "testing": set(),
     "turns": set(),
     "telemetry": {"config"},
@@ -56,6 +57,7 @@ SHELF_BUDGETS = {
     "diagnosis": 660,
     "testing": 70,
     "settings": 165,
+    "startup": 35,
     "manage": 45,
     "apps": 30,
 }

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-Origin = Literal["environment", "file", "default"]
+from ops.config import env_file
+
+Origin = Literal["environment", ".env", "file", "default"]
 
 
 class EnvironmentSource(PydanticBaseSettingsSource):
@@ -22,13 +24,15 @@ class EnvironmentSource(PydanticBaseSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str] | None = None) -> None:
         super().__init__(settings_cls)
         self.environ = os.environ if environ is None else environ
+        self.from_env_file = env_file.taken if environ is None else frozenset()
         self.faults: dict[str, str] = {}
         self.origins: dict[str, Origin] = {}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = field_name.upper()
         value, path = self.environ.get(variable) or None, self.environ.get(f"{variable}_FILE") or None
-        self.origins[variable] = "file" if path else "environment" if value is not None else "default"
+        given: Origin = ".env" if variable in self.from_env_file else "environment"
+        self.origins[variable] = "file" if path else given if value is not None else "default"
         if value is not None and path:
             self.faults[variable] = f"is set twice: by {variable} and by {variable}_FILE"
         elif path:

@@ -50,7 +50,7 @@ def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict
     """Return an environment whose database all processes of a test share: a file, or what DATABASE_URL names."""
     url = own_database(os.environ.get("DATABASE_URL", "")) or f"sqlite:///{directory}/shared.sqlite3"
     own = {"DJANGO_SETTINGS_MODULE": "ops.tests.settings", "DATABASE_URL": url, "LOG_FORMAT": "json", "TERM": "xterm"}
-    return dict(os.environ) | own | dict(extra or {})
+    return dict(os.environ) | {"ARGOS_ENV_FILE": os.devnull} | own | dict(extra or {})
 
 
 @contextmanager
