@@ -1,77 +1,66 @@
-"""The README's first command: `make run` from nothing to an order, and Ctrl-C back to nothing."""
+"""The README's first command: `make run` from nothing to an order, and a signal back to nothing."""
 
 from __future__ import annotations
 
 import os
-import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from tests.processes import ROOT, clean_environment, free_port
+from tests.checkout import copy_checkout, link_environment, processes_in
+from tests.processes import clean_environment, free_port
+
+READY = b"Ctrl-C stops both."
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Copy the files in git, so that no developer's database is touched."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in listed.stdout.decode().splitlines():
-        if (ROOT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tmp_path / name)
-    # Use the virtual environment of this run. Link its parts, not the whole, and make the requirements old: if make
-    # considers them newer, it clears `.venv` and installs again.
-    (tmp_path / ".venv").mkdir()
-    for part in Path(sys.prefix).iterdir():
-        (tmp_path / ".venv" / part.name).symlink_to(part)
-    os.utime(tmp_path / "requirements" / "dev.txt", (0, 0))
-    return tmp_path
+    checkout = copy_checkout(tmp_path / "argos")
+    link_environment(checkout)
+    return checkout
 
 
 @contextmanager
-def make_run(checkout: Path, products_port: int, orders_port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `make run` on a terminal (script(1)); the process' standard input is its keyboard."""
-    ports = {"PRODUCTS_PORT": str(products_port), "ORDERS_PORT": str(orders_port), "TERM": "xterm"}
+def running(
+    checkout: Path, *command: str, products: int, orders: int, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the command; kill what it leaves behind, and show what it wrote where the test fails."""
+    ports = {"PRODUCTS_PORT": str(products), "ORDERS_PORT": str(orders), "TERM": "xterm", "SHELL": "/bin/sh"}
     process = subprocess.Popen(
-        ["script", "--quiet", "--return", "--command", "make run", os.devnull],
+        command,
         cwd=checkout,
-        env=clean_environment(ports) | {"SHELL": "/bin/sh"},
-        stdin=subprocess.PIPE,
+        env=clean_environment(ports),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        **options,
     )
     try:
         yield process
     finally:
-        process.terminate()
+        process.kill()
+        for pid in processes_in(checkout):
+            os.kill(pid, signal.SIGKILL)
         output, _errors = process.communicate()
-        sys.stdout.write(output.decode())  # pytest shows it if the test fails
+        sys.stdout.write(output.decode())
 
 
-def wait_until_ready(*ports: int) -> None:
-    deadline = time.monotonic() + 60
-    waiting = set(ports)
-    while waiting and time.monotonic() < deadline:
-        for port in list(waiting):
-            try:
-                if requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200:
-                    waiting.remove(port)
-            except requests.ConnectionError:
-                time.sleep(0.1)
-    assert not waiting, "not ready"
+def on_a_terminal(checkout: Path, products: int, orders: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run `make run` on a terminal of its own (script(1)), whose keyboard is the process's standard input."""
+    command = ("script", "--quiet", "--return", "--command", "make run", os.devnull)
+    return running(checkout, *command, products=products, orders=orders, stdin=subprocess.PIPE)
 
 
 def read_until(process: subprocess.Popen[bytes], words: bytes) -> bytes:
-    """Return the output up to the line with these words; pytest's time-out ends an endless wait."""
+    """Return what was printed up to the line with these words; pytest's time-out ends a wait for ever."""
     assert process.stdout is not None
     output = b""
     for line in process.stdout:
@@ -81,24 +70,79 @@ def read_until(process: subprocess.Popen[bytes], words: bytes) -> bytes:
     raise AssertionError(f"ended without {words!r}: {output.decode()}")
 
 
+def wait_until_nothing_runs(checkout: Path) -> None:
+    """Return when no process of the copy is left; pytest's time-out ends a wait for ever."""
+    while processes_in(checkout):
+        time.sleep(0.05)
+
+
+def is_refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def test_make_run_starts_everything_twice_and_control_c_stops_it_cleanly(checkout: Path) -> None:
     products, orders = free_port(), free_port()
 
-    for _ in range(2):  # the second time with the databases of the first one
-        with make_run(checkout, products, orders) as process:
-            wait_until_ready(products, orders)
+    for _ in range(2):  # the second time on the databases that the first one left
+        with on_a_terminal(checkout, products, orders) as process:
+            output = read_until(process, READY)
             placed = requests.post(
                 f"http://127.0.0.1:{orders}/orders", json={"productId": 2, "quantity": 1}, timeout=10
             )
-            output = read_until(process, b"Ctrl-C stops both.")
-            rest, _errors = process.communicate(input=b"\x03", timeout=30)
-            output += rest
+            rest, _errors = process.communicate(input=b"\x03", timeout=60)
 
         assert placed.status_code == 201
-        assert process.returncode == 0, output.decode()
+        assert process.returncode == 0, (output + rest).decode()
         assert f"http://localhost:{orders}/orders".encode() in output
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", orders), timeout=2)
+        assert is_refused(products)
+        assert is_refused(orders)
+
+
+def test_a_supervisors_sigterm_ends_make_and_both_services(checkout: Path) -> None:
+    products, orders = free_port(), free_port()
+    with running(checkout, "make", "run", products=products, orders=orders) as process:
+        read_until(process, READY)
+        process.terminate()
+        process.wait()
+
+        wait_until_nothing_runs(checkout)
+
+    assert is_refused(products)
+    assert is_refused(orders)
+
+
+@pytest.mark.parametrize("second", ["a signal to all of them", "the end of make"])
+def test_a_second_signal_ends_what_does_not_end_by_itself(checkout: Path, second: str) -> None:
+    with running(checkout, "make", "run", products=free_port(), orders=free_port(), start_new_session=True) as process:
+        read_until(process, READY)
+        frozen = [pid for pid, command in processes_in(checkout).items() if "gunicorn" in command]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        process.terminate()
+        read_until(process, b"0 confirmed")  # recovery has ended: the first signal has arrived
+        assert set(frozen) <= set(processes_in(checkout))
+
+        if second == "the end of make":  # which keeps a second SIGTERM of its own until all has ended
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGTERM)
+
+        read_until(process, b"Killed at once.")
+        wait_until_nothing_runs(checkout)
+
+
+def test_a_service_that_ends_ends_the_rest_and_is_named(checkout: Path) -> None:
+    with running(checkout, "make", "run", products=free_port(), orders=free_port()) as process:
+        read_until(process, READY)
+        (recovery,) = (pid for pid, command in processes_in(checkout).items() if "recover_orders" in command)
+        os.kill(recovery, signal.SIGKILL)
+
+        read_until(process, b"recovery has ended with -9, so everything stops.")
+        wait_until_nothing_runs(checkout)
+        process.wait()
+
+    assert process.returncode == 2  # make's own, for a command that failed
 
 
 def test_a_taken_port_is_a_clear_message(checkout: Path) -> None:
@@ -107,34 +151,8 @@ def test_a_taken_port_is_a_clear_message(checkout: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
 
-        with make_run(checkout, port, free_port()) as process:
+        with on_a_terminal(checkout, port, free_port()) as process:
             output, _errors = process.communicate(timeout=60)
 
     assert process.returncode != 0
     assert f"Port {port} is taken" in output.decode()
-
-
-def test_a_python_that_cannot_make_environments_is_a_clear_message(tmp_path: Path) -> None:
-    python = tmp_path / "python-without-venv"
-    python.write_text(f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1 ;; esac\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-
-    asked = subprocess.run(
-        [ROOT / "scripts" / "install", python, tmp_path / "venv"], capture_output=True, text=True, check=False
-    )
-
-    assert asked.returncode == 1
-    assert "apt-get install python3-venv" in asked.stderr
-
-
-def test_an_old_python_is_a_clear_message(tmp_path: Path) -> None:
-    python = tmp_path / "python-old"
-    python.write_text("#!/bin/sh\nexit 1\n")
-    python.chmod(0o755)
-
-    asked = subprocess.run(
-        [ROOT / "scripts" / "install", python, tmp_path / "venv"], capture_output=True, text=True, check=False
-    )
-
-    assert asked.returncode == 1
-    assert "needs Python 3.11" in asked.stderr
