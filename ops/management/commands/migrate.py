@@ -15,10 +15,11 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from ops.cli.command import FAILED, OpsCommand, Result
+from ops.cli.command import FAILED, USAGE, OpsCommand, Result
 from ops.config.service import ServiceConfig
 from ops.database import session
 from ops.database.locks import exclusive
+from ops.database.migration_history import foreign_history
 
 
 class Command(OpsCommand, migrate.Command):
@@ -62,6 +63,7 @@ class Command(OpsCommand, migrate.Command):
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         try:
             with exclusive("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
+                _refuse_what_is_of_another(connection)
                 before = _applied(connection)
                 migrate.Command.handle(self, *args, **options)
                 after = _applied(connection)
@@ -92,6 +94,15 @@ def _limit_the_role(connection: BaseDatabaseWrapper) -> list[str]:
 
 def _applied(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
     return set(MigrationRecorder(connection).applied_migrations())
+
+
+def _refuse_what_is_of_another(connection: BaseDatabaseWrapper) -> None:
+    if found := foreign_history(connection):
+        raise CommandError(
+            f"The database {connection.settings_dict['NAME']} holds {found}: it belongs to another service or project. "
+            "Nothing was changed; set DATABASE_URL to this service's own.",
+            returncode=USAGE,
+        )
 
 
 @contextmanager
