@@ -39,7 +39,7 @@ def link_environment(checkout: Path) -> None:
 
 def processes_in(checkout: Path) -> dict[int, str]:
     """Return the processes whose working directory is the copy: their ids and command lines."""
-    found = {}
+    found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and (entry / "cwd").readlink() == checkout:

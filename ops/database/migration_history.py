@@ -25,7 +25,8 @@ def foreign_history(connection: BaseDatabaseWrapper) -> str | None:
     refuse, as long as all that this service itself has applied fits.
     """
     loader = MigrationLoader(connection)
-    own = {config.label for config in apps.get_app_configs() if config.name.startswith(_package())}
+    package = settings.ROOT_URLCONF.partition(".")[0]
+    own = {config.label for config in apps.get_app_configs() if config.name.startswith(f"{package}.")}
     applied = set(loader.applied_migrations)
     unknown = {label for label, _ in applied} - loader.migrated_apps
     if unknown and not _is_begun(own, applied, set(loader.disk_migrations)):
@@ -34,10 +35,6 @@ def foreign_history(connection: BaseDatabaseWrapper) -> str | None:
         tables = HISTORIES_OF_OTHERS.keys() & set(connection.introspection.table_names())
         return ", ".join(f"{table} ({HISTORIES_OF_OTHERS[table]})" for table in sorted(tables)) or None
     return None
-
-
-def _package() -> str:
-    return str(settings.ROOT_URLCONF).partition(".")[0] + "."
 
 
 def _is_begun(own: set[str], applied: set[tuple[str, str]], known: set[tuple[str, str]]) -> bool:
