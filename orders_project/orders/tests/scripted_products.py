@@ -351,12 +351,26 @@ def black_hole() -> Iterator[Nobody]:
                 sock.close()
 
 
+@dataclass
+class Clock:
+    """Stand still until a test moves it on."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @contextmanager
-def orders_asking(url: str, **variables: Any) -> Iterator[OrdersConfig]:
-    """Let orders ask the products at `url`, with a client of its own: fresh connections, breaker and budget."""
+def orders_asking(url: str, *, clock: Clock | None = None, **variables: Any) -> Iterator[OrdersConfig]:
+    """Let orders ask the products at `url`, with a client of its own: fresh connections, breaker and budget.
+
+    Its breaker goes by `clock`: its window is not over before a slow machine has filled it.
+    """
     config = OrdersConfig(products_service_url=url, **variables)
     products_client.cache_clear()
     with override_settings(CONFIG=config):
+        products_client()._client._breaker._clock = clock or Clock()
         try:
             yield config
         finally:
