@@ -12,7 +12,6 @@ from typing import get_args
 import pytest
 import requests
 
-from ops.tests.tolerance import tolerance
 from tests.otlp_receiver import Mode, OtlpReceiver, otlp_receiver
 from tests.processes import Service, database, manage
 
@@ -66,8 +65,8 @@ def test_no_request_no_shutdown_and_no_log_suffers_from_its_collector(
     for mode in BROKEN:
         service, collector = services[mode]
         assert mode == "refusing" or collector.calls > 0
-        assert times[mode] < 2 * times["ok"] + tolerance(0.005), mode
-        assert stops[mode] < tolerance(3), mode
+        assert times[mode] < 2 * times["ok"] + 1, mode  # an exporter that is waited for takes 2 s
+        assert stops[mode] < 3 * stops["ok"] + 3, mode  # the library's own way out takes 7 to 10 s
         lines = [line for line in service.log_lines() if line["event"] != "request.finished"]
         failures = [line for line in lines if "export" in line.get("message", "")]
         assert len(failures) == 1, failures

@@ -362,7 +362,7 @@ class Clock:
 
 
 @contextmanager
-def orders_asking(url: str, *, clock: Clock | None = None, **variables: Any) -> Iterator[OrdersConfig]:
+def orders_asking(url: str, clock: Clock | None = None, /, **variables: Any) -> Iterator[OrdersConfig]:
     """Let orders ask the products at `url`, with a client of its own: fresh connections, breaker and budget.
 
     Its breaker goes by `clock`: its window is not over before a slow machine has filled it.

@@ -27,7 +27,7 @@ def breaker_state() -> float | None:
 @pytest.mark.django_db
 def test_twenty_failures_open_the_breaker_and_the_next_order_is_answered_at_once() -> None:
     clock = Clock()
-    with ScriptedProducts(no_product) as peer, orders_asking(peer.url, clock=clock):
+    with ScriptedProducts(no_product) as peer, orders_asking(peer.url, clock):
         for _ in range(19):
             place_order()
         assert breaker_state() == State.CLOSED
@@ -48,7 +48,7 @@ def test_twenty_failures_open_the_breaker_and_the_next_order_is_answered_at_once
 @pytest.mark.django_db
 def test_after_a_while_one_trial_decides() -> None:
     clock = Clock()
-    with ScriptedProducts(no_product) as peer, orders_asking(peer.url, clock=clock), capture_logs() as logs:
+    with ScriptedProducts(no_product) as peer, orders_asking(peer.url, clock), capture_logs() as logs:
         for _ in range(20):
             place_order()
         clock.now += 5
