@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, clean_environment, database, manage, running_stack
+from tests.processes import ROOT, clean_environment, database, free_port, manage, running_stack
 
 FAULTY = {"PORT": "abc", "LOG_LEVEL": "loud", "DATABASE_URL": "mysql://me:canary@db/x"}
 REPORT = """\
@@ -42,6 +42,34 @@ def test_gunicorn_refuses_a_faulty_environment(project: str, service: str) -> No
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", REPORT.format(service=service))
+
+
+def gunicorn(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn", *arguments],
+        cwd=ROOT,
+        env=clean_environment({"PORT": str(free_port()), **env}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_server_names_settings_that_are_no_services() -> None:
+    done = gunicorn(DJANGO_SETTINGS_MODULE="mysite.settings")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "The settings of DJANGO_SETTINGS_MODULE=mysite.settings cannot be used: No module named 'mysite'.\n"
+    )
+
+
+def test_a_server_does_not_serve_one_service_with_the_settings_of_the_other() -> None:
+    done = gunicorn("products_project.wsgi", DJANGO_SETTINGS_MODULE="orders_project.settings")
+
+    assert done.returncode == 3  # gunicorn's own, for a worker that cannot start
+    assert "this process already has orders_project.settings" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("project", "service"), SERVICES)
