@@ -50,7 +50,7 @@ class Event:
         }
         if self.traceparent:
             document["traceparent"] = self.traceparent
-        return orjson.dumps(document)
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)  # as jsonb has an order of its own
 
 
 def parse_event(body: bytes | str) -> Event:
@@ -99,9 +99,11 @@ def _text(document: dict[str, Any], name: str, *, required: bool = True) -> str:
 
 
 def _time(document: dict[str, Any]) -> str:
-    if "time" not in document:
-        return ""
-    value = document["time"]
+    return check_time(document["time"]) if "time" in document else ""
+
+
+def check_time(value: Any) -> str:
+    """Return an RFC 3339 time as it is; raise InvalidEvent."""
     try:
         if not (isinstance(value, str) and RFC_3339.fullmatch(value)):
             raise ValueError

@@ -30,10 +30,11 @@ django.setup()
 from django.db import connection, transaction
 from opentelemetry import trace
 from events.outbox.publish import publish_event
+from events.payloads import OrderConfirmed
 with tracing.tracer.start_as_current_span("POST /orders") as span, transaction.atomic(), connection.cursor() as cursor:
     for number in range(1, 4):
-        data = {"orderId": number, "productId": 1, "quantity": number, "confirmedAt": "2026-11-20T09:30:00Z"}
-        publish_event(cursor, type="argos.order.confirmed.v1", subject=str(number), data=data)
+        order = OrderConfirmed(orderId=number, productId=1, quantity=number, confirmedAt="2026-11-20T09:30:00Z")
+        publish_event(cursor, subject=str(number), payload=order)
 print(trace.format_trace_id(span.get_span_context().trace_id))
 trace.get_tracer_provider().shutdown()
 """

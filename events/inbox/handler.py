@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -14,11 +15,12 @@ from events.cloudevents import Event, InvalidEvent
 from events.fault_points import EventStep
 from events.inbox import metrics
 from events.inbox.models import InboxEvent
+from events.payloads import read_payload
 from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[Event], None]
+Handler = Callable[[Any], None]  # of the payload of its type
 
 # The unique constraint decides; in PostgreSQL the second of two concurrent inserts waits for the first one's commit.
 REMEMBER = f"""
@@ -29,8 +31,8 @@ REMEMBER = f"""
 def handle_event(event: Event) -> str:
     """Call the handler that settings.INBOX names for the event's type; return the outcome.
 
-    The handler runs in the transaction that records the event. It raises InvalidEvent for data that it can never
-    process. After any other exception, the event is retried.
+    The handler gets the event's payload, in the transaction that records the event. Data that the published schema
+    forbids raises InvalidEvent. After any other exception, the event is retried.
     """
     handler = _handler(event.type) if event.type in settings.INBOX else None
     try:
@@ -47,12 +49,13 @@ def handle_event(event: Event) -> str:
 
 
 def _apply(event: Event, handler: Handler) -> str:
+    payload = read_payload(event)
     with fault_point(EventStep.HANDLE), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(REMEMBER, [event.source, event.id, event.type])
             if not cursor.rowcount:
                 return metrics.DUPLICATE
-        handler(event)
+        handler(payload)
     return metrics.APPLIED
 
 

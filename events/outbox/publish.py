@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import orjson
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from events.outbox.models import OutboxEvent
+from events.payloads import Payload
 from events.tracing import current_traceparent
 
 COLUMNS = "event_id, type, subject, data, traceparent"
@@ -17,26 +17,17 @@ COLUMNS = "event_id, type, subject, data, traceparent"
 RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
 
 
-def publish_event(cursor: CursorWrapper, *, type: str, subject: str, data: dict[str, Any]) -> None:  # noqa: A002 - CloudEvents' name
+def publish_event(cursor: CursorWrapper, *, subject: str, payload: Payload) -> None:
     """Record an event. Call it within the transaction of the change, so that both are stored or neither.
 
-    A confirmed order calls
-
-        publish_event(
-            cursor,
-            type="argos.order.confirmed.v1",
-            subject=str(order.pk),
-            data={"orderId": order.pk, "productId": ..., "quantity": ..., "confirmedAt": "2026-11-20T09:30:00.123456Z"},
-        )
-
-    Events of one subject are sent in the order of their recording. `data` is JSON with a schema in docs/events/.
+    Events of one subject are sent in the order of their recording.
     """
     event_id = uuid.uuid4()
     values = [
         event_id if connection.features.has_native_uuid_field else event_id.hex,
-        type,
+        payload.type,
         subject,
-        orjson.dumps(data).decode(),
+        payload.model_dump_json(),
         current_traceparent(),
     ]
     cursor.execute(RECORD, values)
@@ -54,6 +45,6 @@ def insert_and_publish(insert: str, *, subject: str, data: str) -> str:
     )
 
 
-def event_values(type: str) -> list[Any]:  # noqa: A002 - CloudEvents' name
+def event_values(payload: type[Payload]) -> list[Any]:
     """Return the parameters of a statement of `insert_and_publish` that follow the values of its row."""
-    return [uuid.uuid4(), type, current_traceparent()]
+    return [uuid.uuid4(), payload.type, current_traceparent()]

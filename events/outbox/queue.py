@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from events.cloudevents import Event
 from events.outbox.models import LONGEST_ERROR, OutboxEvent
+from events.payloads import to_rfc_3339
 
 TABLE = OutboxEvent._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
@@ -132,7 +133,7 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
             source=f"/{settings.CONFIG.service}",
             type=kind,
             subject=subject,
-            time=moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            time=to_rfc_3339(moment),
             data=json.loads(data) if isinstance(data, str) else data,
             traceparent=traceparent,
         ),

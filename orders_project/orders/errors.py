@@ -1,10 +1,11 @@
-"""What stops an order.
+"""The errors that refuse an order.
 
 DomainError
 ├── IdempotencyKeyInvalid     400 idempotency_key_invalid
-├── ProductDoesNotExist       400 product_does_not_exist, remembered where stock was asked for
-├── OutOfStock                409 out_of_stock, with what is left as `available`; remembered
-├── OrderExpired              409 order_expired; remembered
+├── OrderRejected             stored with its order, so that a retry with the same key gets the same answer
+│   ├── ProductDoesNotExist   400 product_does_not_exist; stored only for a product with tracked stock
+│   ├── OutOfStock            409 out_of_stock, with the remaining stock as `available`
+│   └── OrderExpired          409 order_expired
 ├── RequestInProgress         409 request_in_progress, with Retry-After
 ├── IdempotencyKeyReused      422 idempotency_key_reused
 └── ProductsUnavailable       500 products_unavailable, with Retry-After
@@ -25,16 +26,22 @@ class IdempotencyKeyInvalid(DomainError):
     detail = "Idempotency-Key must be 1 to 255 printable ASCII characters, bare or as a quoted string."
 
 
-class ProductDoesNotExist(DomainError):
-    """products does not know the product."""
+class OrderRejected(DomainError):
+    """The order is rejected for good; `is_replayed` if an earlier request with the same key rejected it."""
+
+    is_replayed = False
+
+
+class ProductDoesNotExist(OrderRejected):
+    """No such product is on sale."""
 
     code = "product_does_not_exist"
     status = 400
     detail = "Product does not exist"
 
 
-class OutOfStock(DomainError):
-    """Less is left of the product than was ordered."""
+class OutOfStock(OrderRejected):
+    """The order's quantity exceeds the remaining stock."""
 
     code = "out_of_stock"
     status = 409
@@ -44,8 +51,8 @@ class OutOfStock(DomainError):
         super().__init__(members={"available": available})
 
 
-class OrderExpired(DomainError):
-    """The order was given up before products had reserved anything for it."""
+class OrderExpired(OrderRejected):
+    """The order was rejected before products had reserved stock for it."""
 
     code = "order_expired"
     status = 409
@@ -64,7 +71,7 @@ class RequestInProgress(DomainError):
 
 
 class IdempotencyKeyReused(DomainError):
-    """The key came before, with another order."""
+    """The key names an earlier order with another payload."""
 
     code = "idempotency_key_reused"
     status = 422
@@ -72,7 +79,7 @@ class IdempotencyKeyReused(DomainError):
 
 
 class ProductsUnavailable(DomainError):
-    """products could not be asked, so whether the product exists, or its stock is reserved, is unknown."""
+    """products gave no valid answer: the product, or its reservation, may or may not exist."""
 
     code = "products_unavailable"
     status = 500

@@ -1,4 +1,4 @@
-"""What orders announces: docs/events/ has the schemas."""
+"""The events that orders publishes, and the columns that their payloads come from."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from datetime import datetime
 from django.db.backends.utils import CursorWrapper
 
 from events.outbox.publish import publish_event
+from events.payloads import OrderConfirmed, to_rfc_3339
 from orders_project.orders.models import Order
 
-CONFIRMED = "argos.order.confirmed.v1"
+COLUMNS = {"orderId": "id", "productId": "product_id", "quantity": "quantity"}
 
-# The same as `publish_confirmed` writes, in PostgreSQL's words and of an order's row.
-CONFIRMED_DATA = (
-    "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity, 'confirmedAt', "
-    """to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))"""
+# The payload of a stored row, for PostgreSQL; its time is to_rfc_3339's. A test compares both.
+CONFIRMED_SQL = (
+    "jsonb_build_object("
+    + "".join(f"'{member}', {column}, " for member, column in COLUMNS.items())
+    + """'confirmedAt', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))"""
 )
 
 
 def publish_confirmed(cursor: CursorWrapper, order: Order, at: datetime) -> None:
     """Record that an order was confirmed, in the transaction that confirms it."""
-    data = {
-        "orderId": order.pk,
-        "productId": order.product_id,
-        "quantity": order.quantity,
-        "confirmedAt": at.isoformat().replace("+00:00", "Z"),
-    }
-    publish_event(cursor, type=CONFIRMED, subject=str(order.pk), data=data)
+    values = {member: getattr(order, column) for member, column in COLUMNS.items()}
+    payload = OrderConfirmed(**values, confirmedAt=to_rfc_3339(at))
+    publish_event(cursor, subject=str(order.pk), payload=payload)

@@ -1,10 +1,10 @@
-"""How an order becomes confirmed or rejected, whoever sees to it: a request, its retry, or recover_orders.
+"""How an order becomes confirmed or rejected: by its request, by a retry, or by recover_orders.
 
 pending ──→ confirmed
-        └─→ rejected ──→ its reservation given back
+        └─→ rejected ──→ its reservation released
 
-Each arrow is one conditional UPDATE. The first two exclude each other, and a reservation is given back only after its
-order is rejected: so what a confirmed order has reserved is never given back, however late or often anybody asks.
+Each arrow is one conditional UPDATE. The first two exclude each other. A reservation is released only after its order
+is rejected, so a confirmed order keeps its reservation, however late or often a request repeats.
 """
 
 from __future__ import annotations
@@ -21,28 +21,34 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from events.outbox.publish import event_values, insert_and_publish
-from ops.api.problems import DomainError
+from events.payloads import OrderConfirmed
 from ops.testing.fault_points import fault_point
 from orders_project.orders import metrics
-from orders_project.orders.errors import OrderExpired, OutOfStock, ProductDoesNotExist, ProductsUnavailable
-from orders_project.orders.events import CONFIRMED, CONFIRMED_DATA, publish_confirmed
+from orders_project.orders.errors import (
+    OrderExpired,
+    OrderRejected,
+    OutOfStock,
+    ProductDoesNotExist,
+    ProductsUnavailable,
+)
+from orders_project.orders.events import CONFIRMED_SQL, publish_confirmed
 from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient
 
 log = structlog.get_logger(__name__)
 
-# What products says of a reservation that it does not make, and what that makes of the order; `unknown` is a product
-# that was retired since it was asked for.
+# The states of a reservation that reject its order, and the code of the rejection. `unknown`: the product was retired
+# after the order's first call.
 REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.code}
 
 
 def store_confirmed(order: Order) -> None:
-    """Store an order that needs no reservation, and announce it."""
+    """Store an order that needs no reservation, and publish its event."""
     order.status = Order.Status.CONFIRMED
     with fault_point(OrderStep.STORE_ORDER), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            _insert(cursor, order, INSERT_AND_PUBLISH, *event_values(CONFIRMED))
+            _insert(cursor, order, INSERT_AND_PUBLISH, *event_values(OrderConfirmed))
         else:
             with transaction.atomic():
                 _insert(cursor, order, INSERT_CONFIRMED)
@@ -50,21 +56,21 @@ def store_confirmed(order: Order) -> None:
     metrics.count_confirmed(order.quantity)
 
 
-# The statement of almost every order, and nothing but the statement: to have the ORM build it takes longer than the
-# database takes for it. The other columns are null then.
+# Almost every order runs this statement: building it in the ORM takes longer than executing it. The other columns are
+# null then.
 INSERT_CONFIRMED = (
     f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
     "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
     "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
 )
-INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_DATA)
+INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_SQL)
 
 
 def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:
     values = (order.product_id, order.product_name, order.quantity, order.status)
     cursor.execute(statement, [*values, order.idempotency_key, order.payload_hash, *more])
     order.pk, created_at, *_ = cursor.fetchone()
-    order.created_at = created_at.replace(tzinfo=UTC)  # which SQLite's lacks
+    order.created_at = created_at.replace(tzinfo=UTC)  # SQLite's has no time zone
     order._state.adding = False  # noqa: SLF001 - Django's documented name
 
 
@@ -78,7 +84,7 @@ def store_pending(order: Order) -> None:
 
 
 def claim(order: Order, *, for_retry: bool = False) -> bool:
-    """Take the lease, if it ran out or, for a retry of the client's, was given back; false if another one has it."""
+    """Take the lease if it has expired or, for a client's retry, was released; return whether this call has it."""
     now = timezone.now()
     is_free = Q(recover_after__lte=now) | Q(leased=False) if for_retry else Q(recover_after__lte=now)
     end = _lease_end()
@@ -89,10 +95,10 @@ def claim(order: Order, *, for_retry: bool = False) -> bool:
 
 
 def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) -> None:
-    """Reserve what a pending order needs and confirm it; raise what it is rejected for, or ProductsUnavailable.
+    """Reserve stock for a pending order and confirm it; raise the reason of its rejection, or ProductsUnavailable.
 
-    Where products gives no answer, whether it reserved is unknown: the order stays pending, for the client's retry
-    or recover_orders.
+    Without an answer from products, the reservation may or may not exist. The order stays pending, for the client's
+    retry or for recover_orders.
     """
     assert order.reservation_id is not None  # noqa: S101 - a constraint of the table
     try:
@@ -100,7 +106,7 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
             reservation = products.reserve(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     except ProductsUnavailable as error:
         metrics.orders_rejected_total.labels(error.code).inc()
-        patience = settings.CONFIG.order_patience if order.idempotency_key else 0  # nobody can come back without a key
+        patience = settings.CONFIG.order_patience if order.idempotency_key else 0  # no retry without a key
         release_lease(order, retry_in=timedelta(seconds=patience))
         raise
     if reservation.state == "held":
@@ -109,19 +115,19 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
         reject(order, OrderExpired.code, release_after=None)
     else:
         code, available = REJECTIONS[reservation.state], reservation.available
-        # Another request that was sent for it may arrive yet, when something is left again. There is none where the
-        # first one was answered within its lease.
+        # An earlier request for the same reservation may still arrive, and find stock then. There is none if the first
+        # request was answered within its lease.
         is_certain = is_first and reservation.tries == 1
         if not (is_certain and reject(order, code, available=available, release_after=None, within_lease=True)):
             reject(order, code, available=available, release_after=timezone.now())
-    if order.status == Order.Status.PENDING:  # somebody else has settled it meanwhile
+    if order.status == Order.Status.PENDING:  # another process has resolved it meanwhile
         order.refresh_from_db(fields=["status", "rejection", "available"])
     if order.status == Order.Status.REJECTED:
         raise rejection_of(order)
 
 
 def confirm(order: Order) -> bool:
-    """Confirm a pending order and announce it; false if it is settled already."""
+    """Confirm a pending order and publish its event; return false if it is no longer pending."""
     with fault_point(OrderStep.CONFIRM), transaction.atomic(), connection.cursor() as cursor:
         if not _transition(order, Order.objects.all(), status=Order.Status.CONFIRMED, leased=None, recover_after=None):
             return False
@@ -138,9 +144,9 @@ def reject(
     release_after: datetime | None,
     within_lease: bool = False,
 ) -> bool:
-    """Reject a pending order; false if it is settled already, or this process' lease is over and had to hold.
+    """Reject a pending order; return false if it is no longer pending, or if `within_lease` and the lease has expired.
 
-    `release_after` is None only where nothing is reserved for it, nor ever will be.
+    `release_after` is None only if no reservation exists, and none can be made any more.
     """
     orders = Order.objects.filter(recover_after=order.recover_after) if within_lease else Order.objects.all()
     rejected = {"status": Order.Status.REJECTED, "rejection": code, "available": available}
@@ -154,18 +160,18 @@ def reject(
 
 
 def release_lease(order: Order, *, retry_in: timedelta) -> None:
-    """Give the lease back, and leave the order to recover_orders after a pause; a lease that ran out stays as it is."""
+    """Release the lease, and leave the order to recover_orders after a pause; an expired lease stays as it is."""
     held = Order.objects.filter(pk=order.pk, status=order.status, leased=True, recover_after=order.recover_after)
     held.update(leased=False, recover_after=timezone.now() + retry_in)
 
 
 def mark_released(order: Order) -> None:
-    """Note that a rejected order's reservation was given back."""
+    """Record that a rejected order's reservation was released."""
     Order.objects.filter(pk=order.pk, status=Order.Status.REJECTED).update(leased=None, recover_after=None)
 
 
-def rejection_of(order: Order) -> DomainError:
-    """Return the error that a rejected order is answered with."""
+def rejection_of(order: Order) -> OrderRejected:
+    """Return the error that answers a rejected order."""
     if order.rejection == OutOfStock.code:
         return OutOfStock(order.available or 0)
     return ProductDoesNotExist() if order.rejection == ProductDoesNotExist.code else OrderExpired()
@@ -176,7 +182,7 @@ def _lease_end() -> datetime:
 
 
 def _transition(order: Order, orders: QuerySet[Order], **fields: Any) -> bool:
-    """Move a pending order, in the table and in memory; false if it is not pending, or not among `orders`."""
+    """Move a pending order, in the table and in memory; return false if it is not pending or not among `orders`."""
     if not orders.filter(pk=order.pk, status=Order.Status.PENDING).update(**fields):
         return False
     for name, value in fields.items():

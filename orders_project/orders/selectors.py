@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from orders_project.orders.models import KEY_LIFETIME, Order
 
-EXPORTED = ("id", "productId", "quantity", "status", "createdAt")  # as the API names them
 MOST_DAYS = 3_660  # of one report
 
 
@@ -87,11 +86,11 @@ def confirmed_between(since: datetime | None, until: datetime | None) -> QuerySe
 
 def exported_orders(
     *, since: datetime | None, until: datetime | None, status: str | None, after: int
-) -> QuerySet[Order, tuple[Any, ...]]:
-    """Return the columns EXPORTED of the orders behind the id `after`.
+) -> QuerySet[Order]:
+    """Return the orders behind the id `after`, to be read in the order of their ids.
 
-    They are to be read by their id. Were the index of created_at in reach, SQLite would take it for an interval, and
-    sort all of the interval's orders again for each page.
+    The index of created_at is kept out of reach: for an interval SQLite would use it, and sort the interval's orders
+    again for each page.
     """
     unindexed = Coalesce("created_at", "created_at")
     orders = list_orders().filter(pk__gt=after).alias(placed=unindexed)
@@ -101,7 +100,7 @@ def exported_orders(
         orders = orders.filter(placed__lt=until)
     if status:
         orders = orders.filter(status=status)
-    return orders.values_list("id", "product_id", "quantity", "status", "created_at")
+    return orders
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from ops.api.fields import StrictIntegerField
+from ops.api.projection import Projection
 from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
 
 
@@ -48,26 +49,13 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         fields = ("id", "productId", "quantity", "status", "createdAt")
 
 
+ORDER = Projection(OrderSerializer)
+
+
 def wanted_order(document: Any) -> dict[str, Any]:
-    """Return the product's id and the quantity that a request asks for; raise ValidationError.
-
-    A well-formed document needs no serializer, which copies its fields for each request before it looks at it.
-    """
-    if type(document) is dict:
-        product_id, quantity = document.get("productId"), document.get("quantity")
-        if type(product_id) is type(quantity) is int and 1 <= product_id <= MAX_ID and 1 <= quantity <= MAX_QUANTITY:
-            return {"product_id": product_id, "quantity": quantity}
-    wanted = OrderRequestSerializer(data=document)
-    wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)
+    """Return the product's id and the quantity that a request asks for; raise ValidationError."""
+    wanted: dict[str, Any] = _ORDER_REQUEST.run_validation(document)
+    return wanted
 
 
-def acknowledgement(order: Order) -> dict[str, Any]:
-    """Return what OrderSerializer shows of an order, without the time that it takes to build one for each order."""
-    return {
-        "id": order.pk,
-        "productId": order.product_id,
-        "quantity": order.quantity,
-        "status": order.status,
-        "createdAt": order.created_at.isoformat().replace("+00:00", "Z"),
-    }
+_ORDER_REQUEST = OrderRequestSerializer()  # one for all requests: validation leaves nothing in it

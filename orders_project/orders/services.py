@@ -16,7 +16,7 @@ from orders_project.orders.errors import (
     RequestInProgress,
 )
 from orders_project.orders.fault_points import OrderStep
-from orders_project.orders.idempotency import REPLAYED, payload_hash
+from orders_project.orders.idempotency import payload_hash
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import Product, ProductsClient, products_client
 
@@ -36,8 +36,8 @@ def place_order(
 ) -> Placement:
     """Place an order of a product that exists; raise an error of errors.py.
 
-    With the same key and payload the answer is what it was first, once something has been decided. A transaction begins
-    after products has answered, so none is ever open across an HTTP call.
+    The same key with the same payload gets the first answer again, once there is one. The transaction begins after
+    products has answered, so none is open across an HTTP call.
     """
     if key is not None and (known := selectors.order_of_key(key)) is not None:
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
@@ -62,7 +62,7 @@ def place_order(
 
 
 def _store(product: Product, *, quantity: int, key: str | None) -> Order:
-    """Store the order: confirmed, or pending where stock must be reserved for it first."""
+    """Store the order: confirmed, or pending if it needs a reservation first."""
     order = Order(product_id=product.id, product_name=product.name, quantity=quantity)
     if key is not None:
         order.idempotency_key, order.payload_hash = key, payload_hash(product_id=product.id, quantity=quantity)
@@ -74,7 +74,7 @@ def _store(product: Product, *, quantity: int, key: str | None) -> Order:
 
 
 def _place_again(order: Order, *, product_id: int, quantity: int, products: ProductsClient | None) -> Placement:
-    """Answer as it was answered first; go on with an order that is pending and that nobody works at."""
+    """Return the first answer again; resolve an order that is still pending and without a lease."""
     structlog.contextvars.bind_contextvars(order_id=order.pk)
     if order.payload_hash != payload_hash(product_id=product_id, quantity=quantity):
         raise IdempotencyKeyReused
@@ -89,7 +89,7 @@ def _place_again(order: Order, *, product_id: int, quantity: int, products: Prod
     metrics.orders_replayed_total.inc()
     log.debug("order.replayed", status=order.status)
     if order.status == Order.Status.REJECTED:
-        error = lifecycle.rejection_of(order)
-        error.headers = {REPLAYED: "true"}
-        raise error
+        rejection = lifecycle.rejection_of(order)
+        rejection.is_replayed = True
+        raise rejection
     return Placement(order, is_replayed=True)

@@ -17,8 +17,11 @@ from rest_framework.serializers import BaseSerializer
 from ops.api.permissions import IsStaff
 from ops.api.renderers import answer
 from orders_project.orders import idempotency, selectors, services
+from orders_project.orders.errors import OrderRejected
 from orders_project.orders.models import Order
-from orders_project.orders.serializers import OrderRequestSerializer, OrderSerializer, acknowledgement, wanted_order
+from orders_project.orders.serializers import ORDER, OrderRequestSerializer, OrderSerializer, wanted_order
+
+REPLAYED = {idempotency.REPLAYED: "true"}
 
 
 @extend_schema_view(get=extend_schema(summary="List orders"))
@@ -71,12 +74,15 @@ class OrderList(generics.ListAPIView[Order]):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Place an order of a product that exists, once for each key."""
         key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
-        placed = services.place_order(**wanted_order(request.data), key=key)
-        order = placed.order
-        headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[order.pk]))}
+        try:
+            placed = services.place_order(**wanted_order(request.data), key=key)
+        except OrderRejected as rejection:
+            rejection.headers = REPLAYED if rejection.is_replayed else {}
+            raise
+        headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[placed.order.pk]))}
         if placed.is_replayed:
-            headers[idempotency.REPLAYED] = "true"
-        return answer(request, acknowledgement(order), status=201, headers=headers)
+            headers |= REPLAYED
+        return answer(request, ORDER.show(placed.order), status=201, headers=headers)
 
 
 @extend_schema_view(get=extend_schema(summary="Read an order"))

@@ -8,16 +8,29 @@ from django.db import connection
 
 from events.outbox.models import OutboxEvent
 from events.outbox.publish import publish_event
+from events.payloads import OrderConfirmed, Payload
 
-CONFIRMED = "argos.order.confirmed.v1"
+CONFIRMED = OrderConfirmed.type
 
 
 def record(*subjects: object, kind: str = CONFIRMED, **data: Any) -> None:
     """Record an event of each subject."""
-    values = {"orderId": 1, "productId": 1, "quantity": 2, "confirmedAt": "2026-11-20T09:30:00.123456Z"} | data
+    values: dict[str, Any] = {
+        "orderId": 1,
+        "productId": 1,
+        "quantity": 2,
+        "confirmedAt": "2026-11-20T09:30:00.123456Z",
+    } | data
     with connection.cursor() as cursor:
         for subject in subjects:
-            publish_event(cursor, type=kind, subject=str(subject), data=values)
+            publish_event(cursor, subject=str(subject), payload=_payload_of(kind)(**values))
+
+
+def _payload_of(kind: str) -> type[Payload]:
+    class OfKind(OrderConfirmed):
+        type = kind
+
+    return OfKind
 
 
 def due_now() -> None:

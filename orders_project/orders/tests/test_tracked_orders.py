@@ -17,7 +17,7 @@ from orders_project.orders.errors import OutOfStock
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import products_client
 from orders_project.orders.recovery import due_orders, recover
-from orders_project.orders.serializers import acknowledgement
+from orders_project.orders.serializers import ORDER
 from orders_project.orders.tests import stocked_products as peer
 from orders_project.orders.tests.stocked_products import IMPATIENT, PATIENT, Stock, stocked_products
 
@@ -177,7 +177,7 @@ def test_what_was_reserved_without_an_answer_is_confirmed_later(fault: str, key:
 
         assert created() == before + 1
         assert recover_all() == []
-        assert key is None or place(key).json() == acknowledgement(the_order())
+        assert key is None or place(key).json() == ORDER.show(the_order())
     assert_nothing_is_left_over(stock)
 
 

@@ -12,6 +12,7 @@ from ops.cli.command import OpsCommand, Result
 from ops.database import batches
 from orders_project.orders import selectors
 from orders_project.orders.models import MAX_ID, Order
+from orders_project.orders.serializers import ORDER
 
 
 class Command(OpsCommand):
@@ -61,16 +62,16 @@ class Command(OpsCommand):
         output.leave_standard_output_to_rows(self)
         arguments.check_interval(since, until)
         rows = selectors.exported_orders(since=since, until=until, status=status, after=after)
-        encoding = exporting.Encoding(form, selectors.EXPORTED, for_spreadsheets=True)
+        encoding = exporting.Encoding(form, ORDER.names, for_spreadsheets=True)
         count, cursor, trouble = 0, after, ""
         with output.showing_progress(self, path, rows.count) as show, output.open_output(path) as file:
             file.write(b"" if no_header and form == "csv" else encoding.head())
             try:
-                for page in batches.pages(rows):
+                for page in batches.pages(rows.values_list("pk", *ORDER.columns)):
                     if self.stopping:
                         trouble = "stopped by a signal"
                         break
-                    file.write(encoding.page(page))
+                    file.write(encoding.page([list(ORDER.show_values(row[1:]).values()) for row in page]))
                     count, cursor = count + len(page), page[-1][0]
                     show(count)
             except DatabaseFailure as error:

@@ -9,7 +9,7 @@ from ops.cli import exports as exporting
 from ops.cli import output
 from ops.cli.command import OpsCommand, Result, Stopped
 from products_project.products import selectors
-from products_project.products.seeding.rows import FIELDS
+from products_project.products.serializers import PRODUCT
 
 
 class Command(OpsCommand):
@@ -33,7 +33,7 @@ class Command(OpsCommand):
 
     def perform(self, *, form: exporting.Format, path: str, retired: bool, **options: Any) -> Result:
         output.leave_standard_output_to_rows(self)
-        encoding = exporting.Encoding(form, FIELDS)
+        encoding = exporting.Encoding(form, PRODUCT.names)
         count, total = 0, partial(selectors.count_products, retired=retired)
         with output.showing_progress(self, path, total) as show, output.open_output(path) as file:
             file.write(encoding.head())
