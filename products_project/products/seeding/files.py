@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from products_project.products.seeding.json_array import json_reason, read_array
-from products_project.products.seeding.rows import FIELDS, LONGEST_ROW, BadRow, Row, Unreadable, check_row
+from products_project.products.seeding.rows import LONGEST_ROW, REQUIRED, BadRow, Row, Unreadable, check_row
+from products_project.products.serializers import PRODUCT
 
 Format = Literal["json", "jsonl", "csv"]
 FORMATS: dict[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 POLL = 0.5  # seconds between two looks while standard input has nothing
-HEADER = "the header must name id and name, and nothing else"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -87,7 +87,7 @@ def _json_lines(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
 
 
 def _csv_items(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
-    """Yield the rows below a header that names id and name, in either order."""
+    """Yield the rows below a header that names fields of a product, in any order."""
     bad: list[BadRow] = []
     rows = csv.reader(_good_lines(stream, bad), strict=True)
     header: list[str] = []
@@ -106,7 +106,7 @@ def _csv_items(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
     except csv.Error as error:
         raise Unreadable(line, f"is not CSV: {error}") from None
     if not header:
-        raise Unreadable(1, HEADER)
+        raise Unreadable(1, _header_rule())
 
 
 def _good_lines(stream: BufferedReader, bad: list[BadRow]) -> Iterator[str]:
@@ -120,7 +120,14 @@ def _good_lines(stream: BufferedReader, bad: list[BadRow]) -> Iterator[str]:
 
 
 def _header(line: int, cells: list[str]) -> list[str]:
+    known = {name.lower(): name for name in PRODUCT.names}
     names = [cell.strip().lower() for cell in cells]
-    if sorted(names) != sorted(FIELDS):
-        raise Unreadable(line, HEADER)
-    return names
+    if len(set(names)) < len(names) or not set(REQUIRED) <= set(names) <= set(known):
+        raise Unreadable(line, _header_rule())
+    return [known[name] for name in names]
+
+
+def _header_rule() -> str:
+    more = [name for name in PRODUCT.names if name not in REQUIRED]
+    rest = f"may name {', '.join(more)}, and nothing else" if more else "nothing else"
+    return f"the header must name {' and '.join(REQUIRED)}, and {rest}"

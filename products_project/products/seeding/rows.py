@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ValidationError
 
 from products_project.products.models import Product
+from products_project.products.serializers import PRODUCT
 
-FIELDS = ("id", "name")
+REQUIRED = ("id", "name")
 MAX_ID = 2**63 - 1
-LONGEST_ROW = 65_536  # bytes; what is longer is no product, and holding it would cost the bound on memory
+LONGEST_ROW = 65_536  # bytes; a longer row is not a product, and would break the bound on memory
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One product, and the line that it begins on."""
+    """One product, and the line that it begins on; `more` holds further columns, those that the row gives."""
 
     line: int
     id: int
     name: str
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """What is wrong with one field of one line, or with the whole line if `field` is empty."""
+    """The fault of one field of one line, or of the whole line if `field` is empty."""
 
     line: int
     field: str
@@ -34,7 +41,7 @@ class BadRow:
 
 
 class Unreadable(Exception):
-    """The rest of the file cannot be read; `bad` says where that begins."""
+    """The rest of the file cannot be read; `bad` is its first line."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -42,11 +49,11 @@ class Unreadable(Exception):
 
 
 def check_row(line: int, item: object, *, from_text: bool) -> Row | BadRow:
-    """Return the row that an object of two members means, or what is wrong with the first bad one of them."""
+    """Return the row of an object, or its first fault."""
     if not isinstance(item, dict):
         return BadRow(line, "", "is no object")
-    if unknown := [str(key) for key in item if key not in FIELDS]:
-        return BadRow(line, unknown[0][:40], "is no field of a product; there are id and name")
+    if unknown := [str(key) for key in item if key not in PRODUCT.names]:
+        return BadRow(line, unknown[0][:40], f"is no field of a product; there are {' and '.join(PRODUCT.names)}")
     product_id, name = item.get("id"), item.get("name")
     if from_text and isinstance(product_id, str) and re.fullmatch(r"[0-9]{1,19}", product_id):
         product_id = int(product_id)
@@ -54,7 +61,28 @@ def check_row(line: int, item: object, *, from_text: bool) -> Row | BadRow:
         return BadRow(line, "id", reason)
     if reason := _fault_of_name(name):
         return BadRow(line, "name", reason)
-    return Row(line, product_id, name)  # type: ignore[arg-type] # as found above
+    more = {}
+    for key, column in _further():
+        if key in item:
+            try:
+                more[column] = _clean(column, item[key], from_text)
+            except ValidationError as error:
+                return BadRow(line, key, " ".join(error.messages))
+    return Row(line, product_id, name, more)  # type: ignore[arg-type] # as found above
+
+
+@cache
+def _further() -> list[tuple[str, str]]:
+    """Return name and column of each field of a product that a row may leave out."""
+    return [pair for pair in zip(PRODUCT.names, PRODUCT.columns, strict=True) if pair[0] not in REQUIRED]
+
+
+def _clean(column: str, value: object, from_text: bool) -> object:
+    """Return the value as the model takes it; an empty cell is null where the column may be null."""
+    model_field = Product._meta.get_field(column)  # noqa: SLF001 - Django's documented API
+    if value is None or (from_text and value == "" and model_field.null):
+        return model_field.clean(None, None)
+    return model_field.clean(value, None)
 
 
 def _fault_of_id(value: object) -> str:
