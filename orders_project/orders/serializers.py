@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from ops.api.fields import StrictIntegerField
+from ops.api.fields import StrictIntegerField, UtcDateTimeField
 from ops.api.projection import Projection
 from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
 
@@ -42,7 +42,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     productId = serializers.IntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
-    createdAt = serializers.DateTimeField(source="created_at")  # noqa: N815 - wire name
+    createdAt = UtcDateTimeField(source="created_at")  # noqa: N815 - wire name
 
     class Meta:
         model = Order
