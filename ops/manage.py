@@ -10,6 +10,7 @@ from importlib import import_module
 from django.conf import settings
 from django.core.management import execute_from_command_line
 
+from ops.cli import standard_streams
 from ops.config import role
 from ops.config.env_file import read_env_file
 from ops.config.role import Role
@@ -42,6 +43,7 @@ def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collect
 
     A command that examines an environment runs on any environment, every other one only on a sound one.
     """
+    standard_streams.protect()
     command = argv[1] if len(argv) > 1 else "help"
     role.decide(_role_of(command, workers))
     if command in EXAMINERS and config_class.read().faults:
@@ -51,7 +53,10 @@ def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collect
     config = load_config()
     if command != "runserver":  # whose application starts the tracing
         tracing.start_tracing(config)
-    execute_from_command_line(argv)
+    try:
+        execute_from_command_line(argv)
+    finally:
+        standard_streams.settle()
 
 
 def _role_of(command: str, workers: Collection[str]) -> Role:

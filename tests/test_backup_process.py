@@ -153,8 +153,8 @@ def test_a_second_one_says_who_is_at_it(pouring: subprocess.Popen[bytes], url: s
     for second in seconds:
         _, errors = second.communicate(timeout=60)
         assert second.returncode == 3
-        assert errors.startswith(b"Another backup-or-restore is at it: ")
-        assert f"is at it: {pouring.pid}@" in errors.decode()
+        assert errors.startswith(b"Another backup-or-restore is running: ")
+        assert f"is running: {pouring.pid}@" in errors.decode()
         assert errors.count(b"\n") == 1
 
 

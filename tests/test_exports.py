@@ -173,7 +173,7 @@ def test_a_report_counts_them_and_draws_them(stack: Stack, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["export_orders", "--since", "2026-13-01"], "argument --since: '2026-13-01' is no ISO 8601 date or time"),
+        (["export_orders", "--since", "2026-13-01"], "argument --since: '2026-13-01' is not an ISO 8601 date or time"),
         (
             ["export_orders", "--since", "2026-11-02", "--until", "2026-11-01"],
             "--since 2026-11-02T00:00:00Z is not befo",

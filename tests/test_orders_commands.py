@@ -81,7 +81,7 @@ def test_a_second_purge_is_locked_out_and_a_signal_ends_the_first_after_its_batc
     left = old_orders(url)
 
     assert second.returncode == 3
-    assert last_line(second.stderr).startswith("Another purge_orders is at it: ")
+    assert last_line(second.stderr).startswith("Another purge_orders is running: ")
     assert (first.returncode, output) == (1, "")
     assert last_line(errors).startswith(f"Purged {1000 - left} orders placed before 20")
     assert last_line(errors).endswith(f" {left} are left: stopped by a signal. Run it again to go on.")
@@ -126,7 +126,7 @@ def test_what_is_no_duration_is_wrong_usage_in_one_line(stack: Stack, url: str) 
 
     assert (done.returncode, done.stdout) == (2, "")
     assert last_line(done.stderr) == (
-        "manage.py purge_orders: error: argument --older-than: 'a while' is no duration such as 90d, 12h or 4w"
+        "manage.py purge_orders: error: argument --older-than: 'a while' is not a duration such as 90d, 12h or 4w"
     )
     assert old_orders(url) == 1
 

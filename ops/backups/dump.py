@@ -1,4 +1,4 @@
-"""What each kind of database can do for backups; `engine` returns that of the service."""
+"""The interface of the two database engines for backups; `engine` returns the service's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import connection
 
 from ops import settings
-from ops.backups.files import Look
+from ops.backups.files import OnProgress
 from ops.backups.manifest import Table
 
 MIGRATIONS = "SELECT app, name FROM django_migrations ORDER BY app, name"
@@ -20,7 +20,7 @@ MIGRATIONS = "SELECT app, name FROM django_migrations ORDER BY app, name"
 
 @dataclass(frozen=True)
 class Dump:
-    """One moment of a database: what its tables held, and its bytes."""
+    """One moment of a database: its tables and its bytes."""
 
     server: str
     migrations: list[tuple[str, str]]
@@ -33,18 +33,18 @@ class Engine(Protocol):
 
     def check_tools(self) -> None: ...
 
-    def dump(self, folder: Path, look: Look) -> AbstractContextManager[Dump]: ...
+    def dump(self, folder: Path, on_progress: OnProgress) -> AbstractContextManager[Dump]: ...
 
-    def load(self, chunks: Iterable[bytes], folder: Path, look: Look) -> None: ...
+    def load(self, chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> None: ...
 
-    def try_out(self, chunks: Iterable[bytes], folder: Path, look: Look) -> dict[str, Table]: ...
+    def try_out(self, chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> dict[str, Table]: ...
 
     def row_counts(self) -> dict[str, int]: ...
 
 
 def engine() -> Engine:
     """Return the engine of the service's database."""
-    from ops.backups import postgresql, sqlite  # noqa: PLC0415 - which both import this module
+    from ops.backups import postgresql, sqlite  # noqa: PLC0415 - both import this module
 
     return postgresql if connection.vendor == "postgresql" else sqlite
 

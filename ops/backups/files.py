@@ -1,6 +1,6 @@
-"""A backup as one file: a tar of manifest.json and the dump, so that `tar` and the database's own tools read it too.
+"""A backup as one file: a tar of manifest.json and the dump, which `tar` and the database's own tools read too.
 
-The manifest comes first and holds the dump's size and checksum, so nothing can be separated from what proves it whole.
+The manifest comes first and holds the dump's size and checksum: a backup always carries its own proof.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LONGEST_MANIFEST = 1 << 24
 MEMBERS = {"sqlite": "database.sqlite3", "postgresql": "database.pg_dump"}
 UNFINISHED = ".unfinished"
 
-Look = Callable[[int], None]  # told how many bytes are done, or 0; raises Stopped to end the work
+OnProgress = Callable[[int], None]  # takes the bytes done, or 0; raises Stopped to end the work
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Backup:
     start: int  # of the dump
     name: str  # for messages
 
-    def chunks(self, look: Look) -> Iterator[bytes]:
+    def chunks(self, on_progress: OnProgress) -> Iterator[bytes]:
         """Yield the dump; raise Refused at its end if a single bit of it has changed."""
         digest, done = hashlib.sha256(), 0
         with self.path.open("rb") as file:
@@ -45,41 +45,41 @@ class Backup:
             while chunk := file.read(min(CHUNK, self.manifest.size - done)):
                 digest.update(chunk)
                 done += len(chunk)
-                look(done)
+                on_progress(done)
                 yield chunk
         if digest.hexdigest() != self.manifest.sha256:
             raise Refused(f"{self.name} is damaged: its checksum is not the one in its manifest.")
 
 
-def write_backup(path: Path, draft: Manifest, chunks: Iterable[bytes], look: Look) -> Backup:
-    """Write the file and bring it to the disk; the draft becomes the manifest once the dump's checksum is known."""
-    room = len(draft.to_json())
+def write_backup(path: Path, draft: Manifest, chunks: Iterable[bytes], on_progress: OnProgress) -> Backup:
+    """Write the file and sync it to the disk; fill in the dump's checksum, which the draft of the manifest lacks."""
+    length = len(draft.to_json())
     digest, size = hashlib.sha256(), 0
     with path.open("xb") as file:
         path.chmod(0o600)  # it holds password hashes
-        start = file.write(_head(draft, room))
+        start = file.write(_head(draft, length))
         for chunk in chunks:
             size += file.write(chunk)
             digest.update(chunk)
-            look(size)
+            on_progress(size)
         manifest = replace(draft, size=size, sha256=digest.hexdigest())
         file.write(_filler(size) + END)
         file.seek(0)
-        file.write(_head(manifest, room))
+        file.write(_head(manifest, length))
         file.flush()
         os.fsync(file.fileno())
     return Backup(path, manifest, start, str(path))
 
 
 def read_backup(path: Path, name: str) -> Backup:
-    """Read the manifest; raise Refused unless all of the file but the dump's own bytes is as it was written."""
+    """Read the manifest; raise Refused if anything but the dump's own bytes has changed."""
     try:
         with path.open("rb") as file:
-            room = tarfile.TarInfo.frombuf(file.read(BLOCK), "ascii", "strict").size
-            if not 0 < room < LONGEST_MANIFEST:
+            length = tarfile.TarInfo.frombuf(file.read(BLOCK), "ascii", "strict").size
+            if not 0 < length < LONGEST_MANIFEST:
                 raise ValueError("it does not begin with a manifest")
-            manifest = Manifest.from_json(file.read(room))
-            head = _head(manifest, room)
+            manifest = Manifest.from_json(file.read(length))
+            head = _head(manifest, length)
             file.seek(0)
             if file.read(len(head)) != head:
                 raise ValueError("its head has changed")
@@ -94,10 +94,10 @@ def read_backup(path: Path, name: str) -> Backup:
 
 
 def publish(backup: Backup, folder: Path) -> Path:
-    """Give the finished file its name, in one step that outlasts a power cut."""
+    """Give the finished file its name, in one step that survives a power cut."""
     path = folder / backup.manifest.file_name
     if path.exists():
-        raise Refused(f"{path} exists already; it was left as it is.")
+        raise Refused(f"{path} exists already and was not changed.")
     backup.path.replace(path)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -107,18 +107,18 @@ def publish(backup: Backup, folder: Path) -> Path:
     return path
 
 
-def spool(descriptor: int, path: Path, look: Look) -> None:
-    """Copy what a pipe brings into a file, as it is judged whole before anything is touched."""
+def spool(descriptor: int, path: Path, on_progress: OnProgress) -> None:
+    """Copy a pipe into a file: all of it is validated before the database changes."""
     done = 0
     with path.open("xb") as file:
         path.chmod(0o600)
         while chunk := os.read(descriptor, CHUNK):
             done += file.write(chunk)
-            look(done)
+            on_progress(done)
 
 
-def pour(path: Path, descriptor: int, look: Look) -> None:
-    """Copy a file to a pipe, or to wherever standard output leads."""
+def stream_to(path: Path, descriptor: int, on_progress: OnProgress) -> None:
+    """Copy a file to a descriptor, such as a pipe."""
     done = 0
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -126,15 +126,15 @@ def pour(path: Path, descriptor: int, look: Look) -> None:
             while rest:
                 written = os.write(descriptor, rest)
                 rest, done = rest[written:], done + written
-                look(done)
+                on_progress(done)
 
 
 @contextmanager
-def workspace(folder: Path, service: str) -> Iterator[Path]:
-    """Yield a hidden folder for what is not finished, removed in the end; remove those that killed runs have left."""
-    for left in folder.glob(f".{service}-*{UNFINISHED}"):
-        with suppress(OSError), _locked(left):  # which a run that lives would hold
-            shutil.rmtree(left)
+def open_workspace(folder: Path, service: str) -> Iterator[Path]:
+    """Yield a hidden folder for unfinished files and remove it in the end; remove those of killed runs first."""
+    for abandoned in folder.glob(f".{service}-*{UNFINISHED}"):
+        with suppress(OSError), _locked(abandoned):  # a live run holds its own
+            shutil.rmtree(abandoned)
     path = None
     try:
         path = Path(tempfile.mkdtemp(UNFINISHED, f".{service}-", folder))
@@ -142,7 +142,7 @@ def workspace(folder: Path, service: str) -> Iterator[Path]:
             yield path
     except BrokenPipeError:
         raise
-    except OSError as error:  # such as a full disk, which names no file
+    except OSError as error:  # a full disk, for one, names no file
         raise Refused(f"{folder}: {error.strerror}; nothing was changed.") from error
     finally:
         if path is not None:
@@ -159,14 +159,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _head(manifest: Manifest, room: int) -> bytes:
-    """Return all that comes before the dump; blanks fill the room that the draft took."""
-    text = manifest.to_json().ljust(room)
+def _head(manifest: Manifest, length: int) -> bytes:
+    """Return everything before the dump; blanks fill the manifest up to the length of its draft."""
+    text = manifest.to_json().ljust(length)
     moment = int(manifest.moment.timestamp())
     return (
-        _tar_header("manifest.json", room, moment)
+        _tar_header("manifest.json", length, moment)
         + text
-        + _filler(room)
+        + _filler(length)
         + _tar_header(MEMBERS[manifest.vendor], manifest.size, moment)
     )
 

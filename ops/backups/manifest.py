@@ -1,4 +1,4 @@
-"""What a backup says of itself; its seal tells whether one letter of it was changed."""
+"""The description that a backup carries; its seal shows any change to it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILE_NAME = re.compile(r"[a-z0-9-]+_[A-Za-z0-9._+-]+_[\w.+]+_\d{8}T\d{6}Z\.backu
 
 
 class Refused(CommandError):
-    """Say in one sentence why a backup is not made, not restored or no backup."""
+    """A backup cannot be made, restored or read; the text says why in one sentence."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a table held: its rows, and a digest of them."""
+    """The rows of a table: their number and a digest."""
 
     rows: int
     digest: str
@@ -31,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Describe a dump: whose, when, of what schema, and what its bytes must be."""
+    """Describe a dump: its service, its time, its schema and its checksum."""
 
     service: str
     version: str
@@ -41,7 +41,7 @@ class Manifest:
     state: str  # the last migration of each of the service's own apps, such as orders.0001
     migrations: tuple[str, ...]
     tables: Mapping[str, Table]
-    size: int = 10**15 - 1  # bytes of the dump; until it is written, the widest
+    size: int = 10**15 - 1  # bytes of the dump; the widest value until the dump is written
     sha256: str = "0" * 64
 
     @property
@@ -63,12 +63,12 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
-        """Return the manifest; raise ValueError for anything that is not one, seal and all."""
+        """Return the manifest; raise ValueError for anything else, such as a broken seal."""
         content: Any = json.loads(text)
         if not isinstance(content, dict) or content.pop("seal", None) != _seal(content):
             raise ValueError("its manifest does not fit its seal")
         if content.pop("format") != FORMAT:
-            raise ValueError("its format is not one that this release knows")
+            raise ValueError("this release does not know its format")
         tables = {name: Table(**table) for name, table in content.pop("tables").items()}
         return cls(migrations=tuple(content.pop("migrations")), tables=tables, **content)
 

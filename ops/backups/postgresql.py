@@ -1,4 +1,4 @@
-"""Dump and load PostgreSQL with its own pg_dump, pg_restore and psql, which get the password by their environment."""
+"""Dump and load PostgreSQL with its own pg_dump, pg_restore and psql; their environment has the password."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import Conninfo
 
 from ops.backups.dump import MIGRATIONS, Dump
-from ops.backups.files import CHUNK, Look
+from ops.backups.files import CHUNK, OnProgress
 from ops.backups.manifest import Refused, Table
 
 PIPE, NOTHING = subprocess.PIPE, subprocess.DEVNULL
 Stream = int | IO[bytes] | None
-CONNECT_TIMEOUT = 20  # seconds: what is right for a request is too little for a nightly run
-PATIENCE = "20s"  # that a statement may wait for a table, as others wait behind it
+CONNECT_TIMEOUT = 20  # seconds: the timeout of a request is too short for a nightly run
+LOCK_TIMEOUT = "20s"  # for a table, as other transactions wait behind this one
 TABLES = """
     SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND nspname NOT LIKE 'pg~_%' ESCAPE '~'
@@ -39,32 +39,32 @@ CONTENTS = (
 
 
 @contextmanager
-def dump(folder: Path, look: Look) -> Iterator[Dump]:
-    """Yield pg_dump's output and what the tables held, both of one snapshot."""
+def dump(folder: Path, on_progress: OnProgress) -> Iterator[Dump]:
+    """Yield pg_dump's output and the tables, both of one snapshot."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot(), current_setting('server_version')")
         snapshot, server = cursor.fetchone()
-        tables = _tables(connection, look)
+        tables = _tables(connection, on_progress)
         migrations = []
         if any(name.endswith(".django_migrations") for name in tables):
             cursor.execute(MIGRATIONS)
             migrations = cursor.fetchall()
-        options = ("--format=custom", f"--snapshot={snapshot}", f"--lock-wait-timeout={PATIENCE}")
+        options = ("--format=custom", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_TIMEOUT}")
         with _tool("pg_dump", *options, stdout=PIPE) as tool:
             yield Dump(server, migrations, tables, _output(tool))
 
 
-def load(chunks: Iterable[bytes], folder: Path, look: Look, *, database: str | None = None) -> None:
-    """Replace the database in one transaction, which is committed only once every part has succeeded.
+def load(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress, *, database: str | None = None) -> None:
+    """Replace the database in one transaction, and commit it only after every part has succeeded.
 
-    Not `pg_restore --single-transaction`: it leaves tables that the backup does not know, such as a newer release's.
+    `pg_restore --single-transaction` would keep tables that the backup does not know, such as a newer release's.
     """
     name = database or _database()
     with closing(_connect(name)) as target:
-        doomed = ", ".join(_quoted(*table) for table in _names(target))
-    drop = f"DROP TABLE {doomed} CASCADE;" if doomed else ""
-    begin = f"BEGIN; SET LOCAL lock_timeout = '{PATIENCE}'; SET LOCAL client_min_messages = warning; {drop}\n"
+        to_delete = ", ".join(_quoted(*table) for table in _names(target))
+    drop = f"DROP TABLE {to_delete} CASCADE;" if to_delete else ""
+    begin = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL client_min_messages = warning; {drop}\n"
     with _tool("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database=name, stdin=PIPE) as psql:
         psql.write(begin.encode())
         options = ("--format=custom", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--file=-")
@@ -75,23 +75,23 @@ def load(chunks: Iterable[bytes], folder: Path, look: Look, *, database: str | N
             pg_restore.close_input()
             restored = pg_restore.process.wait() == 0
             if restored:
-                psql.write(b"COMMIT;\n")  # without it the end of its input rolls back, also when this process is killed
+                psql.write(b"COMMIT;\n")  # the end of its input rolls back, also when this process is killed
             psql.close_input()
-            psql.succeed()  # first: where it fails, pg_restore only lost its reader
+            psql.succeed()  # first: if psql fails, pg_restore fails for want of a reader
             pg_restore.succeed()
 
 
-def try_out(chunks: Iterable[bytes], folder: Path, look: Look) -> dict[str, Table]:
-    """Restore into a scratch database beside the live one and return what its tables hold."""
-    # One name for each database: this run, which holds the lock, removes what a killed one has left.
+def try_out(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> dict[str, Table]:
+    """Restore into a scratch database beside the live one and return its tables."""
+    # One name for each database: this run holds the lock, so it may remove the scratch of a killed run.
     scratch = f"argos_scratch_{zlib.crc32(str(connection.settings_dict['NAME']).encode()):08x}"
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {scratch} WITH (FORCE)")
         cursor.execute(f"CREATE DATABASE {scratch} TEMPLATE template0")
         try:
-            load(chunks, folder, look, database=scratch)
+            load(chunks, folder, on_progress, database=scratch)
             with closing(_connect(scratch)) as copy:
-                return _tables(copy, look)
+                return _tables(copy, on_progress)
         finally:
             if connection.is_usable():
                 cursor.execute(f"DROP DATABASE IF EXISTS {scratch} WITH (FORCE)")
@@ -108,7 +108,7 @@ def row_counts() -> dict[str, int]:
 
 
 def check_tools() -> None:
-    """Refuse to begin without the tools, or with tools that are older than the server."""
+    """Raise Refused if a tool is missing or older than the server."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version_num")
         server = int(cursor.fetchone()[0]) // 10_000
@@ -124,7 +124,7 @@ def check_tools() -> None:
 
 
 class _Tool:
-    """A process of PostgreSQL's, and what it complained of."""
+    """A process of PostgreSQL's tools, and its error output."""
 
     def __init__(self, process: subprocess.Popen[bytes], name: str, errors: IO[bytes]) -> None:
         self.process = process
@@ -132,7 +132,7 @@ class _Tool:
         self._errors = errors
 
     def write(self, data: bytes) -> bool:
-        """Tell whether it still reads; if not, `succeed` says why."""
+        """Return true while the process reads; if not, `succeed` says why."""
         assert self.process.stdin is not None  # noqa: S101 - for the type checker
         try:
             self.process.stdin.write(data)
@@ -147,7 +147,7 @@ class _Tool:
                 self.process.stdin.close()
 
     def succeed(self) -> None:
-        """Wait for its end; raise Refused with its first complaint if it failed."""
+        """Wait for the end of the process; raise Refused with its first line of errors if it failed."""
         if self.process.wait() != 0:
             self._errors.seek(0)
             said = (
@@ -160,13 +160,13 @@ class _Tool:
 def _tool(
     name: str, *options: str, database: str | None = None, stdin: int = NOTHING, stdout: Stream = NOTHING
 ) -> Iterator[_Tool]:
-    """Run one of PostgreSQL's tools; whatever ends the block ends it too."""
+    """Run one of PostgreSQL's tools until the block ends."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603 - its arguments are ours
             [name, "--no-password", *options],
             env=os.environ | _environment(database),
             stderr=errors,
-            process_group=0,  # Ctrl-C is for this process, which ends it in its own time
+            process_group=0,  # Ctrl-C reaches this process alone, which then ends the tool
             stdin=stdin,
             stdout=stdout,
         )
@@ -190,7 +190,7 @@ def _output(tool: _Tool) -> Iterator[bytes]:
 
 
 def _environment(database: str | None) -> dict[str, str]:
-    """Return libpq's variables for the connection that Django would make (a password in argv is seen by everybody)."""
+    """Return libpq's variables for Django's connection; arguments would show the password to every user."""
     parameters = connection.get_connection_params() | {"connect_timeout": CONNECT_TIMEOUT}
     parameters["dbname"] = database or _database()
     return {
@@ -201,7 +201,7 @@ def _environment(database: str | None) -> dict[str, str]:
 
 
 def _database() -> str:
-    """Return the name of what this process is connected to, whatever its settings say by now."""
+    """Return the name of the connected database; in tests the settings may name another one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_database()")
         return str(cursor.fetchone()[0])
@@ -210,7 +210,7 @@ def _database() -> str:
 def _connect(database: str) -> BaseDatabaseWrapper:
     other = connection.copy()
     other.settings_dict["NAME"] = database
-    other.settings_dict["OPTIONS"].pop("pool", None)  # pools are kept by alias, which is the same
+    other.settings_dict["OPTIONS"].pop("pool", None)  # a pool belongs to an alias, and the alias is the same
     return other
 
 
@@ -220,10 +220,10 @@ def _names(database: BaseDatabaseWrapper) -> list[tuple[str, str]]:
         return list(cursor.fetchall())
 
 
-def _tables(database: BaseDatabaseWrapper, look: Look) -> dict[str, Table]:
+def _tables(database: BaseDatabaseWrapper, on_progress: OnProgress) -> dict[str, Table]:
     tables = {}
     for schema, name in _names(database):
-        look(0)
+        on_progress(0)
         with database.cursor() as cursor:
             cursor.execute(CONTENTS.format(_quoted(schema, name)))
             rows, digest = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Choose which backups to keep: the newest of each of the last days, weeks and months that have one."""
+"""Choose the backups to keep: the newest of each of the last days, weeks and months that have one."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ LABELS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m"}  # ISO we
 
 @dataclass(frozen=True)
 class Plan:
-    """Say of each file of a folder what becomes of it, and why it is kept or left alone."""
+    """Sort the files of a folder: those to keep and to skip with the reason, and those to delete."""
 
     kept: dict[Path, list[str]]
-    doomed: list[Path]
-    left: dict[Path, str]
+    to_delete: list[Path]
+    skipped: dict[Path, str]
 
 
 def plan(*, folder: Path, service: str, keep: dict[str, int]) -> Plan:
-    """Read the folder's backups and plan for the service's own; what is damaged or renamed is left alone."""
+    """Plan for the service's own backups of a folder; skip damaged and renamed ones."""
     own: list[Backup] = []
-    left = {}
+    skipped = {}
     for path in sorted(path for path in folder.iterdir() if FILE_NAME.fullmatch(path.name)):
         try:
             backup = read_backup(path, str(path))
         except Refused as reason:
-            left[path] = str(reason)
+            skipped[path] = str(reason)
             continue
-        if backup.manifest.service != service:  # whose own run it is for
+        if backup.manifest.service != service:  # another service prunes its own
             continue
         if backup.manifest.file_name == path.name:
             own.append(backup)
         else:
-            left[path] = "renamed"
+            skipped[path] = "renamed"
     moments = {backup.path: backup.manifest.moment for backup in own}
     kept = reasons(moments, keep)
-    return Plan(kept, [path for path in sorted(moments) if path not in kept], left)
+    return Plan(kept, [path for path in sorted(moments) if path not in kept], skipped)
 
 
 def reasons(moments: dict[Path, datetime], keep: dict[str, int]) -> dict[Path, list[str]]:
-    """Map each backup that is to be kept to why; the newest is always kept."""
+    """Map each backup to keep to its reasons; the newest is always one of them."""
     newest_first = sorted(moments, key=lambda path: (moments[path], path), reverse=True)
     kept: dict[Path, list[str]] = {path: ["newest"] for path in newest_first[:1]}
     for rule, count in keep.items():

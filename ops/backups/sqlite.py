@@ -11,48 +11,48 @@ from pathlib import Path
 from django.db import connection
 
 from ops.backups.dump import MIGRATIONS, Dump
-from ops.backups.files import CHUNK, Look
+from ops.backups.files import CHUNK, OnProgress
 from ops.backups.manifest import Refused, Table
 
-PAGES = 2_000  # copied between two looks
-BATCH = 10_000  # rows hashed between two looks
-PATIENCE = 20  # seconds to wait for another writer
+PAGES = 2_000  # copied between two reports of progress
+BATCH = 10_000  # rows hashed between two reports
+BUSY_LIMIT = 20  # seconds to wait for another writer
 
 
 @contextmanager
-def dump(folder: Path, look: Look) -> Iterator[Dump]:
-    """Yield a copy of the database as it is at this moment, while others go on writing."""
+def dump(folder: Path, on_progress: OnProgress) -> Iterator[Dump]:
+    """Yield a copy of the database of one moment; other processes go on writing."""
     copy = folder / "copy.sqlite3"
     with connection.wrap_database_errors, closing(_open(_live())) as source, closing(_open(copy)) as target:
         source.execute("BEGIN")
         source.execute("SELECT 1 FROM sqlite_schema").fetchone()  # from here on it sees one moment
-        source.backup(target, pages=PAGES, progress=_watch(look))
+        source.backup(target, pages=PAGES, progress=_watch(on_progress))
         source.execute("ROLLBACK")
         target.execute("PRAGMA journal_mode=DELETE")  # one file, without a -wal beside it
-        tables = _tables(target, look)
+        tables = _tables(target, on_progress)
         migrations = target.execute(MIGRATIONS).fetchall() if "django_migrations" in tables else []
     yield Dump(sqlite3.sqlite_version, migrations, tables, _read(copy))
 
 
-def load(chunks: Iterable[bytes], folder: Path, look: Look) -> None:
+def load(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> None:
     """Replace the database in one transaction: other processes see either all of the old or all of the new."""
     with (
         connection.wrap_database_errors,
         closing(_unpack(chunks, folder)) as source,
         closing(_open(_live())) as target,
     ):
-        source.backup(target, pages=PAGES, progress=_watch(look, PATIENCE))
+        source.backup(target, pages=PAGES, progress=_watch(on_progress, BUSY_LIMIT))
 
 
-def try_out(chunks: Iterable[bytes], folder: Path, look: Look) -> dict[str, Table]:
-    """Restore into a scratch database and return what its tables hold."""
+def try_out(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> dict[str, Table]:
+    """Restore into a scratch database and return its tables."""
     with connection.wrap_database_errors, closing(_unpack(chunks, folder)) as scratch:
-        return _tables(scratch, look)
+        return _tables(scratch, on_progress)
 
 
 def row_counts() -> dict[str, int]:
     """Return how many rows each table of the live database has."""
-    if not _live().startswith("file:") and not Path(_live()).exists():  # opening it would make it
+    if not _live().startswith("file:") and not Path(_live()).exists():  # opening it would create it
         return {}
     with connection.wrap_database_errors, closing(_open(_live())) as live:
         counted = {name: live.execute(f"SELECT count(*) FROM {_quoted(name)}") for name in _names(live)}  # noqa: S608
@@ -60,7 +60,7 @@ def row_counts() -> dict[str, int]:
 
 
 def check_tools() -> None:
-    """Need nothing: the API is part of Python."""
+    """Do nothing: the API is part of Python."""
 
 
 def _live() -> str:
@@ -74,7 +74,7 @@ def _open(name: str | Path) -> sqlite3.Connection:
 
 
 def _unpack(chunks: Iterable[bytes], folder: Path) -> sqlite3.Connection:
-    """Return a scratch database with the dump in it; raise Refused if SQLite finds it unsound."""
+    """Return a scratch database with the dump in it; raise Refused if SQLite finds a fault."""
     path = folder / "scratch.sqlite3"
     with path.open("wb") as file:
         for chunk in chunks:
@@ -83,21 +83,21 @@ def _unpack(chunks: Iterable[bytes], folder: Path) -> sqlite3.Connection:
     found = scratch.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         scratch.close()
-        raise Refused(f"SQLite finds the database unsound: {found}.")
+        raise Refused(f"SQLite finds a fault in the database: {found}.")
     return scratch
 
 
-def _watch(look: Look, patience: float = 0) -> Callable[[int, int, int], None]:
-    """Return what the API calls after each step; where another writer is in its way, it would wait for ever."""
+def _watch(on_progress: OnProgress, limit: float = 0) -> Callable[[int, int, int], None]:
+    """Return the API's callback after each step, which gives up on another writer; the API would wait for ever."""
     tries = 0
 
     def watch(status: int, remaining: int, total: int) -> None:
         nonlocal tries
         tries += status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        if tries > patience:
+        if tries > limit:
             raise Refused("Another process keeps the database locked; nothing was changed. Run it again.")
         if status != sqlite3.SQLITE_DONE:  # then it is committed
-            look(0)
+            on_progress(0)
 
     return watch
 
@@ -111,22 +111,22 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _tables(database: sqlite3.Connection, look: Look) -> dict[str, Table]:
+def _tables(database: sqlite3.Connection, on_progress: OnProgress) -> dict[str, Table]:
     names = _names(database)
-    database.text_factory = bytes  # whatever its encoding
+    database.text_factory = bytes  # of any encoding
     try:
-        return {name: _table(database, name, look) for name in names}
+        return {name: _table(database, name, on_progress) for name in names}
     finally:
         database.text_factory = str
 
 
-def _table(database: sqlite3.Connection, name: str, look: Look) -> Table:
+def _table(database: sqlite3.Connection, name: str, on_progress: OnProgress) -> Table:
     rows, digest = 0, hashlib.sha256()
     cursor = database.execute(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 - in the rows' own order
     while batch := cursor.fetchmany(BATCH):
         rows += len(batch)
         digest.update(repr(batch).encode())
-        look(0)
+        on_progress(0)
     return Table(rows, digest.hexdigest())
 
 

@@ -1,14 +1,13 @@
-"""What every operations command shares (https://12factor.net/admin-processes)."""
+"""The base of every operations command (https://12factor.net/admin-processes)."""
 
 from __future__ import annotations
 
 import json
-import os
 import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFailure
+from opentelemetry import trace
 from opentelemetry.trace import Span, StatusCode
 from rich.console import Console
 from rich.progress import (
@@ -30,9 +30,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ops.cli import standard_streams
 from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
-from ops.database.locks import HeldByAnother, PoolerBetween, exclusive
+from ops.database.locks import LockHeld, command_lock
 from ops.telemetry import tracing
 
 log = structlog.get_logger(__name__)
@@ -45,36 +46,35 @@ EXIT_CODES = "0 done, 1 failed or problems found, 2 wrong usage or configuration
 
 @dataclass
 class Result:
-    """Say what a run did: its closing sentence, what it counted, what it found wrong, and more for --json."""
+    """The result of a run: its closing sentence, its counts, the problems found, and more for --json."""
 
     sentence: str
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
-    code: int = DONE  # FAILED where there are problems and no other code
+    code: int = DONE  # FAILED if there are problems and no other code
 
 
 class Stopped(Exception):
-    """Raised by a command's loop that saw `stopping` and left its work undone."""
+    """A command saw `stopping` and left its work undone."""
 
 
 class OpsCommand(BaseCommand):
     """Run `perform` in a span, print its closing sentence or, with --json, one object; exit 1 if it found problems.
 
-    SIGTERM and SIGINT set `stopping`, which a loop looks at between two units of work; a second one ends the process.
+    SIGTERM and SIGINT set `stopping`, which a command checks between two units of work; a second one ends the process.
     """
 
     requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = []
-    examples = ""  # shown below the options by --help, with what each exit code means
-    changes = False  # it gets --dry-run, and `perform` the argument dry_run
-    destroys = False  # it gets --yes, and `perform` the argument yes, for `confirm`
-    loops = False  # it runs for ever, so the database bounds its waits as it does a request's
+    examples = ""  # --help shows them below the options
+    changes = False  # gives it --dry-run, and `perform` the argument dry_run
+    destroys = False  # gives it --yes, and `perform` the argument yes, for `confirm`
     exclusive = False  # one run at a time; a dry run needs no lock
     stopping = False
-    asking = False  # waits for somebody to confirm
+    asking = False  # for a confirmation
 
     def perform(self, *args: Any, **options: Any) -> Result:
-        """Do the command's work; raise CommandError, with its returncode, for what keeps it from it."""
+        """Do the command's work; raise CommandError, with its returncode, to refuse it."""
         raise NotImplementedError
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -82,27 +82,30 @@ class OpsCommand(BaseCommand):
         kwargs.setdefault("formatter_class", HelpFormatter)
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.add_argument(
-            "--json", action="store_true", help="print one machine-readable object instead of sentences"
+            "--json",
+            dest="as_json",
+            action="store_true",
+            help="print one machine-readable object instead of sentences",
         )
         if self.changes:
-            parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
+            parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
         if self.destroys:
-            parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")
+            parser.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
         return parser
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask on a terminal before something is destroyed; raise CommandError on a no, or where nobody is there."""
+        """Ask on a terminal before the command destroys something; raise CommandError on a no or without a terminal."""
         if yes:
             return
         if not sys.stdin.isatty():
             raise CommandError(f"{question} Give --yes to go on without being asked.", returncode=USAGE)
-        self.asking = True  # from here on a signal ends the asking; before the question, or it could come between
+        self.asking = True  # before the question: from here on a signal ends the asking
         if self.stopping:
             raise Stopped
         self.stderr.write(f"{question} Type yes to go on: ", ending="")
         self.stderr.flush()
         while not select.select([sys.stdin], [], [], 0.5)[0]:
-            pass  # and not in readline, which a signal that comes just before it does not end
+            pass  # a signal just before a readline would not end it
         answer = sys.stdin.readline()
         self.asking = False
         if answer.strip().lower() != "yes":
@@ -112,13 +115,13 @@ class OpsCommand(BaseCommand):
     def progress(
         self, what: str, total: float | None = None, columns: tuple[ProgressColumn, ...] = COUNTED
     ) -> Iterator[Callable[[float], None]]:
-        """Yield a function that takes how much is done; shown on a terminal only, on standard error."""
+        """Yield a function that takes the amount done; shown on a terminal only, on standard error."""
         with Progress(
             "{task.description}",
             *columns,
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),
-            redirect_stdout=False,  # which may be a file: rich would print on the terminal what belongs there
+            redirect_stdout=False,  # it may be a file, and rich would print its content on the terminal
         ) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
@@ -127,12 +130,11 @@ class OpsCommand(BaseCommand):
         name = type(self).__module__.rsplit(".", 1)[-1]
         started, clock = datetime.now(UTC), time.perf_counter()
         structlog.contextvars.clear_contextvars()
-        as_json: bool = options.pop("json")
         with tracing.command_span(name) as span, self._stoppable():
             tracing.bind_trace(span)
-            result = Result("", code=FAILED)  # if something unforeseen escapes
+            result = Result("", code=FAILED)  # if a second signal ends the process
             try:
-                result = self._result(name, as_json=as_json, **options)
+                result = self._result(name, options)
             finally:
                 seconds = round(time.perf_counter() - clock, 3)
                 outcome = self._record(name, span, result, seconds)
@@ -148,6 +150,7 @@ class OpsCommand(BaseCommand):
             "traceId": structlog.contextvars.get_contextvars().get("trace_id"),
             **result.details,
         }
+        as_json = options["as_json"]
         if as_json or result.code != DONE or options.get("verbosity") != 0:
             self._print(result, json.dumps(document, default=str) if as_json else None)
         if result.code != DONE:
@@ -159,47 +162,44 @@ class OpsCommand(BaseCommand):
         span.set_attribute("argos.command.outcome", outcome)
         if result.code != DONE:
             span.set_status(StatusCode.ERROR)
-        if settings.configured:  # or neither knows where to
-            log.info("command.finished", command=name, outcome=outcome, duration_s=seconds, **result.counts)
+        if settings.configured:  # or log and metrics have no destination
+            counted = log.bind(**result.counts)  # which may have any name
+            counted.info("command.finished", command=name, outcome=outcome, duration_s=seconds)
             record_run(settings.CONFIG, command=name, outcome=outcome, seconds=seconds)
         return outcome
 
-    def _result(self, name: str, **options: Any) -> Result:
+    def _result(self, name: str, options: Mapping[str, Any]) -> Result:
+        """Run `perform` and return its result, or what ended it as one."""
         locks = self.exclusive and not options.get("dry_run")
         try:
-            with exclusive(name) if locks else nullcontext():
+            with command_lock(name) if locks else nullcontext():
                 result = self.perform(**options)
-        except CommandError as error:
-            result = Result(str(error), problems=[str(error)], code=error.returncode)
-        except PoolerBetween as fault:
-            result = Result(str(fault), problems=[str(fault)], code=USAGE)
-        except HeldByAnother as holder:
-            result = Result(str(holder), problems=[str(holder)], code=LOCKED)
-        except Stopped:
-            result = Result("Stopped by a signal; nothing was changed.", problems=["stopped by a signal"], code=FAILED)
-        except DatabaseFailure as error:
-            reason = " ".join(str(error).split())
-            hint = " (Has `manage.py migrate` run?)" if "no such table" in reason or "does not exist" in reason else ""
-            result = Result(f"The database refused: {reason}{hint}", problems=[reason], code=FAILED)
-        except BrokenPipeError:
-            result = Result("Nobody reads the output any more.", problems=["broken pipe"], code=FAILED)
-        except OSError as error:
-            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-            result = Result(f"{reason}.", problems=[reason], code=FAILED)
+        except Exception as error:
+            result = _refusal(error) or _failure(error)
+            if not isinstance(error, REFUSALS):
+                self._log_failure(name, error)
+                if options.get("traceback"):
+                    raise
         if result.problems and result.code == DONE:
             result.code = FAILED
         return result
+
+    def _log_failure(self, name: str, error: Exception) -> None:
+        """Log the traceback, but not where the log is a terminal: a person gets one sentence, or --traceback."""
+        trace.get_current_span().record_exception(error)
+        if settings.configured and not (settings.CONFIG.log_format == "console" and sys.stderr.isatty()):
+            log.error("command.failed", command=name, exc_info=error)
 
     def _print(self, result: Result, document: str | None) -> None:
         try:
             if document is not None:
                 self.stdout.write(document)
-            else:
+            elif result.sentence:
                 (self.stdout if result.code == DONE else self.stderr).write(result.sentence)
             self.stdout.flush()
-        except OSError as error:  # what was done is done, and the exit code says so
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again when it ends
-            if not isinstance(error, BrokenPipeError):  # nobody reads any more, which is the reader's to choose
+        except OSError as error:  # the work stays done
+            standard_streams.discard_output()
+            if not isinstance(error, BrokenPipeError):  # a reader may stop when it has seen enough
                 self.stderr.write(f"standard output: {error.strerror}.")
                 result.code = FAILED
 
@@ -209,15 +209,45 @@ class OpsCommand(BaseCommand):
             if self.stopping:
                 sys.exit(128 + number)
             self.stopping = True
-            if self.asking:  # nothing was begun, and the answer may never come
+            if self.asking:  # the work has not begun, and the answer may never come
                 raise Stopped
 
         try:
             before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:  # called from a thread, where signals are not ours
+        except ValueError:  # called from a thread, which cannot set a handler
             before = {}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+REFUSALS = (CommandError, LockHeld, Stopped, BrokenPipeError)  # their sentence is enough
+
+
+def _refusal(error: Exception) -> Result | None:
+    """Return the result of a run that was refused or stopped; None for any other error."""
+    match error:
+        case CommandError():
+            return Result(str(error), problems=[str(error)], code=error.returncode)
+        case LockHeld():
+            return Result(str(error), problems=[str(error)], code=LOCKED)
+        case Stopped():
+            return Result("Stopped by a signal; nothing was changed.", problems=["stopped by a signal"], code=FAILED)
+        case BrokenPipeError():  # the reader of standard output has seen enough
+            return Result("", problems=["broken pipe"], code=FAILED)
+    return None
+
+
+def _failure(error: Exception) -> Result:
+    """Return the result of a run that failed: one line for the terminal."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, DatabaseFailure):
+        hint = " (Has `manage.py migrate` run?)" if "no such table" in reason or "does not exist" in reason else ""
+        return Result(f"The database refused: {reason}{hint}", problems=[reason], code=FAILED)
+    if isinstance(error, OSError):
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        return Result(f"{reason}.", problems=[reason], code=FAILED)
+    reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    return Result(f"Unexpected {reason} (--traceback shows where).", problems=[reason], code=FAILED)

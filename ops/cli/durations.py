@@ -11,10 +11,10 @@ UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1
 
 
 def duration(text: str) -> timedelta:
-    """Return what `90d`, `12h` or `4w` says; raise ArgumentTypeError, as it is an option's type."""
+    """Return the duration of a text such as `90d`, `12h` or `4w`; raise ArgumentTypeError."""
     match = DURATION.fullmatch(text)
     if match is None:
-        raise ArgumentTypeError(f"{text!r} is no duration such as 90d, 12h or 4w")
+        raise ArgumentTypeError(f"{text!r} is not a duration such as 90d, 12h or 4w")
     return int(match[1]) * UNITS[match[2]]
 
 

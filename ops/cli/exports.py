@@ -13,7 +13,7 @@ from django.core.management.base import CommandParser
 
 Format = Literal["csv", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = ("csv", "json", "jsonl")
-# What a spreadsheet takes for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection
+# A spreadsheet takes these for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -25,9 +25,8 @@ def add_format_argument(parser: CommandParser) -> None:
 class Encoding:
     """Turn rows into the bytes of one format: `head`, then each page, then `tail`.
 
-    JSON is an array with one object a line; CSV is RFC 4180, and a time of UTC ends with Z. A CSV that is
-    `for_spreadsheets` has a single quote before each text that a spreadsheet would take for a formula: it is then no
-    longer byte for byte what was stored.
+    JSON is an array with one object a line; CSV is RFC 4180, and a time in UTC ends with Z. `for_spreadsheets` puts a
+    single quote before each text that a spreadsheet would take for a formula; such a text differs from the stored one.
     """
 
     def __init__(self, form: Format, fields: Sequence[str], *, for_spreadsheets: bool = False) -> None:
@@ -60,7 +59,7 @@ class Encoding:
 
     def _csv(self, rows: Sequence[Sequence[Any]]) -> bytes:
         text = io.StringIO(newline="")
-        # Ended by CRLF, as RFC 4180 has it: under another end Python 3.11 leaves a bare CR within a text unquoted.
+        # CRLF as in RFC 4180: with another end of line Python 3.11 leaves a bare CR in a text unquoted.
         writer = csv.writer(text, lineterminator="\r\n")
         writer.writerows([self._cell(value) for value in row] for row in rows)
         return text.getvalue().encode()

@@ -1,4 +1,4 @@
-"""What `--help` prints, the same with every version of Python, as docs/commands.md shows it."""
+"""The format of `--help`: the same with every version of Python, as docs/commands.md shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a command's rows go: standard output, or a file that has its name only once all of it is written."""
+"""The destination of a command's rows: standard output, or a file that gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Output:
     def __init__(self, name: str, descriptor: int, *, is_file: bool) -> None:
         self.name = name
         self.is_file = is_file
-        self.replaced = False  # a file that had the name before
-        self.unfinished = False  # set by who can go on from here: what is written stays as PATH.partial
+        self.replaced = False  # whether another file had the name before
+        self.unfinished = False  # set by a command that can resume: the rows stay as PATH.partial
         self._descriptor = descriptor
 
     @property
     def place(self) -> str:
-        """Say where to find what was written."""
+        """Return the name of the file that holds the rows."""
         return f"{self.name}.partial" if self.unfinished and self.is_file else self.name
 
     @property
     def account(self) -> str:
-        """Say the same, and what had to go."""
+        """Return `place`, and mention a file that it replaced."""
         return f"{self.name}, in place of the file that was there" if self.replaced else self.place
 
     def write(self, data: bytes) -> None:
@@ -71,7 +71,7 @@ class Output:
 
 @contextmanager
 def showing_progress(command: OpsCommand, path: str, count: Callable[[], int]) -> Iterator[Callable[[float], None]]:
-    """Show the command's progress bar, unless the rows go to the same terminal; only where it is shown, count."""
+    """Show the progress bar, unless the rows go to the same terminal; call `count` only if it is shown."""
     if not sys.stderr.isatty() or (path == STANDARD_OUTPUT and sys.stdout.isatty()):
         yield lambda done: None
         return
@@ -81,7 +81,7 @@ def showing_progress(command: OpsCommand, path: str, count: Callable[[], int]) -
 
 @contextmanager
 def open_output(path: str) -> Iterator[Output]:
-    """Yield what to write to; where the block raises, no file of that name has changed.
+    """Yield the output; if the block raises, no file of that name has changed.
 
     Raise CommandError if it cannot be opened, or if another run is writing it.
     """
@@ -89,8 +89,8 @@ def open_output(path: str) -> Iterator[Output]:
         yield Output("standard output", sys.stdout.fileno(), is_file=False)
         return
     try:
-        target = Path(path).resolve()  # the file that a symbolic link leads to, not the link
-        is_special = target.exists() and not target.is_file()  # a pipe or device, which is nothing to replace
+        target = Path(path).resolve()  # the target of a symbolic link
+        is_special = target.exists() and not target.is_file()  # a pipe or device cannot be replaced
         partial = target.with_name(f"{target.name}.partial")
         descriptor = os.open(target, os.O_WRONLY) if is_special else _open_alone(partial)
     except OSError as error:
@@ -124,7 +124,7 @@ def _named_at_the_end(output: Output, descriptor: int, partial: Path, target: Pa
 
 
 def _open_alone(path: Path) -> int:
-    """Open a file, emptied, that no other process is writing; a killed run's is taken over."""
+    """Open and empty a file that no other process writes; take over the file of a killed run."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
@@ -136,11 +136,11 @@ def _open_alone(path: Path) -> int:
         except BlockingIOError:
             os.close(descriptor)
             raise CommandError(f"Another run is writing {path}; nothing was written.", returncode=LOCKED) from None
-        os.close(descriptor)  # another run has given it its name meanwhile, or removed it
+        os.close(descriptor)  # another run has renamed or removed it meanwhile
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the new name outlive a power cut."""
+    """Make the new name survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Make sure that a superuser exists, however often it is asked for."""
+"""Make sure that a superuser exists; a second call changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db import transaction
 
 @dataclass(frozen=True)
 class Ensured:
-    """Say whether the user was created, and which of its fields were changed."""
+    """Tell whether the user was created, and name the changed fields."""
 
     created: bool
     changed: tuple[str, ...]
@@ -22,9 +22,9 @@ class Ensured:
 
 @transaction.atomic
 def ensure_superuser(*, username: str, email: str | None, password: str, dry_run: bool = False) -> Ensured:
-    """Create the superuser, or change what differs; raise ValidationError for a name, an address or a password unfit.
+    """Create the superuser, or change what differs; raise ValidationError for a bad name, address or password.
 
-    An email of None leaves the address alone. A password that is right already keeps its hash, and so its sessions.
+    An email of None leaves the address alone. A correct password keeps its hash, and with it the user's sessions.
     """
     wanted: dict[str, Any] = {"is_active": True, "is_staff": True, "is_superuser": True}
     if email is not None:

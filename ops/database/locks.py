@@ -1,4 +1,4 @@
-"""A lock for commands of which one may run at a time: PostgreSQL's advisory lock, or a locked file beside SQLite's."""
+"""A lock for commands that must not run twice at once: PostgreSQL's advisory lock, or a locked file beside SQLite's."""
 
 from __future__ import annotations
 
@@ -28,23 +28,19 @@ HOLDER = """
 """
 
 
-class PoolerBetween(Exception):
-    """A pooler stands between, so that the server would not keep the lock for this run."""
-
-
-class HeldByAnother(Exception):
-    """Another run holds the lock; the text says who and since when."""
+class LockHeld(Exception):
+    """Another run holds the lock; the text names its process and the time of its start."""
 
 
 @contextmanager
-def exclusive(command: str, *, wait: float = 0.0, alias: str = "default") -> Iterator[None]:
-    """Hold the command's lock, waiting for it up to `wait` seconds; raise HeldByAnother.
+def command_lock(command: str, *, wait: float = 0.0, alias: str = "default") -> Iterator[None]:
+    """Hold the command's lock, waiting for it up to `wait` seconds; raise LockHeld.
 
-    However the process ends, the lock goes with it.
+    The lock ends with the process, also with one that is killed.
     """
     connection = connections[alias]
-    lock = _advisory_lock if connection.vendor == "postgresql" else _file_lock
-    with lock(connection, command, wait):
+    hold = _advisory_lock if connection.vendor == "postgresql" else _file_lock
+    with hold(connection, command, wait):
         yield
 
 
@@ -57,9 +53,9 @@ def _advisory_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -
         )
     key = zlib.crc32(f"argos:{command}".encode())
 
-    def is_taken() -> bool:
-        # Asked again and again: a statement that waits for a lock holds a snapshot meanwhile, for which a
-        # CREATE INDEX CONCURRENTLY of the run that holds the lock would wait for ever.
+    def try_lock() -> bool:
+        # Tried again and again: a statement that waits for a lock keeps its snapshot. A CREATE INDEX CONCURRENTLY of
+        # the run that holds the lock would wait for that snapshot for ever.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
             return bool(cursor.fetchone()[0])
@@ -71,11 +67,11 @@ def _advisory_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -
         match name.split(" "):
             case [_, since, process]:
                 return process, since
-            case _:  # it has just taken the lock, or just given it back
+            case _:  # the run took the lock a moment ago, or released it
                 return "a run that has just begun or ended", _format(connected or datetime.now(UTC))
 
-    _take(command, is_taken, holder, wait)
-    name = f"{command} {_format(datetime.now(UTC))} {_process()}"  # which is what the next run sees
+    _acquire(command, try_lock, holder, wait)
+    name = f"{command} {_format(datetime.now(UTC))} {_process()}"  # the next run reads it
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('application_name', %s, false)", [name[:LONGEST_NAME]])
     try:
@@ -90,14 +86,14 @@ def _advisory_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -
 @contextmanager
 def _file_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -> Iterator[None]:
     database = str(connection.settings_dict["NAME"])
-    if ":memory:" in database or "mode=memory" in database:  # which is nobody else's
+    if ":memory:" in database or "mode=memory" in database:  # no other process can open it
         yield
         return
     path = Path(f"{database}.{command}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
 
-        def is_taken() -> bool:
+        def try_lock() -> bool:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -109,20 +105,20 @@ def _file_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -> It
             held = json.loads(file.read() or '{"holder": "a run that has just begun", "since": "now"}')
             return held["holder"], held["since"]
 
-        _take(command, is_taken, holder, wait)
+        _acquire(command, try_lock, holder, wait)
         file.truncate(0)
         file.write(json.dumps({"holder": _process(), "since": _format(datetime.now(UTC))}))
         file.flush()
         yield
-        # The file stays: whoever locks a file that another process has removed holds nothing.
+        # The file stays: a lock on a file that another process has removed would exclude no run.
 
 
-def _take(command: str, is_taken: Callable[[], bool], holder: Callable[[], tuple[str, str]], wait: float) -> None:
+def _acquire(command: str, try_lock: Callable[[], bool], holder: Callable[[], tuple[str, str]], wait: float) -> None:
     deadline = time.monotonic() + wait
-    while not is_taken():
+    while not try_lock():
         if time.monotonic() >= deadline:
             name, since = holder()
-            raise HeldByAnother(f"Another {command} is at it: {name}, since {since}; nothing was changed.")
+            raise LockHeld(f"Another {command} is running: {name}, since {since}; nothing was changed.")
         time.sleep(POLL)
 
 

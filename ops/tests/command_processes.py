@@ -21,6 +21,8 @@ PROGRAM = """
 import sys
 from ops.config import role
 role.decide(role.Role.COMMAND)
+from ops.cli import standard_streams
+standard_streams.protect()
 import django
 django.setup()
 from ops.tests.example import Command

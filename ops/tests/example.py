@@ -17,7 +17,7 @@ class Command(OpsCommand):
     changes = destroys = exclusive = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("act", choices=["hold", "ask", "count", "crash", "pour", "stumble"])
+        parser.add_argument("act", choices=["hold", "ask", "count", "crash", "pour", "stumble", "speak"])
 
     def perform(self, *, act: str, **options: Any) -> Result:
         return getattr(self, act)(**options)  # type: ignore[no-any-return] # one of choices
@@ -52,3 +52,6 @@ class Command(OpsCommand):
     def stumble(self, **options: Any) -> Result:
         os.listdir("/proc/nowhere")  # noqa: PTH208 - as short as a failing system call gets
         return Result("Walked.")
+
+    def speak(self, **options: Any) -> Result:
+        return Result("Glück █.")

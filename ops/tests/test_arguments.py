@@ -25,7 +25,7 @@ def test_a_date_means_its_first_moment() -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-02-30", "20/11/2026", "0001-01-01T00:00+23:00"])
 def test_what_is_no_time_is_quoted(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is no ISO 8601 date or time, such as 2026-11-20") as refused:
+    with pytest.raises(ArgumentTypeError, match="is not an ISO 8601 date or time, such as 2026-11-20") as refused:
         moment(text)
 
     assert repr(text) in str(refused.value)
@@ -50,5 +50,5 @@ def test_a_whole_number_is_within_its_bounds() -> None:
 
 @pytest.mark.parametrize("text", ["0", "101", "-1", "1.0", "", "x", "٣", "1_0", "9" * 5000])
 def test_another_number_is_refused(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is no whole number from 1 to 100"):
+    with pytest.raises(ArgumentTypeError, match="is not a whole number from 1 to 100"):
         whole_number(1, 100)(text)

@@ -198,7 +198,7 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
 
     code, _, errors = run(backup.Command(), "--to", str(tmp_path / "file"))
 
-    assert (code, errors) == (2, f"{tmp_path / 'file'} is no folder.\n")
+    assert (code, errors) == (2, f"{tmp_path / 'file'} is not a folder.\n")
 
 
 def test_a_folder_that_takes_no_file_is_named() -> None:
@@ -231,6 +231,6 @@ def test_a_database_that_cannot_be_restored_is_not_backed_up(tmp_path: Path) -> 
 
     execute(*mend)
     assert code == 1
-    assert errors.startswith("The backup cannot be restored, so it was not kept: ")
+    assert errors.startswith("The backup cannot be restored, so it was deleted: ")
     assert errors.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ops.backups.files import Backup, pour, publish, read_backup, workspace, write_backup
+from ops.backups.files import Backup, open_workspace, publish, read_backup, stream_to, write_backup
 from ops.backups.manifest import Manifest, Refused, Table
 
 DUMP = bytes(range(256)) * 5 + b"the end"
@@ -35,17 +35,17 @@ def manifest(**changes: Any) -> Manifest:
     )
 
 
-def look(done: int) -> None:
+def on_progress(done: int) -> None:
     """Go on."""
 
 
 def write(folder: Path, dump: bytes = DUMP) -> Backup:
-    return write_backup(folder / "new.backup", manifest(), [dump[:700], dump[700:]], look)
+    return write_backup(folder / "new.backup", manifest(), [dump[:700], dump[700:]], on_progress)
 
 
 def judge(path: Path) -> bytes:
     backup = read_backup(path, path.name)
-    return b"".join(backup.chunks(look))
+    return b"".join(backup.chunks(on_progress))
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_it_gets_its_name_in_one_step_and_replaces_nothing(tmp_path: Path) -> No
 def test_a_copy_is_the_same_byte_for_byte(tmp_path: Path) -> None:
     path = write(tmp_path).path
     with (tmp_path / "copy").open("wb") as copy:
-        pour(path, copy.fileno(), look)
+        stream_to(path, copy.fileno(), on_progress)
 
     assert (tmp_path / "copy").read_bytes() == path.read_bytes()
 
@@ -149,7 +149,7 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_uses_is_not(tmp
     (tmp_path / ".plain-service-killed.unfinished" / "backup").write_text("half")
     (tmp_path / ".other-service-killed.unfinished").mkdir()
 
-    with workspace(tmp_path, "plain-service") as one, workspace(tmp_path, "plain-service") as two:
+    with open_workspace(tmp_path, "plain-service") as one, open_workspace(tmp_path, "plain-service") as two:
         left = {path.name for path in tmp_path.iterdir()}
 
     assert left == {one.name, two.name, ".other-service-killed.unfinished"}

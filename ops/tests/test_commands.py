@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -21,6 +20,7 @@ from ops import settings as shared
 from ops.cli.command import LOCKED, OpsCommand, Result, Stopped
 from ops.config.role import Role
 from ops.database.connection import GRACE
+from ops.database.locks import LockHeld
 from ops.telemetry import tracing
 from ops.tests.run_command import run
 from ops.tests.settings import PlainConfig
@@ -87,9 +87,47 @@ def test_a_failing_database_is_one_sentence_and_no_traceback() -> None:
     assert errors == "The database refused: no such table: products_product (Has `manage.py migrate` run?)\n"
 
 
-def test_an_error_nobody_foresaw_keeps_its_traceback() -> None:
+def test_an_error_that_is_not_foreseen_is_one_sentence_and_a_traceback_in_the_log() -> None:
+    with capture_logs() as logs:
+        code, _, errors = run(Count(error=ZeroDivisionError("too\nsmall")))
+
+    assert (code, errors) == (1, "Unexpected ZeroDivisionError: too small (--traceback shows where).\n")
+    assert [line["event"] for line in logs] == ["command.failed", "command.finished"]
+    assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
+
+
+def test_with_traceback_it_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        run(Count(error=ZeroDivisionError()))
+        run(Count(error=ZeroDivisionError()), "--traceback")
+
+
+@pytest.mark.parametrize("error", [CommandError("No."), LockHeld("It is held."), Stopped(), BrokenPipeError()])
+def test_a_plain_refusal_logs_no_traceback(error: Exception) -> None:
+    with capture_logs() as logs:
+        run(Count(error=error))
+
+    assert [line["event"] for line in logs] == ["command.finished"]
+
+
+NAMES = ("name", "command", "event", "options", "span", "error", "result", "locks", "json", "code", "outcome")
+
+
+class Named(OpsCommand):
+    """Take arguments of names that the base class uses itself."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        for name in NAMES:
+            parser.add_argument(name)
+
+    def perform(self, **options: Any) -> Result:
+        return Result("Named.", dict.fromkeys(NAMES, 1), details={"given": {name: options[name] for name in NAMES}})
+
+
+def test_an_argument_and_a_count_may_have_any_name() -> None:
+    code, output, errors = run(Named(), *NAMES, "--json")
+
+    assert (code, errors) == (0, "")
+    assert json.loads(output)["given"] == dict(zip(NAMES, NAMES, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -108,8 +146,7 @@ def test_a_run_is_one_span_with_its_outcome_in_it(
     provider.add_span_processor(SimpleSpanProcessor(spans))
     monkeypatch.setattr(tracing, "tracer", provider.get_tracer("argos"))
 
-    with suppress(ZeroDivisionError):
-        run(Count(error=error))
+    run(Count(error=error))
 
     (span,) = spans.get_finished_spans()
     assert (span.name, span.status.status_code) == ("manage.py test_commands", status)

@@ -32,7 +32,7 @@ def test_anything_else_is_refused_by_name(text: str) -> None:
     with pytest.raises(ArgumentTypeError) as refused:
         duration(text)
 
-    assert str(refused.value) == f"{text!r} is no duration such as 90d, 12h or 4w"
+    assert str(refused.value) == f"{text!r} is not a duration such as 90d, 12h or 4w"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from ops.database.locks import exclusive
+from ops.database.locks import command_lock
 from ops.management.commands import migrate
 from ops.tests.run_command import run
 
@@ -28,7 +28,7 @@ def another_run() -> Iterator[None]:
     held, done = Event(), Event()
 
     def hold() -> None:
-        with exclusive("migrate"):
+        with command_lock("migrate"):
             held.set()
             done.wait(30)
         connection.close()
@@ -57,7 +57,7 @@ def test_while_another_run_is_at_it_this_one_waits_and_then_ends_with_3() -> Non
         code, _, errors = run(migrate.Command(), "--wait", "0.3", "--verbosity", "0")
 
     assert code == 3
-    assert re.match(r"Another migrate is at it: .+, since \d{4}-.+Z; nothing was changed\.", errors)
+    assert re.match(r"Another migrate is running: .+, since \d{4}-.+Z; nothing was changed\.", errors)
 
 
 @pytest.mark.usefixtures("on_disk")

@@ -150,7 +150,7 @@ def test_a_rule_that_keeps_nothing_is_refused(folder: Path, options: tuple[str, 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     code, _, errors = run(Command(), str(tmp_path / "gone"), "--keep-daily", "1", "--yes")
 
-    assert (code, errors) == (2, f"{tmp_path / 'gone'} is no folder.\n")
+    assert (code, errors) == (2, f"{tmp_path / 'gone'} is not a folder.\n")
 
 
 @given(moments=MOMENTS, daily=st.integers(0, 9), weekly=st.integers(0, 9), monthly=st.integers(0, 9))

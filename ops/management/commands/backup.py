@@ -7,24 +7,24 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from ops.backups.taking import take_backup
-from ops.backups.watching import watched
+from ops.backups.backup import make_backup
+from ops.backups.progress import shown_progress
 from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
     help = (
-        "Back up the service's database, consistently, while it serves: one file that holds its own checksum.\n"
-        "Nothing has a backup's name before it is whole and on the disk."
+        "Back up the service's database into one file with its own checksum; the service goes on meanwhile.\n"
+        "The file gets its name when it is complete and on the disk."
     )
     examples = (
         "  manage.py backup --to /backups --verify\n"
         "  manage.py backup --to - | ssh vault 'cat > orders.backup'\n\n"
         "The file is a tar of manifest.json (service, version, migrations, rows and a digest of each table, checksum)\n"
         "and the dump, as SQLite's file or in pg_dump's custom format; its name says service, version, migration\n"
-        "state and time. PostgreSQL needs pg_dump, psql and pg_restore, none older than the server.\n"
-        "For standard output it is made whole in TMPDIR first; the closing sentence then goes to standard error.\n"
-        "A folder that is missing, or a tool that is missing or too old, ends with 2."
+        "state and time. PostgreSQL needs pg_dump, psql and pg_restore of the server's version or newer.\n"
+        "For standard output the file is completed in TMPDIR first, and the closing sentence goes to standard error.\n"
+        "A missing folder, and a missing or old tool, end with 2."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,21 +37,21 @@ class Command(OpsCommand):
         parser.add_argument(
             "--verify",
             action="store_true",
-            help="restore it into a scratch database first, compare every table, and keep it only if all are the same",
+            help="restore it into a scratch database first and compare every table; PostgreSQL's user needs CREATEDB",
         )
 
     def perform(self, *, to: str, verify: bool, **options: Any) -> Result:
         if to == "-":
             if sys.stdout.isatty():
                 raise CommandError("Standard output is a terminal: send it to a file or a pipe.", returncode=2)
-            self.stdout = self.stderr  # standard output is the backup's
+            self.stdout = self.stderr  # standard output takes the backup
         folder = None if to == "-" else Path(to)
-        with watched(self, "backing up") as look:
-            taken = take_backup(config=settings.CONFIG, folder=folder, verify=verify, look=look)
-        manifest = taken.manifest
+        with shown_progress(self, "backing up") as on_progress:
+            made = make_backup(config=settings.CONFIG, folder=folder, verify=verify, on_progress=on_progress)
+        manifest = made.manifest
         return Result(
-            f"Backed up {manifest.rows} rows of {len(manifest.tables)} tables to {taken.place}: {manifest.size} bytes"
+            f"Backed up {manifest.rows} rows of {len(manifest.tables)} tables to {made.place}: {manifest.size} bytes"
             f"{', restored and compared' if verify else ''}.",
             {"tables": len(manifest.tables), "rows": manifest.rows, "bytes": manifest.size},
-            details={"file": taken.place, "sha256": manifest.sha256, "verified": verify},
+            details={"file": made.place, "sha256": manifest.sha256, "verified": verify},
         )

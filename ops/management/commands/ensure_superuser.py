@@ -18,7 +18,7 @@ LONGEST_PASSWORD = 4096  # characters; more is a wrong file
 
 
 class _Environment(BaseSettings):
-    """What the options fall back on; each variable X also as X_FILE."""
+    """The variables behind the options; each variable X also as X_FILE."""
 
     superuser_name: str | None = None
     superuser_email: str | None = None
@@ -27,20 +27,20 @@ class _Environment(BaseSettings):
 
 class Command(OpsCommand):
     help = (
-        "Create a superuser, or give an existing user that password, that address and all rights.\n"
-        "A second run changes nothing. The password is never an argument, which every user of the machine could see."
+        "Create a superuser, or give an existing user this password, address and all rights.\n"
+        "A second run changes nothing. The password is never an argument: other users of the machine could see it."
     )
     examples = (
         "  manage.py ensure_superuser --username ada --email ada@shop.example --password-file /run/secrets/ada\n"
         "  pass show shop/ada | manage.py ensure_superuser --username ada --password-file -\n"
         "  SUPERUSER_NAME=ada SUPERUSER_PASSWORD_FILE=/run/secrets/ada manage.py ensure_superuser\n\n"
-        "Without an option the environment counts: SUPERUSER_NAME, SUPERUSER_EMAIL, SUPERUSER_PASSWORD, or with _FILE\n"
-        "behind it the file that holds it. A name, an address or a password that is refused ends with 2."
+        "Without an option, SUPERUSER_NAME, SUPERUSER_EMAIL and SUPERUSER_PASSWORD count; with _FILE at its end, a\n"
+        "variable names a file. A refused name, address or password ends with 2."
     )
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--username", metavar="NAME", help="whom to create or change")
+        parser.add_argument("--username", metavar="NAME", help="the user to create or change")
         parser.add_argument(
             "--email", metavar="ADDRESS", help="the address; without one an existing user keeps its own"
         )
@@ -54,9 +54,9 @@ class Command(OpsCommand):
         username = username or given.get("superuser_name")
         email = email or given.get("superuser_email")
         if username is None:
-            raise CommandError("Whom? Give --username or SUPERUSER_NAME.", returncode=USAGE)
+            raise CommandError("No user name: give --username or SUPERUSER_NAME.", returncode=USAGE)
         if password_file is not None:
-            source.faults.pop("SUPERUSER_PASSWORD", None)  # which is not asked for
+            source.faults.pop("SUPERUSER_PASSWORD", None)  # the option replaces it
         for name, fault in source.faults.items():
             raise CommandError(f"{name} {fault}.", returncode=USAGE)
         password = given.get("superuser_password") if password_file is None else _read(password_file)
@@ -75,7 +75,7 @@ class Command(OpsCommand):
 
 
 def _read(path: str) -> str:
-    """Return the password in the file; a terminal does not show what is typed."""
+    """Return the password in the file; a terminal does not show it."""
     try:
         if path == "-":
             text = getpass(stream=sys.stderr) if sys.stdin.isatty() else sys.stdin.read(LONGEST_PASSWORD + 1)

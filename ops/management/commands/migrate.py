@@ -15,23 +15,20 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from ops.cli.command import FAILED, USAGE, OpsCommand, Result
-from ops.config.service import ServiceConfig
-from ops.database import session
-from ops.database.locks import exclusive
-from ops.database.migration_history import foreign_history
+from ops.cli.command import FAILED, OpsCommand, Result
+from ops.database.locks import command_lock
 
 
 class Command(OpsCommand, migrate.Command):
     help = (
-        "Apply or unapply migrations, as Django does. One run at a time: another one waits for it, then applies what\n"
-        "is left."
+        "Apply or unapply migrations, as Django does. One run at a time: a second run waits for the first one, then\n"
+        "applies the rest."
     )
     examples = (
         "  manage.py migrate\n"
         "  manage.py migrate --plan                 what would be applied\n"
         "  manage.py migrate orders 0001            back to that migration\n\n"
-        "3 when another run is still at it after --wait. After a lock time-out, run it again."
+        "Ends with 3 if another run still works after --wait. After a lock timeout, run it again."
     )
     requires_system_checks = migrate.Command.requires_system_checks
 
@@ -49,21 +46,20 @@ class Command(OpsCommand, migrate.Command):
             type=float,
             default=5.0,
             metavar="SECONDS",
-            help="that a statement may wait for a table, as others wait behind it (PostgreSQL; default: %(default)g)",
+            help="longest wait for a table, as other transactions wait behind it (PostgreSQL; default: %(default)g)",
         )
 
     def perform(self, *args: Any, as_json: bool, wait: float, lock_timeout: float, **options: Any) -> Result:
         if as_json:
             options["verbosity"] = 0
-        if options["plan"] or options["check_unapplied"]:  # which change nothing
+        if options["plan"] or options["check_unapplied"]:  # they change nothing
             migrate.Command.handle(self, *args, **options)
             return Result("Nothing was changed.")
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         try:
-            with exclusive("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
-                _refuse_what_is_of_another(connection)
+            with command_lock("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
                 before = _applied(connection)
                 migrate.Command.handle(self, *args, **options)
                 after = _applied(connection)
@@ -72,8 +68,8 @@ class Command(OpsCommand, migrate.Command):
             if "lock timeout" not in str(error):
                 raise
             raise CommandError(
-                f"Another transaction held a table for more than {lock_timeout:g} s; this migration was rolled back, "
-                "those before it stay. Run migrate again.",
+                f"Another transaction held a table for more than {lock_timeout:g} s. This migration was rolled back; "
+                "earlier ones stay. Run migrate again.",
                 returncode=FAILED,
             ) from error
         counts = {"applied": len(after - before), "unapplied": len(before - after), "role_settings": len(limited)}
@@ -107,7 +103,7 @@ def _refuse_what_is_of_another(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def _bounds(connection: BaseDatabaseWrapper, lock_timeout: float) -> Iterator[None]:
-    """Let a statement take its time but not wait for a table: whoever comes after it waits behind it (PostgreSQL)."""
+    """Lift the limit of a statement, and limit its wait for a table: others wait behind it (PostgreSQL)."""
     if connection.vendor != "postgresql":
         yield
         return

@@ -13,14 +13,14 @@ from ops.cli.command import OpsCommand, Result
 
 class Command(OpsCommand):
     help = (
-        "Delete the service's old backups of a folder but the newest of each of the last days, weeks and months.\n"
-        "Days, weeks (ISO) and months are UTC's, and only those count that have a backup. The newest is always kept."
+        "Delete the service's old backups in a folder. Keep the newest of each of the last days, weeks and months.\n"
+        "Days, ISO weeks and months are in UTC; only those with a backup count. The newest backup is always kept."
     )
     examples = (
         "  manage.py prune_backups /backups --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
         "  manage.py prune_backups /backups --keep-daily 7 --yes\n\n"
-        "Only a file whose name and manifest both say that `backup` of this service made it is ever deleted. One that\n"
-        "is damaged or renamed is left alone, named, and takes no other's place."
+        "A file is deleted only if its name and its manifest both say that `backup` of this service made it. Damaged\n"
+        "and renamed files are skipped and named; they do not count as the newest of a period."
     )
     changes = True
     destroys = True
@@ -42,44 +42,44 @@ class Command(OpsCommand):
         if not any(keep.values()):
             raise CommandError("Say what to keep: --keep-daily, --keep-weekly or --keep-monthly.", returncode=2)
         if not folder.is_dir():
-            raise CommandError(f"{folder} is no folder.", returncode=2)
+            raise CommandError(f"{folder} is not a folder.", returncode=2)
         chosen = plan(folder=folder, service=service, keep=keep)
         if not as_json:
             self._explain(chosen, dry_run=dry_run)
-        done = list(chosen.doomed) if dry_run else self._delete(chosen, service, yes=yes)
-        stopped = len(done) < len(chosen.doomed)
+        done = list(chosen.to_delete) if dry_run else self._delete(chosen, service, yes=yes)
+        stopped = len(done) < len(chosen.to_delete)
         noun = "backup" if len(done) == 1 else "backups"
         return Result(
             f"{'Would delete' if dry_run else 'Deleted'} {len(done)} {noun} of {service}, {len(chosen.kept)} kept"
             f"{'; stopped by a signal' if stopped else ''}.{' Nothing was changed.' if dry_run else ''}",
-            {"deleted": len(done), "kept": len(chosen.kept), "left": len(chosen.left)},
+            {"deleted": len(done), "kept": len(chosen.kept), "left": len(chosen.skipped)},
             ["stopped by a signal"] if stopped else [],
             {
                 "dryRun": dry_run,
                 "kept": {path.name: why for path, why in chosen.kept.items()},
                 "deleted": [path.name for path in done],
-                "leftAlone": {path.name: reason for path, reason in chosen.left.items()},
+                "leftAlone": {path.name: reason for path, reason in chosen.skipped.items()},
             },
         )
 
     def _explain(self, chosen: Plan, *, dry_run: bool) -> None:
-        for path, reason in chosen.left.items():
-            self.stderr.write(f"left    {path.name}  {reason}", lambda text: text)
+        for path, reason in chosen.skipped.items():
+            self.stderr.write(f"skip    {path.name}  {reason}", lambda text: text)
         if dry_run:
             for path, why in chosen.kept.items():
                 self.stdout.write(f"keep    {path.name}  {', '.join(why)}")
-            for path in chosen.doomed:
+            for path in chosen.to_delete:
                 self.stdout.write(f"delete  {path.name}")
 
     def _delete(self, chosen: Plan, service: str, *, yes: bool) -> list[Path]:
-        if chosen.doomed:
-            total = len(chosen.doomed) + len(chosen.kept)
-            self.confirm(f"This deletes {len(chosen.doomed)} of the {total} backups of {service}.", yes=yes)
+        if chosen.to_delete:
+            total = len(chosen.to_delete) + len(chosen.kept)
+            self.confirm(f"This deletes {len(chosen.to_delete)} of the {total} backups of {service}.", yes=yes)
         deleted = []
-        for path in chosen.doomed:
+        for path in chosen.to_delete:
             if self.stopping:
                 break
-            path.unlink(missing_ok=True)  # another run may have been faster
+            path.unlink(missing_ok=True)  # another run may have deleted it
             deleted.append(path)
         return deleted
 

@@ -6,24 +6,23 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from ops.backups.restoring import judged
-from ops.backups.watching import watched
+from ops.backups.progress import shown_progress
+from ops.backups.restore import validated
 from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
     help = (
-        "Replace the service's database by a backup's, all of it or nothing.\n"
-        "Refuses another service's backup, another kind of database, a damaged file, a schema that is newer than this\n"
-        "release and, without --yes, a database that holds more than a fresh migrate brings."
+        "Replace the service's database by a backup, in one transaction.\n"
+        "Refuses a backup of another service or kind of database, a damaged file and a schema newer than the release.\n"
+        "Asks first, or needs --yes, if the database holds more than a fresh migrate makes."
     )
     examples = (
         "  manage.py restore /backups/orders-service_v1.2.0_orders.0001_20261120T103000Z.backup --dry-run\n"
         "  manage.py restore orders.backup --yes\n"
         "  ssh vault 'cat orders.backup' | manage.py restore - --yes\n\n"
-        "Stop the web processes first, or let them go on: they see the old data or the new, and on PostgreSQL wait\n"
-        "meanwhile. Owners and grants are not restored. An older schema is restored as it was; then run migrate.\n"
-        "After a kill or a failure the database is as it was: run it again."
+        "Web processes may go on: they see the old data or the new; on PostgreSQL they wait meanwhile. Owners and\n"
+        "grants are not restored. After an older schema, run migrate. A run that fails or is killed changes nothing."
     )
     changes = True
     destroys = True
@@ -33,24 +32,26 @@ class Command(OpsCommand):
 
     def perform(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> Result:
         with ExitStack() as stack:
-            with watched(self, "checking") as look:
-                found = stack.enter_context(judged(config=settings.CONFIG, file=file, locked=not dry_run, look=look))
+            with shown_progress(self, "checking") as on_progress:
+                found = stack.enter_context(
+                    validated(config=settings.CONFIG, file=file, locked=not dry_run, on_progress=on_progress)
+                )
             manifest = found.backup.manifest
             if not dry_run:
-                if found.at_stake:
+                if found.rows_replaced:
                     self.confirm(
-                        f"This replaces {found.at_stake} rows of {manifest.service} by {manifest.rows}.", yes=yes
+                        f"This replaces {found.rows_replaced} rows of {manifest.service} by {manifest.rows}.", yes=yes
                     )
-                with watched(self, "restoring") as look:
-                    found.restore(look)
+                with shown_progress(self, "restoring") as on_progress:
+                    found.restore(on_progress)
         sentence = (
             f"{'Would restore' if dry_run else 'Restored'} {manifest.rows} rows of {len(manifest.tables)} tables in "
-            f"place of {found.at_stake}, as they were at {manifest.created} under version {manifest.version}."
+            f"place of {found.rows_replaced}, as they were at {manifest.created} under version {manifest.version}."
         )
         if found.pending:
             sentence += f" Then run `manage.py migrate`: {len(found.pending)} migrations of this release are newer."
         return Result(
             sentence + (" Nothing was changed." if dry_run else ""),
-            {"tables": len(manifest.tables), "rows": manifest.rows, "replaced": found.at_stake},
+            {"tables": len(manifest.tables), "rows": manifest.rows, "replaced": found.rows_replaced},
             details={"dryRun": dry_run, "created": manifest.created, "pendingMigrations": found.pending},
         )

@@ -177,11 +177,11 @@ def test_a_database_that_fails_in_mid_run_leaves_what_was_read_and_says_where_to
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--since", "yesterday"], "argument --since: 'yesterday' is no ISO 8601 date or time"),
-        (["--until", "2026-02-30"], "argument --until: '2026-02-30' is no ISO 8601 date or time"),
+        (["--since", "yesterday"], "argument --since: 'yesterday' is not an ISO 8601 date or time"),
+        (["--until", "2026-02-30"], "argument --until: '2026-02-30' is not an ISO 8601 date or time"),
         (["--status", "paid"], "argument --status: invalid choice: 'paid'"),
         (["--format", "xml"], "argument --format: invalid choice: 'xml'"),
-        (["--after", "-1"], "argument --after: '-1' is no whole number from 0 to"),
+        (["--after", "-1"], "argument --after: '-1' is not a whole number from 0 to"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
     ],
 )

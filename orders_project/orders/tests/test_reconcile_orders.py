@@ -203,11 +203,11 @@ def test_no_transaction_is_open_while_products_is_asked() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--rate", "0"], "'0' is no whole number from 1 to 1000"),
-        (["--rate", "fast"], "'fast' is no whole number from 1 to 1000"),
-        (["--limit", "0"], "'0' is no whole number from 1 to 9223372036854775807"),
-        (["--after", "-1"], "'-1' is no whole number from 0 to 9223372036854775807"),
-        (["--since", "2026-02-30"], "'2026-02-30' is no ISO 8601 date or time"),
+        (["--rate", "0"], "'0' is not a whole number from 1 to 1000"),
+        (["--rate", "fast"], "'fast' is not a whole number from 1 to 1000"),
+        (["--limit", "0"], "'0' is not a whole number from 1 to 9223372036854775807"),
+        (["--after", "-1"], "'-1' is not a whole number from 0 to 9223372036854775807"),
+        (["--since", "2026-02-30"], "'2026-02-30' is not an ISO 8601 date or time"),
         (["--everything"], "unrecognized arguments: --everything"),
     ],
 )

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from ops.database.locks import HeldByAnother, exclusive
+from ops.database.locks import LockHeld, command_lock
 from ops.tests.command_processes import at_it, environment, run, started
 
-HELD = re.compile(r"Another example is at it: (\d+)@\S+, since (\S+Z); nothing was changed\.")
+HELD = re.compile(r"Another example is running: (\d+)@\S+, since (\S+Z); nothing was changed\.")
 
 
 def test_a_second_run_says_who_is_at_it_and_since_when_and_exits_3(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_since_when_is_when_the_lock_was_taken_not_when_its_holder_connected(
     time.sleep(1.1)
     taken = datetime.now(UTC).replace(microsecond=0)
 
-    with exclusive("late"), ThreadPoolExecutor(1) as pool:
+    with command_lock("late"), ThreadPoolExecutor(1) as pool:
         refusal = pool.submit(_refusal, "late").result(30)
 
     since = re.search(r"since (\S+Z)", refusal)
@@ -93,9 +93,9 @@ def test_since_when_is_when_the_lock_was_taken_not_when_its_holder_connected(
 def _refusal(command: str) -> str:
     """Return what a run with a connection of its own, as each thread has, is told."""
     try:
-        with exclusive(command):
+        with command_lock(command):
             return "not refused"
-    except HeldByAnother as held:
+    except LockHeld as held:
         return str(held)
     finally:
         connection.close()
