@@ -1,4 +1,4 @@
-"""The counters of the relay. `relay_events` does not serve /metrics; it reports them with the metrics of commands."""
+"""The counter of the relay, for the /metrics of `relay_events`: the web process sends no event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The health check of a command that works in a loop and serves no port: `python -m ops.cli.heartbeat`.
+"""The health check of a command that works in a loop: `python -m ops.cli.heartbeat`.
 
 The loop touches a file in the temporary folder, which a container has to itself; the check looks at its age.
 """
@@ -14,21 +14,16 @@ LONGEST_SILENCE = 90.0  # seconds: more than the longest pause of a loop
 
 
 def heartbeat_file() -> Path:
-    """Return the file that the loop touches."""
+    """Return the file that the loop touches; raise OSError where there is no temporary folder."""
     return Path(tempfile.gettempdir()) / "argos-heartbeat"
 
 
-def beat() -> None:
-    """Say that the loop is alive."""
-    heartbeat_file().touch()
-
-
 def check() -> str | None:
-    """Return what is wrong with the loop, or None."""
+    """Return the fault of the loop, or None."""
     try:
         silence = time.time() - heartbeat_file().stat().st_mtime
-    except FileNotFoundError:
-        return "The loop has not begun."
+    except OSError as error:
+        return "The loop has not begun." if isinstance(error, FileNotFoundError) else f"No heartbeat: {error}."
     return None if silence <= LONGEST_SILENCE else f"The loop has been silent for {silence:.0f} s."
 
 

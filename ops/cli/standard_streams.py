@@ -33,9 +33,7 @@ def protect() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(
-                os.devnull, os.O_RDONLY
-            )  # the lowest free descriptor; a write still fails
+            os.open(os.devnull, os.O_RDONLY)  # the lowest free descriptor; a write still fails
     if sys.stdin is None:
         sys.stdin = open(INPUT, closefd=False)  # noqa: SIM115 - open as long as the process
     if sys.stdout is None:

@@ -165,13 +165,20 @@ class ServiceConfig(BaseSettings):
     )
     pushgateway_url: HttpUrl | None = Field(
         None,
-        description="where commands push their metrics (Prometheus' Pushgateway)",
+        description="where commands push the gauges of their last run (Prometheus' Pushgateway)",
         json_schema_extra={"default": "unset: nowhere", "probe": "/-/healthy"},
     )
     command_metrics_dir: str | None = Field(
         None,
-        description="folder where commands write their metrics, for the node exporter's textfile collector",
+        description="folder where commands write these gauges, for the node exporter's textfile collector",
         json_schema_extra={"default": "unset: nowhere"},
+    )
+    worker_metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="port where a command that loops, such as `relay_events`, serves its own `/metrics`",
+        json_schema_extra={"default": "unset: none"},
     )
     service_version: str = Field(
         "dev",

@@ -1,4 +1,4 @@
-"""Delete old orders, or their keys, in batches so short that nobody who writes meanwhile notices."""
+"""Delete old orders, or their keys, in batches too short to hold up other writers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection
@@ -14,57 +13,49 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from psycopg.errors import QueryCanceled
 
+from ops.database.batches import LARGEST_BATCH, Batch
 from orders_project.orders import selectors
 from orders_project.orders.models import Order
 
-FIRST_BATCH = 100  # orders; what the next ones hold, the time of the last one says
-LARGEST_BATCH = 5_000
+FIRST_BATCH = 100  # orders; the time of each batch decides the size of the next one
 SLOW, FAST = 0.05, 0.025  # seconds: above, the next batch is half as large; below, twice
 DELETIONS_A_SECOND = 20_000  # less than was measured on two busy cores, for an estimate: docs/operations/reference.md
 
 TABLE = Order._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
 DELETE = f"DELETE FROM {TABLE}"  # noqa: S608 - the name of the model's own table, as below
-FORGET_THE_KEY = f"UPDATE {TABLE} SET idempotency_key = NULL, payload_hash = NULL"  # noqa: S608
+DELETE_THE_KEY = f"UPDATE {TABLE} SET idempotency_key = NULL, payload_hash = NULL"  # noqa: S608
 
 # One statement outside of a transaction: its locks end with it, even if this process is stopped or killed, and the
-# server itself ends it should it take too long. Orders that others have locked are left to the next run. A deletion
-# that a crash of the server undoes is done by the next run as well, so the locks need not wait for the disk.
+# server itself ends a slow one. Orders that other transactions lock are left to the next run. The locks do not wait for
+# the disk: if a crash of the server undoes a deletion, the next run repeats it.
 WHICH_ON_POSTGRESQL = f"id = ANY(ARRAY(SELECT id FROM {TABLE} WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED))"  # noqa: S608
 WHICH_ON_SQLITE = "id IN (SELECT value FROM json_each(%s))"
 BOUNDS_ON_POSTGRESQL = "SET statement_timeout = 80; SET synchronous_commit = off"  # milliseconds
 NO_BOUNDS_ON_POSTGRESQL = "RESET statement_timeout; RESET synchronous_commit"
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one batch did, and the seconds that it took, in which it held its locks."""
-
-    deleted: int
-    seconds: float
-
-
 def estimate(orders: int, *, largest: int, pause: timedelta) -> timedelta:
-    """Return about how long it takes to purge so many orders; mostly pauses."""
+    """Return the estimated time to purge so many orders; most of it is pauses."""
     return timedelta(seconds=orders / DELETIONS_A_SECOND) + orders // largest * pause
 
 
 def purge_orders(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:
     """Delete the orders placed before that moment, the oldest first; yield after each batch, while no lock is held.
 
-    Orders that another transaction has locked are left, and so is what somebody needs yet: purgeable_orders.
+    Orders that another transaction locks are left, and so are those that `purgeable_orders` leaves out.
     """
     return _in_batches(DELETE, selectors.purgeable_orders(before), largest)
 
 
 def purge_keys(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:
-    """Forget the keys of the orders placed before that moment, in the same way; the orders stay."""
-    return _in_batches(FORGET_THE_KEY, selectors.orders_with_old_keys(before), largest)
+    """Delete the keys of the orders placed before that moment, in the same way; the orders stay."""
+    return _in_batches(DELETE_THE_KEY, selectors.orders_with_old_keys(before), largest)
 
 
 def _in_batches(statement: str, orders: QuerySet[Order], largest: int) -> Iterator[Batch]:
     size, since = min(FIRST_BATCH, largest), None
-    # From where the last batch ended: before that, the index holds what is deleted and not yet vacuumed.
+    # From the end of the last batch: before it, the index holds deleted entries until they are vacuumed.
     while oldest := _oldest(orders, since, size):
         try:
             batch = _run(statement, [order_id for order_id, _ in oldest])
@@ -79,7 +70,7 @@ def _in_batches(statement: str, orders: QuerySet[Order], largest: int) -> Iterat
         elif batch.seconds < FAST:
             size = min(largest, size * 2)
         if not batch.deleted and since == oldest[-1][1]:
-            break  # what is left of that moment is locked
+            break  # the orders left of that moment are locked
         since = oldest[-1][1]
 
 

@@ -85,11 +85,13 @@ def test_only_what_was_sent_before_is_purged() -> None:
     OutboxEvent.objects.filter(subject__in=["0", "1", "2", "3"]).update(sent_at=NOON)
     options = ("--before", "2026-11-02", "--batch", "2")
 
-    assert run(purge_events.Command(), *options, "--dry-run")[1] == "Would purge 5 sent events. Nothing was changed.\n"
+    foreseen = run(purge_events.Command(), *options, "--dry-run")[1]
+    assert foreseen == "Would purge 5 events sent before 2026-11-02T00:00:00Z. Nothing was changed.\n"
     code, _, errors = run(purge_events.Command(), *options)  # no terminal to ask on
     assert code == 2
-    assert errors.startswith("This deletes 5 sent events for good.")
-    assert run(purge_events.Command(), *options, "--yes") == (0, "Purged 5 sent events.\n", "")
+    assert errors.startswith("This deletes 5 events sent before 2026-11-02T00:00:00Z for good.")
+    done = run(purge_events.Command(), *options, "--yes")
+    assert done == (0, "Purged 5 events sent before 2026-11-02T00:00:00Z.\n", "")
 
     assert not outbox_events(state="sent").exists()
     assert OutboxEvent.objects.count() == 4
@@ -102,7 +104,9 @@ def test_a_signal_ends_a_purge_after_the_batch_in_hand() -> None:
 
     code, _, errors = run(command, "--before", "2026-11-02", "--batch", "1", "--yes")
 
-    assert (code, errors) == (1, "Purged 1 sent events. 3 are left: stopped by a signal.\n")
+    assert code == 1
+    assert errors.startswith("Purged 1 event sent before 2026-11-02")
+    assert errors.endswith("3 are left: stopped by a signal. Run it again to go on.\n")
 
 
 @pytest.mark.parametrize("before", [timezone.now().isoformat(), "23h"])
@@ -110,7 +114,7 @@ def test_what_is_younger_than_a_day_is_not_purged(before: str) -> None:
     code, _, errors = _usage("--before", before)
 
     assert code == 2
-    assert "less than one day ago" in errors
+    assert "less than 1d ago" in errors
 
 
 def test_how_long_ago_is_said_as_a_duration_too() -> None:

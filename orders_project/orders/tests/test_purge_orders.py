@@ -55,7 +55,7 @@ def test_a_dry_run_counts_and_estimates_and_deletes_nothing() -> None:
 
     assert code == 0
     assert output.startswith("Would purge 50 orders placed before 20")
-    assert "in about 30 s, going by 20000 deletions a second as measured once and 6000 ms after each 10" in output
+    assert ", in an estimated 30 s." in output
     assert output.endswith("Nothing was changed.\n")
     assert Order.objects.count() == 50
 
@@ -66,7 +66,7 @@ def test_json_says_what_was_done() -> None:
     _, foreseen, _ = purge("--older-than", "90d", "--dry-run", "--json")
     _, done, _ = purge("--older-than", "90d", "--yes", "--json", "--batch", "100")
 
-    assert json.loads(foreseen)["counts"] == {"orders": 450, "kept": 0, "estimated_seconds": 0}
+    assert json.loads(foreseen)["counts"] == {"purgeable": 450, "kept": 0, "estimated_seconds": 0}
     assert json.loads(foreseen)["dryRun"] is True
     counts = json.loads(done)["counts"]
     assert (counts["purged"], counts["left"]) == (450, 0)
@@ -87,13 +87,15 @@ def test_where_nobody_can_be_asked_it_wants_yes() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ([], "--older-than"),
-        (["--older-than", "soon"], "'soon' is no duration such as 90d, 12h or 4w"),
+        ([], "one of the arguments --older-than --before is required"),
+        (["--older-than", "90d", "--before", "2020-01-01"], "not allowed with argument"),
+        (["--before", "2999-01-01"], "'2999-01-01' is less than 1d ago"),
+        (["--older-than", "soon"], "'soon' is not a duration such as 90d, 12h or 4w"),
         (["--older-than", "23h"], "'23h' is less than 1d"),
         (["--older-than", "0w"], "'0w' is less than 1d"),
-        (["--older-than", "90d", "--batch", "0"], "'0' is no whole number from 1 to 5000"),
-        (["--older-than", "90d", "--batch", "1e3"], "'1e3' is no whole number from 1 to 5000"),
-        (["--older-than", "90d", "--pause", "-1"], "'-1' is no whole number from 0 to 60000"),
+        (["--older-than", "90d", "--batch", "0"], "'0' is not a whole number from 1 to 5000"),
+        (["--older-than", "90d", "--batch", "1e3"], "'1e3' is not a whole number from 1 to 5000"),
+        (["--older-than", "90d", "--pause", "-1"], "'-1' is not a whole number from 0 to 60000"),
         (["--older-than", "90d", "--faster"], "unrecognized arguments: --faster"),
     ],
 )

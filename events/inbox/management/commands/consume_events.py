@@ -11,23 +11,19 @@ from django.core.management.base import CommandError, CommandParser
 
 from events.backoff import LONGEST_PAUSE, retry_in
 from events.inbox.consumer import Consumer, DatabaseAway
-from events.inbox.metrics import events_consumed_total
 from events.tracing import untraced
 from events.transports import broker
 from ops.cli.arguments import whole_number
-from ops.cli.command import FAILED, USAGE, OpsCommand, Result
-from ops.cli.heartbeat import beat
-from ops.cli.pacing import pause_until
-from ops.cli.run_metrics import CounterReport
+from ops.cli.command import FAILED, USAGE, Result
+from ops.cli.loop import LoopCommand
 
 log = structlog.get_logger(__name__)
 
 AWAY: tuple[type[Exception], ...] = (*broker.UNAVAILABLE, broker.PublishingEnded, DatabaseAway)
-BEAT_EVERY = 5.0  # seconds
 ONCE = 2.0  # seconds without an event, after which --once ends
 
 
-class Command(OpsCommand):
+class Command(LoopCommand):
     help = (
         "Consume events from RabbitMQ until a signal. Each event takes effect once, however often it is delivered.\n"
         "The command acknowledges an event after its effect is stored. A failed event waits in the retry queue. After\n"
@@ -41,8 +37,6 @@ class Command(OpsCommand):
         "Without an amqp:// URL in EVENTS_URL it exits with 2: over HTTP, the web process receives POST /events. The\n"
         "queues are EVENTS_EXCHANGE.products-service, .retry and .dead."
     )
-    loops = True
-    _next_beat = 0.0
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="consume the waiting events, then end")
@@ -66,32 +60,29 @@ class Command(OpsCommand):
         if url is None or not url.get_secret_value().startswith("amqp"):
             raise CommandError("EVENTS_URL is not an amqp:// URL, so there are no queues to consume.", returncode=USAGE)
         consumer = Consumer(settings.CONFIG, prefetch=prefetch, retry_after=retry_after)
-        report = CounterReport(settings.CONFIG, command="consume_events", counters=[events_consumed_total])
         try:
             with untraced():
-                self._consume(consumer, report, once=once)
+                self._consume(consumer, once=once)
         except amqp.PreconditionFailed as error:
             raise CommandError(
                 f"A queue or the exchange exists with other arguments: {broker.reason(error)}. "
                 "Empty and delete it, or set another EVENTS_EXCHANGE.",
                 returncode=FAILED,
             ) from None
-        finally:
-            report.publish()
         counts = {"taken": consumer.taken, "put_off": consumer.retried, "dead": consumer.dead_lettered}
         return Result(
             f"Consumed {consumer.taken} events: {consumer.retried} to retry, {consumer.dead_lettered} dead letters.",
             counts,
         )
 
-    def _consume(self, consumer: Consumer, report: CounterReport, *, once: bool) -> None:
+    def _consume(self, consumer: Consumer, *, once: bool) -> None:
         """Consume until stopped; reconnect after the broker or the database was unavailable."""
         failures = 0  # in a row
-        while not self._between_two(report):
+        while not self._is_to_stop():
             before = consumer.taken
             until = time.monotonic() + ONCE
             try:
-                consumer.consume(stopping=partial(self._between_two, report), idle=partial(_has_all, once, until))
+                consumer.consume(stopping=self._is_to_stop, idle=partial(_has_all, once, until))
                 return
             except amqp.PreconditionFailed:
                 raise
@@ -102,13 +93,11 @@ class Command(OpsCommand):
                 raise CommandError(f"Could not consume all events: {reason}.", returncode=FAILED)
             failures = 0 if consumer.taken > before else failures + 1
             log.warning("consumer.held_up", reason=reason, setbacks=failures)
-            pause_until(time.monotonic() + retry_in(failures, longest=LONGEST_PAUSE), lambda: self.stopping)
+            self.pause(retry_in(failures, longest=LONGEST_PAUSE))
 
-    def _between_two(self, report: CounterReport) -> bool:
-        if time.monotonic() >= self._next_beat:
-            beat()
-            self._next_beat = time.monotonic() + BEAT_EVERY
-        report.publish_now_and_then()
+    def _is_to_stop(self) -> bool:
+        """Tell between two events whether a signal came; this is where the loop beats."""
+        self.beat()
         return self.stopping
 
 

@@ -6,19 +6,19 @@ from typing import Any
 from django.db.models import QuerySet
 
 from events.inbox.models import InboxEvent
-from events.purging import PurgeCommand
+from ops.cli.purge import PurgeCommand
 
 
 class Command(PurgeCommand):
     help = (
-        "Delete the records of events processed before a time. Their effects stay, but an event that arrives again\n"
-        "takes effect again. So keep every event that may still be sent or redriven: at least 30 days."
+        "Delete the records of events processed long ago. Their effects stay, but an event that arrives again takes\n"
+        "effect again. So keep every event that may still be sent or redriven: at least 30 days."
     )
     examples = (
-        "  manage.py purge_inbox --before 2026-09-01 --dry-run     how many\n"
-        "  manage.py purge_inbox --before 90d --yes                from cron"
+        "  manage.py purge_inbox --older-than 30d --dry-run     how many\n"
+        "  manage.py purge_inbox --older-than 30d --yes         from cron"
     )
-    what = "processed events"
+    noun, what = "event", "processed"
 
     def rows(self, before: datetime) -> QuerySet[Any, Any]:
         return InboxEvent.objects.filter(taken_at__lt=before)

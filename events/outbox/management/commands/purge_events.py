@@ -6,16 +6,16 @@ from typing import Any
 from django.db.models import QuerySet
 
 from events.outbox.models import OutboxEvent
-from events.purging import PurgeCommand
+from ops.cli.purge import PurgeCommand
 
 
 class Command(PurgeCommand):
-    help = "Delete events sent before a time. Waiting events and dead letters stay."
+    help = "Delete events sent long ago. Waiting events and dead letters stay."
     examples = (
-        "  manage.py purge_events --before 2026-11-01 --dry-run     how many\n"
-        "  manage.py purge_events --before 30d --yes                from cron"
+        "  manage.py purge_events --older-than 30d --dry-run     how many\n"
+        "  manage.py purge_events --older-than 30d --yes         from cron"
     )
-    what = "sent events"
+    noun, what = "event", "sent"
 
     def rows(self, before: datetime) -> QuerySet[Any, Any]:
         return OutboxEvent.objects.filter(sent_at__lt=before)

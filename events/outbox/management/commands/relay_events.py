@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import structlog
@@ -17,17 +16,15 @@ from events.tracing import untraced
 from events.transports.contract import Transport
 from events.transports.factory import open_transport
 from ops.cli.arguments import whole_number
-from ops.cli.command import USAGE, OpsCommand, Result
-from ops.cli.heartbeat import beat
-from ops.cli.pacing import pause_until
-from ops.cli.run_metrics import CounterReport
+from ops.cli.command import USAGE, Result
+from ops.cli.loop import LoopCommand
 
 log = structlog.get_logger(__name__)
 
 POLL = 0.5  # seconds between two queries while no event is due
 
 
-class Command(OpsCommand):
+class Command(LoopCommand):
     help = (
         "Send the events of the outbox to EVENTS_URL until a signal: at least once, and in order for each subject.\n"
         "Any number of relays share the work. A failed event is retried after growing pauses and delays only later\n"
@@ -40,7 +37,7 @@ class Command(OpsCommand):
         "If EVENTS_URL is unset, events stay in the outbox: --once reports it and exits with 0, otherwise the command\n"
         "exits with 2. --once exits with 1 if it could not send an event."
     )
-    loops = True
+    counters = (metrics.events_published_total,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="send the events due now, then end")
@@ -66,27 +63,23 @@ class Command(OpsCommand):
                 raise CommandError("EVENTS_URL is unset: the relay has no receiver.", returncode=USAGE)
             pending = OutboxEvent.objects.filter(sent_at=None, dead_at=None).count()
             return Result(f"EVENTS_URL is unset: {_events(pending)} wait in the outbox.", {"pending": pending})
-        report = CounterReport(settings.CONFIG, command="relay_events", counters=[metrics.events_published_total])
         total = Relayed()
         try:
             with untraced():
-                self._relay(transport, total, once=once, batch=batch, lease=lease, report=report)
+                self._relay(transport, total, once=once, batch=batch, lease=lease)
         finally:
             transport.close()
-            report.publish()
         counts = {"sent": total.sent, "failed": total.failed, "dead": total.dead}
         problems = [f"{_events(total.failed)} failed"] if once and total.failed else []
         if once and total.unavailable:
             problems.append(total.unavailable)
         return Result(f"Sent {_events(total.sent)}{''.join(f'; {problem}' for problem in problems)}.", counts, problems)
 
-    def _relay(
-        self, transport: Transport, total: Relayed, *, once: bool, batch: int, lease: int, report: CounterReport
-    ) -> None:
+    def _relay(self, transport: Transport, total: Relayed, *, once: bool, batch: int, lease: int) -> None:
         maximum: int = settings.CONFIG.events_max_attempts
         failures = 0  # in a row
         while not self.stopping:
-            beat()
+            self.beat()
             try:
                 done = relay_batch(
                     transport, limit=batch, lease=lease, max_attempts=maximum, stopping=lambda: self.stopping
@@ -97,7 +90,6 @@ class Command(OpsCommand):
                     raise
                 done = Relayed(unavailable=f"the database: {type(error).__name__}")
             total.add(done)
-            report.publish_now_and_then()
             if done.unavailable:
                 if once:
                     return
@@ -112,7 +104,7 @@ class Command(OpsCommand):
                 if once and not done.claimed:
                     return
                 pause = 0.0 if done.sent or once else POLL  # otherwise the failed events may be the only ones
-            pause_until(time.monotonic() + pause, lambda: self.stopping)
+            self.pause(pause)
 
 
 def _events(count: int) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -10,66 +9,63 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 
 from ops.cli.arguments import whole_number
-from ops.cli.command import OpsCommand, Result
-from ops.cli.heartbeat import beat
-from ops.cli.pacing import pause_until
+from ops.cli.command import Result
+from ops.cli.loop import LoopCommand
 from orders_project.orders.recovery import due_orders, recover
-from orders_project.orders.recovery_metrics import reported
+from orders_project.orders.recovery_metrics import orders_recovered_total
 
 log = structlog.get_logger(__name__)
 
 OUTCOMES = ("confirmed", "rejected", "released", "postponed")
 
 
-class Command(OpsCommand):
+class Command(LoopCommand):
     help = (
-        "Settle orders that nobody works at any more: those that a crash or an answer that never came left pending.\n"
-        "It asks products for the order's reservation: what is held is confirmed; an order for which nothing is held\n"
-        "is rejected, and its reservation refused from then on. What rejected orders may hold is given back.\n"
-        "It goes on until it gets a signal; several at once share the work."
+        "Settle orders that a crash or a missing answer left pending.\n"
+        "It asks products for the order's reservation. An order with a held reservation is confirmed. Any other order\n"
+        "is rejected, and products refuses its reservation from then on. Stock held for rejected orders is released.\n"
+        "It goes on until a signal; several at once share the work."
     )
     examples = (
         "  manage.py recover_orders              the process `recovery` of the Procfile\n"
         "  manage.py recover_orders --once       what is due now\n\n"
-        "While products gives no answer an order waits, 30 seconds at the most, and is asked about again: --once then\n"
-        "ends with 1. Without --once a failing database is waited for as well."
+        "While products gives no answer, an order waits for up to 30 seconds; --once then ends with 1.\n"
+        "Without --once it also waits for a failing database."
     )
-    loops = True
+    counters = (orders_recovered_total,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="end when nothing is due any more")
+        parser.add_argument("--once", action="store_true", help="end when nothing is due")
         parser.add_argument(
             "--interval",
             type=whole_number(1, 3_600),
             default=1,
             metavar="S",
-            help="seconds between two looks where nothing is due (default: %(default)s)",
+            help="seconds between two rounds when nothing is due (default: %(default)s)",
         )
 
     def perform(self, *, once: bool, interval: int, **options: Any) -> Result:
         counts: Counter[str] = Counter()
-        with reported() as report:
-            while not self.stopping:
-                beat()
-                try:
-                    is_more = self._resolve_some(counts)
-                except DatabaseFailure as error:
-                    if once:
-                        raise
-                    log.warning("recovery.database_failed", reason=" ".join(str(error).split()))
-                    connection.close()  # or a connection that is lost would fail for ever
-                    is_more = False
-                report.publish_now_and_then()
-                if once and not is_more:
-                    break
-                if not is_more:
-                    pause_until(time.monotonic() + interval, lambda: self.stopping)
+        while not self.stopping:
+            self.beat()
+            try:
+                is_more = self._resolve_some(counts)
+            except DatabaseFailure as error:
+                if once:
+                    raise
+                log.warning("recovery.database_failed", reason=" ".join(str(error).split()))
+                connection.close()  # a lost connection would fail for ever
+                is_more = False
+            if once and not is_more:
+                break
+            if not is_more:
+                self.pause(interval)
         done = {outcome: counts[outcome] for outcome in OUTCOMES}
         sentence = ", ".join(f"{count} {outcome}" for outcome, count in done.items()).capitalize()
         return Result(f"{sentence}.", done, ["products gave no answer"] if once and counts["postponed"] else [])
 
     def _resolve_some(self, counts: Counter[str]) -> bool:
-        """Settle what is due, up to a number or a signal; false if nothing was."""
+        """Resolve a number of due orders, or stop at a signal; return false if none was due."""
         due = due_orders()
         for order in due:
             if self.stopping:
