@@ -7,7 +7,8 @@ from grafana.panels import COLUMNS, Dashboard, Panel, rate, share, stats
 JOB = 'job="orders-service"'
 CREATED, REJECTED, UNITS = "orders_created_total", "orders_rejected_total", "orders_units_total"
 RESERVING = 'job="products-service"'
-LOOPS = 'service="orders-service"'  # loops report their counters with the metrics of commands
+LOOPS = 'job=~"relay|recovery"'
+CONSUMING = 'job=~"products-service|consumer"'  # over HTTP, or from RabbitMQ
 ASKED = f'{JOB}, method="POST", route="/orders"'
 
 
@@ -177,13 +178,13 @@ def events() -> list[Panel]:
             "Events sent",
             "cpm",
             {f"{rate('events_published_total', LOOPS, 'outcome')} * 60": "{{outcome}}"},
-            "failed: the receiver refuses them. dead: for the last time. Each relay reports every 15 s.",
+            "failed: the receiver refuses them. dead: for the last time.",
             width=6,
         ),
         Panel(
             "Events consumed by products",
             "cpm",
-            {f"{rate('events_consumed_total', RESERVING, 'outcome')} * 60": "{{outcome}}"},
+            {f"{rate('events_consumed_total', CONSUMING, 'outcome')} * 60": "{{outcome}}"},
             "failed or invalid: no effect. duplicate: sent more than once, which is harmless.",
             width=COLUMNS,
         ),

@@ -10,12 +10,13 @@ BY_COMMAND, COMMAND = "service, command", "{{service}} {{command}}"
 
 
 def commands() -> list[Panel]:
-    """Return last success, duration and failures of each command."""
+    """Return last success, duration, runs and last failure of each command."""
     success = f"max by ({BY_COMMAND}) (ops_command_last_success_timestamp_seconds{{{COMMANDS}}})"
-    runs, day_ago = (
-        f"sum by ({BY_COMMAND}, outcome) (ops_command_runs_total{{{COMMANDS}}}{when})" for when in ("", " offset 1d")
+    done, failed = (
+        f"sum by ({BY_COMMAND}) (changes(ops_command_last_{end}_timestamp_seconds{{{COMMANDS}}}[1d]))"
+        for end in ("success", "failure")
     )
-    failed = f'ops_command_runs_total{{{COMMANDS}, outcome!="done"}}'
+    failure = f"max by ({BY_COMMAND}) (ops_command_last_failure_timestamp_seconds{{{COMMANDS}}})"
     return [
         Panel(
             "Time since the last success",
@@ -38,19 +39,18 @@ def commands() -> list[Panel]:
         Panel(
             "Runs in a day by outcome",
             "short",
-            # Not `increase`: it misses the first run, as the counter starts with it.
-            {f"clamp_min({runs} - ({day_ago} or {runs} * 0), 0)": f"{COMMAND} {{{{outcome}}}}"},
-            "failed: see the command's log. locked: runs overlap. usage: the scheduler's arguments are wrong.",
+            {done: f"{COMMAND} done", failed: f"{COMMAND} failed"},
+            "failed: see the command's log. Not here: the first run of all, and runs that found the lock held.",
             width=12,
         ),
         Panel(
-            "All runs without success",
-            "short",
-            {f"sum by ({BY_COMMAND}, outcome) ({failed})": f"{COMMAND} {{{{outcome}}}}"},
-            "A step up. It falls only when the file or the Pushgateway's group is deleted.",
+            "Time since the last failure",
+            "s",
+            {f"time() - {failure}": COMMAND},
+            "Shorter than the time since the last success: its work is not done.",
             "bargauge",
             width=12,
-            high=1,
+            high=86_400,
         ),
     ]
 

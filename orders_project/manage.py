@@ -14,4 +14,4 @@ if __name__ == "__main__":
     from ops.manage import main
     from orders_project.config import OrdersConfig
 
-    main(sys.argv, OrdersConfig, workers={"recover_orders", "relay_events"})
+    main(sys.argv, OrdersConfig, workers={"recover_orders", "relay_events", "run_nightly"})

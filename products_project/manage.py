@@ -14,4 +14,4 @@ if __name__ == "__main__":
     from ops.manage import main
     from products_project.config import ProductsConfig
 
-    main(sys.argv, ProductsConfig, workers={"consume_events"})
+    main(sys.argv, ProductsConfig, workers={"consume_events", "run_nightly"})

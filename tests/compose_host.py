@@ -75,6 +75,7 @@ class Host:
         )
         env["TMPDIR"] = str(self._own_folder(name))  # each container has its own
         env["EVENTS_EXCHANGE"] = self.exchange
+        env["WORKER_METRICS_PORT"] = str(free_port())  # likewise
         if env["DATABASE_URL"]:  # production sets it to an empty value, and DATABASE_URL_FILE
             env["DATABASE_URL"] = self.databases[service]
         return {key: self._addressed(value) for key, value in env.items()}

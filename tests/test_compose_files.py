@@ -252,10 +252,21 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
 
 def test_prometheus_scrapes_both_services_where_they_listen() -> None:
     config = provisioned("prometheus.yml")
-    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
 
     for name, project in WEB.items():
-        assert targets[name] == [f"{name}:{Dockerfile(project).environment()['PORT']}"]
+        targets = jobs[name]["static_configs"][0]["targets"]
+        assert targets == [f"{name}:{Dockerfile(project).environment()['PORT']}"]
+
+
+def test_prometheus_scrapes_every_replica_of_each_loop_where_it_serves_its_metrics() -> None:
+    jobs = {job["job_name"]: job for job in provisioned("prometheus.yml")["scrape_configs"]}
+    found = [job["dns_sd_configs"][0] for job in jobs.values() if "dns_sd_configs" in job]
+
+    assert {tuple(discovery["names"]) for discovery in found} == {(name,) for name in LOOPS}
+    for discovery in found:
+        (name,) = discovery["names"]
+        assert int(BASE[name]["environment"]["WORKER_METRICS_PORT"]) == discovery["port"]
 
 
 def test_grafana_finds_its_data_sources_and_dashboards() -> None:

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from bench.run import table
+from tests.declared_metrics import declared_metrics
 from tests.processes import ROOT, clean_environment, manage, running_stack
 from tests.test_architecture import PACKAGES, sources
 
@@ -74,10 +75,9 @@ def test_every_command_is_documented_and_every_documented_one_exists() -> None:
 
 
 def test_every_metric_of_a_command_is_documented_and_every_documented_one_is_published() -> None:
-    files = ("ops/cli/run_metrics.py", "events/outbox/metrics.py", "orders_project/orders/recovery_metrics.py")
-    source = "".join((ROOT / file).read_text() for file in files)
+    published = {name for name, metric in declared_metrics().items() if set(metric["of"]) <= {"commands", "loops"}}
 
-    assert first_column(REFERENCE, "Metrics of commands") == set(re.findall(r'(?:Counter|Gauge)\(\s*"(\w+)"', source))
+    assert first_column(REFERENCE, "Metrics of commands") == published
 
 
 def test_every_check_of_doctor_is_documented_and_every_documented_one_exists() -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import psycopg
 import requests
 
+from tests.observability.loops import Loop
 from tests.observability.prometheus_server import SCRAPE_INTERVAL, Prometheus, running_prometheus
 from tests.orders_database import execute
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
@@ -24,6 +25,7 @@ from tests.processes import Service, Stack, free_port, manage, running_stack
 
 WINDOW = "5s"  # of rates: ten scrapes
 JOBS = {"orders-service": "orders", "products-service": "products"}
+LOOPS = {"relay": "relay_events", "recovery": "recover_orders"}
 PUSHED = "pushgateway"  # the files that the commands write replace the target of this job
 ROUNDS = 3
 BREAKER_WINDOW = "1"  # second, so that the calls before the fault soon stop counting
@@ -39,6 +41,7 @@ class EventfulStack:
     prometheus: Prometheus
     collector: OtlpReceiver
     started: float
+    loops: dict[str, Loop]
 
     def range(self, expr: str, *, step: float = 0.5) -> list[dict[str, Any]]:
         """Return an expression's series from the start to now, as a panel draws them."""
@@ -65,10 +68,16 @@ def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Eventfu
             stack.orders.env["EVENTS_URL"] = f"{stack.products.url}/events"
             execute(stack.products.env["DATABASE_URL"], track_stock(TRACKED, STOCK))
             targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
-            with running_prometheus(directory, targets | {PUSHED: [address]}) as prometheus:
-                eventful = EventfulStack(stack, prometheus, collector, time.time())
-                everything_happens(eventful, rounds)
-                yield eventful
+            loops = {job: Loop(stack.orders, command) for job, command in LOOPS.items()}
+            targets |= {job: [loop.address] for job, loop in loops.items()} | {PUSHED: [address]}
+            with running_prometheus(directory, targets) as prometheus:
+                eventful = EventfulStack(stack, prometheus, collector, time.time(), loops)
+                try:
+                    everything_happens(eventful, rounds)
+                    yield eventful
+                finally:
+                    for loop in loops.values():
+                        loop.stop()
 
 
 def everything_happens(eventful: EventfulStack, rounds: int) -> None:
@@ -83,10 +92,14 @@ def everything_happens(eventful: EventfulStack, rounds: int) -> None:
     wait_for_scrapes(eventful)
     tables_go_missing(eventful)
     commands_run(stack)
-    for _ in range(2):
+    for loop in eventful.loops.values():
+        loop.start()
+    for count in ("events_published_total", "orders_recovered_total"):
         ordinary_traffic(stack)
-        loops_come_round(stack)
+        eventful.prometheus.wait_for(count)
         wait_for_scrapes(eventful)
+    ordinary_traffic(stack)
+    wait_for_scrapes(eventful)
 
 
 def ordinary_traffic(stack: Stack) -> None:
@@ -187,15 +200,6 @@ def commands_run(stack: Stack) -> None:
     with ThreadPoolExecutor(len(runs)) as side_by_side:
         ended = side_by_side.map(lambda run: manage(run[1].project, *run[2], env=run[1].env).returncode, runs)
         assert list(ended) == [run[0] for run in runs]
-
-
-def loops_come_round(stack: Stack) -> None:
-    """Send the events and resolve the orders in doubt, as production does continuously."""
-    orders = stack.orders
-    commands = ("relay_events", "recover_orders")
-    with ThreadPoolExecutor(len(commands)) as side_by_side:
-        rounds = side_by_side.map(lambda name: manage(orders.project, name, "--once", env=orders.env), commands)
-        assert [(done.returncode, done.stderr) for done in rounds if done.returncode] == []
 
 
 def wait_for_scrapes(eventful: EventfulStack, *, count: int = 2, jobs: tuple[str, ...] = tuple(JOBS)) -> None:

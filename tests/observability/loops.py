@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.processes import ROOT, Service, clean_environment
+from tests.processes import ROOT, Service, clean_environment, free_port
 
 
 @dataclass
@@ -17,6 +17,11 @@ class Loop:
     service: Service
     command: str
     process: subprocess.Popen[bytes] | None = None
+    port: int = field(default_factory=free_port)  # of its /metrics
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
     @property
     def log_path(self) -> Path:
@@ -26,7 +31,7 @@ class Loop:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / self.service.project / "manage.py"), self.command],
-                env=clean_environment(self.service.env),
+                env=clean_environment(self.service.env | {"WORKER_METRICS_PORT": str(self.port)}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

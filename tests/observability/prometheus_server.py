@@ -71,7 +71,8 @@ def configuration(
     document["global"].pop("scrape_timeout", None)
     document["scrape_configs"] = [job for job in document["scrape_configs"] if job["job_name"] in targets]
     for job in document["scrape_configs"]:
-        job["static_configs"][0]["targets"] = list(targets[job["job_name"]])
+        job.pop("dns_sd_configs", None)
+        job["static_configs"] = [{"targets": list(targets[job["job_name"]])}]
     document.pop("alerting", None)
     if alertmanager:
         document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}

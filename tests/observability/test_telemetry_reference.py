@@ -64,6 +64,20 @@ def test_the_commands_publish_what_is_listed(eventful: EventfulStack) -> None:
     assert {series["metric"]["__name__"] for series in found} == listed
 
 
+def test_the_loops_serve_what_is_listed_and_what_the_services_count(eventful: EventfulStack) -> None:
+    listed = declared_metrics()
+    served = set()
+    for loop in eventful.loops.values():
+        for family in text_string_to_metric_families(requests.get(f"http://{loop.address}/metrics", timeout=10).text):
+            full = f"{family.name}_total" if family.type == "counter" else family.name
+            assert full in listed, full
+            served.add(full)
+
+    assert {full for full, metric in listed.items() if metric["of"] == ["loops"]} <= served
+    assert {"http_client_requests_total", "orders_created_total", "process_resident_memory_bytes"} <= served
+    assert "outbox_events_pending" not in served  # read from the database, by the web process alone
+
+
 def test_every_metric_has_a_unit_and_a_meaning() -> None:
     for name, metric in declared_metrics().items():
         assert metric["unit"], name

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from datetime import time as time_of_day
@@ -11,17 +10,16 @@ import structlog
 from django.core.management import get_commands
 from django.core.management.base import CommandParser
 
-from ops.cli.command import OpsCommand, Result
-from ops.cli.heartbeat import beat
+from ops.cli.command import Result
+from ops.cli.loop import LoopCommand
 from ops.cli.nightly import next_run, run_command
-from ops.cli.pacing import pause_until
 
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 30.0  # seconds between two beats, and two looks at the clock, which may have been set
 
 
-class Command(OpsCommand):
+class Command(LoopCommand):
     help = (
         "Run commands of this service every night, one after another, each in a process of its own.\n"
         "A command that fails does not keep the next ones from running. Each command reports its own metrics, so the\n"
@@ -60,11 +58,11 @@ class Command(OpsCommand):
     def _wait_until(self, due: datetime) -> bool:
         """Return true at that time of the wall clock, and false for a signal."""
         while not self.stopping:
-            beat()
-            left = (due - datetime.now(UTC)).total_seconds()
-            if left <= 0:
+            self.beat()
+            seconds = (due - datetime.now(UTC)).total_seconds()
+            if seconds <= 0:
                 return True
-            pause_until(time.monotonic() + min(left, LONGEST_PAUSE), lambda: self.stopping)
+            self.pause(min(seconds, LONGEST_PAUSE))
         return False
 
     def _run(self, commands: list[str], counts: dict[str, int]) -> list[str]:
@@ -96,4 +94,4 @@ def _time_of_day(text: str) -> time_of_day:
     try:
         return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no time of day such as 02:30") from None
+        raise ArgumentTypeError(f"{text!r} is not a time of day such as 02:30") from None
