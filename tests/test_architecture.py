@@ -32,7 +32,7 @@ SHELVES: dict[str, set[str]] = {
     "settings": {"config", "telemetry", "database"},
     "diagnosis": {"config", "telemetry", "database", "outbound", "settings"},
     "cli": {"config", "telemetry", "database", "outbound"},
-    "manage": {"config", "telemetry"},
+    "manage": {"config", "telemetry", "cli"},
     "backups": {"config", "database", "cli", "settings"},
     "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage"},
     "management": {"config", "database", "cli", "diagnosis", "backups"},

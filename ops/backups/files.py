@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.backups.manifest import Manifest, Refused
+from ops.cli.output import sync_folder
 
 CHUNK = 1 << 20
 BLOCK = tarfile.BLOCKSIZE
@@ -99,11 +100,7 @@ def publish(backup: Backup, folder: Path) -> Path:
     if path.exists():
         raise Refused(f"{path} exists already and was not changed.")
     backup.path.replace(path)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)
     return path
 
 

@@ -33,7 +33,7 @@ from rich.progress import (
 from ops.cli import standard_streams
 from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
-from ops.database.locks import LockHeld, command_lock
+from ops.database.locks import command_lock
 from ops.telemetry import tracing
 
 log = structlog.get_logger(__name__)
@@ -55,8 +55,11 @@ class Result:
     code: int = DONE  # FAILED if there are problems and no other code
 
 
-class Stopped(Exception):
+class Stopped(CommandError):
     """A command saw `stopping` and left its work undone."""
+
+    def __init__(self) -> None:
+        super().__init__("Stopped by a signal; nothing was changed.")
 
 
 class OpsCommand(BaseCommand):
@@ -174,12 +177,15 @@ class OpsCommand(BaseCommand):
         try:
             with command_lock(name) if locks else nullcontext():
                 result = self.perform(**options)
+        except CommandError as refusal:  # LockHeld and Stopped are refusals, too
+            result = Result(str(refusal), problems=[str(refusal)], code=refusal.returncode)
+        except BrokenPipeError:  # the reader of standard output has seen enough
+            result = Result("", problems=["broken pipe"], code=FAILED)
         except Exception as error:
-            result = _refusal(error) or _failure(error)
-            if not isinstance(error, REFUSALS):
-                self._log_failure(name, error)
-                if options.get("traceback"):
-                    raise
+            result = _failure(error)
+            self._log_failure(name, error)
+            if options.get("traceback"):
+                raise
         if result.problems and result.code == DONE:
             result.code = FAILED
         return result
@@ -221,23 +227,6 @@ class OpsCommand(BaseCommand):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-REFUSALS = (CommandError, LockHeld, Stopped, BrokenPipeError)  # their sentence is enough
-
-
-def _refusal(error: Exception) -> Result | None:
-    """Return the result of a run that was refused or stopped; None for any other error."""
-    match error:
-        case CommandError():
-            return Result(str(error), problems=[str(error)], code=error.returncode)
-        case LockHeld():
-            return Result(str(error), problems=[str(error)], code=LOCKED)
-        case Stopped():
-            return Result("Stopped by a signal; nothing was changed.", problems=["stopped by a signal"], code=FAILED)
-        case BrokenPipeError():  # the reader of standard output has seen enough
-            return Result("", problems=["broken pipe"], code=FAILED)
-    return None
 
 
 def _failure(error: Exception) -> Result:

@@ -49,6 +49,11 @@ class LoopCommand(OpsCommand):
             self._beats = False
             log.warning("loop.heartbeat_failed", reason=str(error))
 
+    def is_to_stop(self) -> bool:
+        """Tell whether a signal came, and beat: to be asked again and again during a long unit of work."""
+        self.beat()
+        return self.stopping
+
     def pause(self, seconds: float) -> None:
         """Sleep, but not beyond a signal."""
         pause_until(time.monotonic() + seconds, lambda: self.stopping)

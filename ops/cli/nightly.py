@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 
-from ops.cli.heartbeat import beat
-from ops.cli.pacing import LOOK_EVERY
+from ops.cli.pacing import CHECK_EVERY
 
 
 def next_run(now: datetime, at: time) -> datetime:
@@ -26,12 +25,11 @@ def run_command(line: str, *, is_stopping: Callable[[], bool]) -> int:
     told = False
     try:
         while True:
-            beat()
             if is_stopping() and not told:
                 process.terminate()
                 told = True
             try:
-                return process.wait(LOOK_EVERY)
+                return process.wait(CHECK_EVERY)
             except subprocess.TimeoutExpired:
                 pass
     finally:

@@ -116,7 +116,7 @@ def _named_at_the_end(output: Output, descriptor: int, partial: Path, target: Pa
                 if output.replaced:
                     os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
                 partial.replace(target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         is_kept = True
     finally:
         if not is_kept:
@@ -139,7 +139,7 @@ def _open_alone(path: Path) -> int:
         os.close(descriptor)  # another run has renamed or removed it meanwhile
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

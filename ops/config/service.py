@@ -46,6 +46,7 @@ def _words(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(certificate_authorities)]
 ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
 Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
@@ -89,7 +90,7 @@ class ServiceConfig(BaseSettings):
         description="accepted as well while `SERVICE_TOKEN` is being replaced",
         json_schema_extra={"default": "unset: none"},
     )
-    port: int = Field(ge=1, le=65535, description="the port that the web process binds, also `runserver`'s")
+    port: Port = Field(description="the port that the web process binds, also `runserver`'s")
     allowed_hosts: Words = Field(
         ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered, comma-separated"
     )
@@ -173,10 +174,8 @@ class ServiceConfig(BaseSettings):
         description="folder where commands write these gauges, for the node exporter's textfile collector",
         json_schema_extra={"default": "unset: nowhere"},
     )
-    worker_metrics_port: int | None = Field(
+    worker_metrics_port: Port | None = Field(
         None,
-        ge=1,
-        le=65535,
         description="port where a command that loops, such as `relay_events`, serves its own `/metrics`",
         json_schema_extra={"default": "unset: none"},
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.core.management.base import CommandError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -28,8 +29,11 @@ HOLDER = """
 """
 
 
-class LockHeld(Exception):
+class LockHeld(CommandError):
     """Another run holds the lock; the text names its process and the time of its start."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, returncode=3)
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def test_a_signal_is_passed_on_to_the_command_in_hand_and_nothing_begins_after_i
     [
         (["no_such_command"], "does not begin with a command of this service"),
         (["backup --to '/x"], "No closing quotation"),
-        (["doctor", "--at", "25:00"], "is no time of day such as 02:30"),
+        (["doctor", "--at", "25:00"], "is not a time of day such as 02:30"),
     ],
 )
 def test_a_line_that_cannot_run_is_refused_at_the_start_and_not_at_night(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,10 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.retention import LABELS, Plan, plan
+from ops.cli.arguments import whole_number
 from ops.cli.command import OpsCommand, Result
+
+MOST = 10_000  # of a kind to keep
 
 
 class Command(OpsCommand):
@@ -30,7 +32,7 @@ class Command(OpsCommand):
         for rule, period in zip(LABELS, ("days", "weeks", "months"), strict=True):
             parser.add_argument(
                 f"--keep-{rule}",
-                type=_count,
+                type=whole_number(0, MOST),
                 default=0,
                 metavar="N",
                 help=f"keep the newest of each of the last N {period} (default: 0)",
@@ -82,10 +84,3 @@ class Command(OpsCommand):
             path.unlink(missing_ok=True)  # another run may have deleted it
             deleted.append(path)
         return deleted
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ArgumentTypeError("must be 0 or more")
-    return value

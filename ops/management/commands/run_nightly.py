@@ -72,7 +72,7 @@ class Command(LoopCommand):
             if self.stopping:
                 problems.append(f"{line}: not begun, stopped by a signal")
                 continue
-            code = run_command(line, is_stopping=lambda: self.stopping)
+            code = run_command(line, is_stopping=self.is_to_stop)
             counts["failed" if code else "done"] += 1
             if code:
                 problems.append(f"{line}: exit code {code}")

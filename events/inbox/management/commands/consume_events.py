@@ -78,11 +78,11 @@ class Command(LoopCommand):
     def _consume(self, consumer: Consumer, *, once: bool) -> None:
         """Consume until stopped; reconnect after the broker or the database was unavailable."""
         failures = 0  # in a row
-        while not self._is_to_stop():
+        while not self.is_to_stop():
             before = consumer.taken
             until = time.monotonic() + ONCE
             try:
-                consumer.consume(stopping=self._is_to_stop, idle=partial(_has_all, once, until))
+                consumer.consume(stopping=self.is_to_stop, idle=partial(_has_all, once, until))
                 return
             except amqp.PreconditionFailed:
                 raise
@@ -94,11 +94,6 @@ class Command(LoopCommand):
             failures = 0 if consumer.taken > before else failures + 1
             log.warning("consumer.held_up", reason=reason, setbacks=failures)
             self.pause(retry_in(failures, longest=LONGEST_PAUSE))
-
-    def _is_to_stop(self) -> bool:
-        """Tell between two events whether a signal came; this is where the loop beats."""
-        self.beat()
-        return self.stopping
 
 
 def _has_all(once: bool, until: float) -> bool:
