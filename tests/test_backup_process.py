@@ -16,6 +16,8 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -275,3 +277,60 @@ def test_prune_backups_runs_as_a_process(backup: Path, url: str) -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "Deleted 0 backups of products-service, 1 kept.\n"
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[str]:
+    """Give the URL of a database with an extension of the superuser's, for its owner: a role without CREATEDB."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        pytest.skip("SQLite has neither roles nor extensions")
+    role = f"argos_owner_{uuid4().hex[:8]}"
+    with database(tmp_path, "owned") as owned:
+        name = owned.rsplit("/", 1)[1]
+        with psycopg.connect(owned, autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'owner'".encode())
+            connection.execute(f'ALTER DATABASE "{name}" OWNER TO {role}'.encode())
+            connection.execute(f"GRANT ALL ON SCHEMA public TO {role}".encode())
+            connection.execute(b"CREATE EXTENSION pg_trgm")
+            try:
+                yield (
+                    urlsplit(owned)
+                    ._replace(netloc=f"{role}:owner@{urlsplit(owned).netloc.rpartition('@')[2]}")
+                    .geturl()
+                )
+            finally:
+                connection.execute(f'ALTER DATABASE "{name}" OWNER TO CURRENT_USER'.encode())
+                connection.execute(f"DROP OWNED BY {role} CASCADE".encode())
+                connection.execute(f"DROP ROLE {role}".encode())
+
+
+def test_an_extension_of_the_superusers_does_not_keep_the_owner_from_a_restore(owner: str, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": owner}
+    index = "CREATE INDEX by_trigram ON products_product USING gin (name gin_trgm_ops)"
+    assert manage(PROJECT, "migrate", "--verbosity", "0", env=env).returncode == 0
+    assert manage(PROJECT, "seed_products", env=env).returncode == 0
+    execute(owner, index)
+
+    taken = manage(PROJECT, "backup", "--to", str(tmp_path), env=env)
+    execute(owner, "DELETE FROM products_product WHERE id = 1")
+    (path,) = tmp_path.glob("*.backup")
+    restored = manage(PROJECT, "restore", str(path), "--yes", env=env)
+
+    assert (taken.returncode, restored.returncode) == (0, 0), restored.stderr
+    assert names(owner) == 2
+    assert execute(owner, "SELECT indexname FROM pg_indexes WHERE indexname = 'by_trigram'")
+
+
+def test_verify_needs_the_right_to_make_a_database_and_restores_the_extension_too(owner: str, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": owner}
+    assert manage(PROJECT, "migrate", "--verbosity", "0", env=env).returncode == 0
+    execute(owner, "CREATE INDEX by_trigram ON products_product USING gin (name gin_trgm_ops)")
+
+    refused = manage(PROJECT, "backup", "--to", str(tmp_path), "--verify", env=env)
+    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"ALTER ROLE {urlsplit(owner).username} CREATEDB".encode())
+    verified = manage(PROJECT, "backup", "--to", str(tmp_path), "--verify", env=env)
+
+    assert refused.returncode == 1
+    assert "ALTER ROLE … CREATEDB" in refused.stderr
+    assert (verified.returncode, verified.stdout[-25:]) == (0, ", restored and compared.\n"), verified.stderr

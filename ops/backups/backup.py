@@ -62,6 +62,7 @@ def _write(config: ServiceConfig, workspace: Path, on_progress: OnProgress) -> B
             state=state(dump.migrations),
             migrations=tuple(f"{app}.{name}" for app, name in dump.migrations),
             tables=dump.tables,
+            extensions=dump.extensions,
         )
         return write_backup(workspace / "backup", draft, dump.chunks, on_progress)
 
@@ -69,7 +70,7 @@ def _write(config: ServiceConfig, workspace: Path, on_progress: OnProgress) -> B
 def _verify(backup: Backup, workspace: Path, on_progress: OnProgress) -> None:
     """Restore the file into a scratch database and compare that with the dump."""
     try:
-        found = engine().try_out(backup.chunks(on_progress), workspace, on_progress)
+        found = engine().try_out(backup, workspace, on_progress)
     except Refused as reason:
         raise Refused(f"The backup cannot be restored, so it was deleted: {reason}") from reason
     if differences := _differences(backup.manifest.tables, found):

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import connection
 
 from ops import settings
-from ops.backups.files import OnProgress
+from ops.backups.files import Backup, OnProgress
 from ops.backups.manifest import Table
 
 MIGRATIONS = "SELECT app, name FROM django_migrations ORDER BY app, name"
@@ -26,6 +26,7 @@ class Dump:
     migrations: list[tuple[str, str]]
     tables: dict[str, Table]
     chunks: Iterator[bytes]
+    extensions: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -35,9 +36,9 @@ class Engine(Protocol):
 
     def dump(self, folder: Path, on_progress: OnProgress) -> AbstractContextManager[Dump]: ...
 
-    def load(self, chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> None: ...
+    def load(self, backup: Backup, folder: Path, on_progress: OnProgress) -> None: ...
 
-    def try_out(self, chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> dict[str, Table]: ...
+    def try_out(self, backup: Backup, folder: Path, on_progress: OnProgress) -> dict[str, Table]: ...
 
     def row_counts(self) -> dict[str, int]: ...
 

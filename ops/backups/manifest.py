@@ -43,6 +43,7 @@ class Manifest:
     tables: Mapping[str, Table]
     size: int = 10**15 - 1  # bytes of the dump; the widest value until the dump is written
     sha256: str = "0" * 64
+    extensions: tuple[str, ...] = ()  # of PostgreSQL, which the database needs
 
     @property
     def moment(self) -> datetime:
@@ -59,6 +60,8 @@ class Manifest:
     def to_json(self) -> bytes:
         """Return the manifest with its seal, the same bytes for the same manifest."""
         content = {"format": FORMAT, **asdict(self)}
+        if not self.extensions:  # an older release can then read it
+            del content["extensions"]
         return _render(content | {"seal": _seal(content)})
 
     @classmethod
@@ -70,7 +73,8 @@ class Manifest:
         if content.pop("format") != FORMAT:
             raise ValueError("this release does not know its format")
         tables = {name: Table(**table) for name, table in content.pop("tables").items()}
-        return cls(migrations=tuple(content.pop("migrations")), tables=tables, **content)
+        names = {name: tuple(content.pop(name, ())) for name in ("migrations", "extensions")}
+        return cls(tables=tables, **names, **content)
 
 
 def _render(content: Mapping[str, Any]) -> bytes:

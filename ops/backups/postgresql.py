@@ -8,17 +8,17 @@ import shutil
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import Conninfo
 
 from ops.backups.dump import MIGRATIONS, Dump
-from ops.backups.files import CHUNK, OnProgress
+from ops.backups.files import CHUNK, Backup, OnProgress
 from ops.backups.manifest import Refused, Table
 
 PIPE, NOTHING = subprocess.PIPE, subprocess.DEVNULL
@@ -32,6 +32,8 @@ TABLES = """
       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
     ORDER BY 1, 2
 """
+# Those that a restore has to create; it may, if they are trusted or its user is a superuser.
+EXTENSIONS = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
 # The same whatever the order of the rows; a table of a billion rows is read once and kept nowhere.
 CONTENTS = (
     "SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 16))::bit(64)::bigint::numeric), 0) FROM ONLY {} AS t"
@@ -46,16 +48,20 @@ def dump(folder: Path, on_progress: OnProgress) -> Iterator[Dump]:
         cursor.execute("SELECT pg_export_snapshot(), current_setting('server_version')")
         snapshot, server = cursor.fetchone()
         tables = _tables(connection, on_progress)
+        cursor.execute(EXTENSIONS)
+        extensions = tuple(name for (name,) in cursor.fetchall())
         migrations = []
         if any(name.endswith(".django_migrations") for name in tables):
             cursor.execute(MIGRATIONS)
             migrations = cursor.fetchall()
         options = ("--format=custom", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_TIMEOUT}")
-        with _tool("pg_dump", *options, stdout=PIPE) as tool:
-            yield Dump(server, migrations, tables, _output(tool))
+        # Without extensions: pg_restore would drop them first, as only their owner may. With large objects (-b), which
+        # --extension would leave out.
+        with _tool("pg_dump", *options, "--extension=plpgsql", "-b", stdout=PIPE) as tool:
+            yield Dump(server, migrations, tables, _output(tool), extensions)
 
 
-def load(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress, *, database: str | None = None) -> None:
+def load(backup: Backup, folder: Path, on_progress: OnProgress, *, database: str | None = None) -> None:
     """Replace the database in one transaction, and commit it only after every part has succeeded.
 
     `pg_restore --single-transaction` would keep tables that the backup does not know, such as a newer release's.
@@ -64,12 +70,13 @@ def load(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress, *, data
     with closing(_connect(name)) as target:
         to_delete = ", ".join(_quoted(*table) for table in _names(target))
     drop = f"DROP TABLE {to_delete} CASCADE;" if to_delete else ""
-    begin = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL client_min_messages = warning; {drop}\n"
+    create = "".join(f"CREATE EXTENSION IF NOT EXISTS {_quoted(name)};" for name in backup.manifest.extensions)
+    begin = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL client_min_messages = warning;"
     with _tool("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database=name, stdin=PIPE) as psql:
-        psql.write(begin.encode())
+        psql.write(f"{begin}{drop}{create}\n".encode())
         options = ("--format=custom", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--file=-")
         with _tool("pg_restore", *options, stdin=PIPE, stdout=psql.process.stdin) as pg_restore:
-            for chunk in chunks:
+            for chunk in backup.chunks(on_progress):
                 if not pg_restore.write(chunk):
                     break
             pg_restore.close_input()
@@ -81,15 +88,18 @@ def load(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress, *, data
             pg_restore.succeed()
 
 
-def try_out(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> dict[str, Table]:
+def try_out(backup: Backup, folder: Path, on_progress: OnProgress) -> dict[str, Table]:
     """Restore into a scratch database beside the live one and return its tables."""
     # One name for each database: this run holds the lock, so it may remove the scratch of a killed run.
     scratch = f"argos_scratch_{zlib.crc32(str(connection.settings_dict['NAME']).encode()):08x}"
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {scratch} WITH (FORCE)")
-        cursor.execute(f"CREATE DATABASE {scratch} TEMPLATE template0")
         try:
-            load(chunks, folder, on_progress, database=scratch)
+            cursor.execute(f"CREATE DATABASE {scratch} TEMPLATE template0")
+        except ProgrammingError as error:
+            raise Refused(f"--verify needs a scratch database: {error}. Grant it: ALTER ROLE … CREATEDB.") from error
+        try:
+            load(backup, folder, on_progress, database=scratch)
             with closing(_connect(scratch)) as copy:
                 return _tables(copy, on_progress)
         finally:
@@ -231,5 +241,5 @@ def _tables(database: BaseDatabaseWrapper, on_progress: OnProgress) -> dict[str,
     return tables
 
 
-def _quoted(schema: str, name: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+def _quoted(*names: str) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)

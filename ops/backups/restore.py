@@ -33,7 +33,7 @@ class Validated:
 
     def restore(self, on_progress: OnProgress) -> None:
         """Replace the database; raise Refused or Stopped with nothing changed."""
-        engine().load(self.backup.chunks(on_progress), self.workspace, on_progress)
+        engine().load(self.backup, self.workspace, on_progress)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.db import connection
 
 from ops.backups.dump import MIGRATIONS, Dump
-from ops.backups.files import CHUNK, OnProgress
+from ops.backups.files import CHUNK, Backup, OnProgress
 from ops.backups.manifest import Refused, Table
 
 PAGES = 2_000  # copied between two reports of progress
@@ -34,19 +34,19 @@ def dump(folder: Path, on_progress: OnProgress) -> Iterator[Dump]:
     yield Dump(sqlite3.sqlite_version, migrations, tables, _read(copy))
 
 
-def load(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> None:
+def load(backup: Backup, folder: Path, on_progress: OnProgress) -> None:
     """Replace the database in one transaction: other processes see either all of the old or all of the new."""
     with (
         connection.wrap_database_errors,
-        closing(_unpack(chunks, folder)) as source,
+        closing(_unpack(backup.chunks(on_progress), folder)) as source,
         closing(_open(_live())) as target,
     ):
         source.backup(target, pages=PAGES, progress=_watch(on_progress, BUSY_LIMIT))
 
 
-def try_out(chunks: Iterable[bytes], folder: Path, on_progress: OnProgress) -> dict[str, Table]:
+def try_out(backup: Backup, folder: Path, on_progress: OnProgress) -> dict[str, Table]:
     """Restore into a scratch database and return its tables."""
-    with connection.wrap_database_errors, closing(_unpack(chunks, folder)) as scratch:
+    with connection.wrap_database_errors, closing(_unpack(backup.chunks(on_progress), folder)) as scratch:
         return _tables(scratch, on_progress)
 
 

@@ -97,7 +97,7 @@ def test_the_environment_stands_in_for_each_option(secret: str, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("variables", "options", "says"),
     [
-        ({}, (), "Whom? Give --username or SUPERUSER_NAME."),
+        ({}, (), "No user name: give --username or SUPERUSER_NAME."),
         ({}, ("--username", "ada"), "No password: give --password-file or SUPERUSER_PASSWORD_FILE."),
         (
             {"SUPERUSER_PASSWORD": PASSWORD, "SUPERUSER_PASSWORD_FILE": "/x"},

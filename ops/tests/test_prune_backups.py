@@ -131,7 +131,7 @@ def test_a_damaged_newest_one_does_not_cost_the_last_sound_one(tmp_path: Path) -
         ((), "Say what to keep"),
         (("--keep-daily", "0"), "Say what to keep"),
         (("--keep-daily", "-1"), "not a whole number from 0 to 10000"),
-        (("--keep-daily", "many"), "invalid _count value"),
+        (("--keep-daily", "many"), "not a whole number from 0 to 10000"),
     ],
 )
 def test_a_rule_that_keeps_nothing_is_refused(folder: Path, options: tuple[str, ...], said: str) -> None:

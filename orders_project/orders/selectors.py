@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, DateField, F, Func, Min, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, DateField, F, Func, Max, Min, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -105,12 +105,13 @@ def exported_orders(
 
 @dataclass(frozen=True)
 class Total:
-    """Orders and pieces of one day or product; of all products that have no row of their own, the key is None."""
+    """Orders and pieces of one day or product; for all products without a row of their own, the key is None."""
 
     key: date | int | None
     orders: int
     quantity: int
     products: int = 1
+    name: str | None = None  # of a product, as its last order has it
 
 
 def totals_by_day(*, since: datetime | None, until: datetime | None) -> list[Total]:
@@ -135,10 +136,15 @@ def totals_by_product(*, since: datetime | None, until: datetime | None, top: in
     totals = (
         orders.annotate(key=key)  # one statement, so that the parts are of one moment
         .values("key")
-        .annotate(orders=Count("pk"), pieces=Sum("quantity"), products=Count("product_id", distinct=True))
+        .annotate(
+            orders=Count("pk"), pieces=Sum("quantity"), products=Count("product_id", distinct=True), last=Max("pk")
+        )
         .order_by(F("key").asc(nulls_last=True))
     )
-    found = [Total(row["key"], row["orders"], row["pieces"], row["products"]) for row in totals]
+    rows = list(totals)
+    last_orders = Order.objects.filter(pk__in=[row["last"] for row in rows if row["key"] is not None])
+    names = dict(last_orders.values_list("product_id", "product_name"))
+    found = [Total(row["key"], row["orders"], row["pieces"], row["products"], names.get(row["key"])) for row in rows]
     return sorted(found, key=lambda total: (total.key is None, -total.orders))
 
 

@@ -25,9 +25,16 @@ class Bar:
     note: str = ""
 
 
-def blocks(value: int, largest: int, width: int = 30) -> str:
-    """Return a horizontal bar, exact to an eighth of a character; never empty where there is something."""
+def blocks(value: int, largest: int, width: int = 30, encoding: str = "utf-8") -> str:
+    """Return a horizontal bar, exact to an eighth of a character; never empty for a value above 0.
+
+    If the encoding has no such characters, each is a #.
+    """
     eighths = max(round(value * width * 8 / largest), 1) if value else 0
+    try:
+        EIGHTHS.encode(encoding)
+    except UnicodeEncodeError:
+        return "#" * max(eighths // 8, min(eighths, 1))
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 

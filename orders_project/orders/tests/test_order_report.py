@@ -48,10 +48,10 @@ def test_by_day_it_is_an_aligned_table_of_every_day() -> None:
 @pytest.mark.usefixtures("_ranked")
 def test_by_product_the_rest_is_summed_as_others() -> None:
     assert run(Command(), "--by", "product", "--top", "2")[1] == (
-        "product  orders  quantity\n"
-        "      5       5        50\n"
-        "      4       4        40\n"
-        " others       6        60\n"
+        "product  name  orders  quantity\n"
+        "      5             5        50\n"
+        "      4             4        40\n"
+        " others             6        60\n"
         "15 orders of 150 pieces, 5 products.\n"
     )
 
@@ -88,8 +88,19 @@ def test_others_are_named_in_csv_and_null_in_json() -> None:
     _, table, _ = run_for_rows(Command(), "--by", "product", "--top", "1", "--format", "csv")
     _, array, _ = run_for_rows(Command(), "--by", "product", "--top", "1", "--format", "json")
 
-    assert table == b"productId,orders,quantity\r\n5,5,50\r\nothers,10,100\r\n"
-    assert json.loads(array)[1] == {"productId": None, "orders": 10, "quantity": 100}
+    assert table == b"productId,name,orders,quantity\r\n5,,5,50\r\nothers,,10,100\r\n"
+    assert json.loads(array)[1] == {"productId": None, "name": None, "orders": 10, "quantity": 100}
+
+
+def test_a_product_has_the_name_of_its_last_order() -> None:
+    for name in (None, "Quantum Laptop", "Quantum Laptop 2"):
+        Order.objects.create(product_id=1, quantity=1, product_name=name)
+
+    table = run(Command(), "--by", "product")[1]
+    document = json.loads(run(Command(), "--by", "product", "--json")[1])
+
+    assert table.splitlines()[1].split("  ") == ["      1", "Quantum Laptop 2", "     3", "       3"]
+    assert document["rows"] == [{"productId": 1, "name": "Quantum Laptop 2", "orders": 3, "quantity": 3}]
 
 
 @pytest.mark.usefixtures("_three_days")
@@ -122,7 +133,7 @@ def test_an_svg_file_shows_the_orders(tmp_path: Path) -> None:
 
 def test_without_orders_it_says_so(tmp_path: Path) -> None:
     assert run(Command()) == (0, "No orders.\n", "")
-    assert run_for_rows(Command(), "--by", "product", "--format", "csv")[1] == b"productId,orders,quantity\r\n"
+    assert run_for_rows(Command(), "--by", "product", "--format", "csv")[1] == b"productId,name,orders,quantity\r\n"
     assert run(Command(), "--svg", str(tmp_path / "none.svg"))[0] == 0
 
 

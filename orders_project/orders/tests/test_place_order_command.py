@@ -120,4 +120,5 @@ def test_stock_is_reserved_as_for_any_order() -> None:
     assert placed[0] == 0
     assert refused[0] == 1
     assert refused[2].startswith("out_of_stock: Less is left")
+    assert refused[2].endswith(" available: 1.\n")
     assert stock.stock[1] == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -15,13 +16,14 @@ from orders_project.orders.selectors import Total
 
 TOP = 20
 KEYS = {"day": "day", "product": "productId"}
+LABELS = {"day": ("day",), "product": ("product", "name")}  # the columns before the numbers
 
 
 class Command(OpsCommand):
     help = (
-        "Count confirmed orders and add up their quantities, by day of UTC or by product: as a table, CSV or JSON,\n"
-        "or a plot. Days without an order are shown between the first and the last. Of the products, those with the\n"
-        "most orders are shown, and the rest together as others (productId null in JSON)."
+        "Count confirmed orders and add up their quantities, by day in UTC or by product: a table, CSV, JSON or plot.\n"
+        "Days without an order are shown between the first and the last. Of the products, those with the most orders\n"
+        "are shown, each with the name of its last order; the others are one row (productId null in JSON)."
     )
     examples = (
         "  manage.py order_report\n"
@@ -78,37 +80,48 @@ class Command(OpsCommand):
 
     def _print_totals(self, totals: Sequence[Total], by: str, form: str, *, plot: bool) -> None:
         if form == "table":
-            header, align = [by, "orders", "quantity"], ">>>"
-            rows = [[_label(total), f"{total.orders:,}", f"{total.quantity:,}"] for total in totals]
+            columns = LABELS[by]
+            header, align = [*columns, "orders", "quantity"], f">{'<' * (len(columns) - 1)}>>"
+            rows = [[*_labels(total)[: len(columns)], f"{total.orders:,}", f"{total.quantity:,}"] for total in totals]
             if plot:
-                header, align = [*header, ""], ">>><"
+                header, align = [*header, ""], f"{align}<"
                 largest = max((total.orders for total in totals), default=0)
-                rows = [
-                    [*row, bar_chart.blocks(total.orders, largest)] for row, total in zip(rows, totals, strict=True)
-                ]
+                draw = partial(bar_chart.blocks, largest=largest, encoding=self.stdout.encoding or "utf-8")
+                rows = [[*row, draw(total.orders)] for row, total in zip(rows, totals, strict=True)]
             if totals:
                 tables.print_table(self.stdout, header, rows, align=align)
             return
         output.leave_standard_output_to_rows(self)
-        encoding = exporting.Encoding("csv" if form == "csv" else "json", (KEYS[by], "orders", "quantity"))
+        fields = [_fields(total, by) for total in totals]
+        if form == "csv":
+            fields = [one | {KEYS[by]: _label(total)} for one, total in zip(fields, totals, strict=True)]
+        names = (KEYS[by], *LABELS[by][1:], "orders", "quantity")
+        encoding = exporting.Encoding("csv" if form == "csv" else "json", names)
         with output.open_output(output.STANDARD_OUTPUT) as file:
             file.write(encoding.head())
-            file.write(
-                encoding.page(
-                    [(_label(total) if form == "csv" else total.key, total.orders, total.quantity) for total in totals]
-                )
-            )
+            file.write(encoding.page([[one[name] for name in names] for one in fields]))
             file.write(encoding.tail())
+
+
+def _fields(total: Total, by: str) -> dict[str, Any]:
+    name = {"name": total.name} if by == "product" else {}
+    return {KEYS[by]: total.key, **name, "orders": total.orders, "quantity": total.quantity}
 
 
 def _label(total: Total) -> str:
     return "others" if total.key is None else str(total.key)
 
 
+def _labels(total: Total) -> tuple[str, str]:
+    return _label(total), total.name or ""
+
+
 def _chart(totals: Sequence[Total], by: str) -> str:
     bars = [
         bar_chart.Bar(
-            _label(total), total.orders, f"{_label(total)}: {total.orders:,} orders, {total.quantity:,} pieces"
+            total.name or _label(total),
+            total.orders,
+            f"{' '.join(_labels(total)).strip()}: {total.orders:,} orders, {total.quantity:,} pieces",
         )
         for total in totals
     ]
@@ -123,7 +136,7 @@ def _result(totals: Sequence[Total], by: str, svg: str | None) -> Result:
     }
     orders, quantity, groups = counts.values()
     sentence = f"{orders:,} orders of {quantity:,} pieces, {groups:,} {by}{'' if groups == 1 else 's'}."
-    rows = [{KEYS[by]: total.key, "orders": total.orders, "quantity": total.quantity} for total in totals]
+    rows = [_fields(total, by) for total in totals]
     if svg:
         sentence += f" Drawn in {svg}."
     return Result(sentence if orders else "No orders.", counts, details={"by": by, "rows": rows, "svg": svg})

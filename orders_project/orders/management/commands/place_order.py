@@ -15,19 +15,19 @@ INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 
 
 class Command(OpsCommand):
-    help = "Place an order of a product, as POST /orders does: the same rules, the same question to products."
+    help = "Place an order of a product, as POST /orders does: by the same rules, and with the same call to products."
     examples = (
         "  manage.py place_order 1 2                 two of product 1\n"
         "  manage.py place_order 1 2 --dry-run       asks products, and stores nothing\n"
         "  manage.py place_order 1 2 --json          the order as the API shows it\n\n"
-        "A second run places a second order. 1 with the API's error code where the order is refused,\n"
-        "2 for values that are no valid request."
+        "A second run places a second order. A refused order ends with 1 and the API's error code, an invalid\n"
+        "request with 2."
     )
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("product", metavar="PRODUCT", help="the product's id")
-        parser.add_argument("quantity", metavar="QUANTITY", help="how many of it")
+        parser.add_argument("quantity", metavar="QUANTITY", help="the number of pieces")
 
     def perform(self, *, product: str, quantity: str, dry_run: bool, **options: Any) -> Result:
         wanted = OrderRequestSerializer(data={"productId": _number(product), "quantity": _number(quantity)})
@@ -39,8 +39,9 @@ class Command(OpsCommand):
                 return _foreseen(**wanted.validated_data)
             order = services.place_order(**wanted.validated_data).order
         except DomainError as error:
-            problem = f"{error.code}: {error}"
-            return Result(problem, {"placed": 0}, [problem], {"code": error.code}, code=FAILED)
+            facts = "".join(f" {name}: {value}." for name, value in error.members.items())  # such as available
+            problem = f"{error.code}: {error}{facts}"
+            return Result(problem, {"placed": 0}, [problem], {"code": error.code, **error.members}, code=FAILED)
         return Result(
             f"Placed {order} ({order.product_name!r}), {order.status}.",
             {"placed": 1},
