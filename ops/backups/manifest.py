@@ -73,8 +73,8 @@ class Manifest:
         if content.pop("format") != FORMAT:
             raise ValueError("this release does not know its format")
         tables = {name: Table(**table) for name, table in content.pop("tables").items()}
-        names = {name: tuple(content.pop(name, ())) for name in ("migrations", "extensions")}
-        return cls(tables=tables, **names, **content)
+        migrations, extensions = (tuple(content.pop(name, ())) for name in ("migrations", "extensions"))
+        return cls(migrations=migrations, tables=tables, extensions=extensions, **content)
 
 
 def _render(content: Mapping[str, Any]) -> bytes:

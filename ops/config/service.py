@@ -50,8 +50,6 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(certificate_authorities)]
 ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
 Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
-
-
 Config_co = TypeVar("Config_co", bound="ServiceConfig", covariant=True)
 
 
