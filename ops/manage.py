@@ -13,8 +13,9 @@ from django.core.management import execute_from_command_line
 from ops.cli import standard_streams
 from ops.config import role
 from ops.config.env_file import read_env_file
+from ops.config.faults import ConfigurationError
 from ops.config.role import Role
-from ops.config.service import ConfigurationError, ServiceConfig
+from ops.config.service import ServiceConfig
 from ops.telemetry import tracing
 
 USAGE = 2  # the exit code of a wrong configuration

@@ -44,7 +44,7 @@ ENTRANCES = {"views", "urls", "admin", "apps", "management"}
 LEAVES = {"models", "errors", "metrics", "fault_points"}
 # Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
-    "config": 470,
+    "config": 600,
     "telemetry": 780,
     "api": 560,
     "database": 380,
@@ -53,12 +53,12 @@ SHELF_BUDGETS = {
     "turns": 95,
     "backups": 810,
     "cli": 880,  # the purges and the loops have their base here
-    "management": 670,
-    "diagnosis": 660,
+    "management": 800,
+    "diagnosis": 800,
     "testing": 70,
     "settings": 165,
     "startup": 35,
-    "manage": 45,
+    "manage": 58,
     "apps": 30,
 }
 LINE_BUDGETS = {"ops": 7000, "events": 1600, "products_project": 1400, "orders_project": 2100}

@@ -1,4 +1,4 @@
-"""What a person's shell holds for other programs reaches neither make, nor the scripts, nor manage.py."""
+"""Settings of other programs in a person's shell reach neither make, nor the scripts, nor manage.py."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OTHERS = {  # variables of the libraries and tools
     "PYTHONSTARTUP": "/nowhere/startup.py",
     "PYTHONWARNINGS": "error",
 }
-EVERYWHERE = {  # what manage.py has to do with as well
+EVERYWHERE = {  # manage.py meets these as well
     "DJANGO_SETTINGS_MODULE": "mysite.settings",
     "PROMETHEUS_MULTIPROC_DIR": "/nowhere/metrics",
 }

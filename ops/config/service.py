@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ops.config.faults import ConfigurationError, faults_of
 from ops.config.sources import EnvironmentSource, Origin
 from ops.config.validators import (
     certificate_authorities,
@@ -27,16 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
 DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - which is why it is no secret
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what a header can carry as it is (RFC 6750, section 2.1)
-
-
-class ConfigurationError(ImproperlyConfigured):
-    """Report every fault of an environment at once; `faults` maps a variable's name to what is wrong with it."""
-
-    def __init__(self, service: str, faults: Mapping[str, str]) -> None:
-        self.faults = dict(faults)
-        lines = "\n".join(f"  {name}: {fault}" for name, fault in sorted(self.faults.items()))
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__(f"{service}: the environment has {count}:\n{lines}")
 
 
 def _words(value: object) -> object:
@@ -209,7 +199,7 @@ class ServiceConfig(BaseSettings):
         try:
             config = cls(**values)
         except ValidationError as error:
-            faults = _faults(error, values) | faults
+            faults = faults_of(error, values) | faults
         return Reading(config if not faults else None, values, source.origins, faults)
 
     @classmethod
@@ -290,17 +280,3 @@ class ServiceConfig(BaseSettings):
         if info.data.get("django_env") == "production" and is_weak_password(password):
             raise ValueError("has a placeholder for a password, which production refuses")
         return url
-
-
-def _faults(error: ValidationError, values: Mapping[str, Any]) -> dict[str, str]:
-    """Say what is wrong with each variable, without quoting a value that may be secret."""
-    faults = {}
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        if item["type"] == "default_factory_not_called":  # a default that depends on a faulty variable is no fault
-            continue
-        field = str(item["loc"][0])
-        message = (
-            item["msg"].removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable")[0]
-        )
-        faults[field.upper()] = message if field in values or item["type"] != "missing" else "is required"
-    return faults

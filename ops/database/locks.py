@@ -29,6 +29,17 @@ HOLDER = """
 """
 
 
+class PoolerBetween(CommandError):
+    """A pooler stands between, so that the server would not keep the lock for this run."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(
+            f"A pooler stands before the database, so {command} cannot hold its lock; nothing was changed. "
+            "Set DATABASE_DIRECT_URL to the server itself.",
+            returncode=2,
+        )
+
+
 class LockHeld(CommandError):
     """Another run holds the lock; the text names its process and the time of its start."""
 
@@ -51,10 +62,7 @@ def command_lock(command: str, *, wait: float = 0.0, alias: str = "default") -> 
 @contextmanager
 def _advisory_lock(connection: BaseDatabaseWrapper, command: str, wait: float) -> Iterator[None]:
     if is_pooled(connection):
-        raise PoolerBetween(
-            f"A pooler stands before the database, so {command} cannot hold its lock; nothing was changed. "
-            "Set DATABASE_DIRECT_URL to the server itself."
-        )
+        raise PoolerBetween(command)
     key = zlib.crc32(f"argos:{command}".encode())
 
     def try_lock() -> bool:

@@ -61,6 +61,13 @@ def connection_count() -> tuple[int, int]:
     return used, limit
 
 
+def answers(config: ServiceConfig) -> Iterator[CheckMessage]:
+    """Ask for one row; a SQLite file that does not exist yet is made, as `migrate` would."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT 1")
+    yield ok("answers")
+
+
 def reachable(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Ask for one row, and for the version."""
     connection = existing_database()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.config.service import DEVELOPMENT_TOKEN, ConfigurationError, HttpUrl, Seconds
+from ops.config.faults import ConfigurationError
+from ops.config.service import DEVELOPMENT_TOKEN, HttpUrl, Seconds
 from ops.config.sources import likely_typos
 from ops.tests.settings import PlainConfig
 

@@ -8,8 +8,9 @@ from django.core.checks import INFO
 from django.core.management.base import CommandParser
 
 from ops.cli.command import USAGE, OpsCommand, Result
+from ops.config.faults import ConfigurationError
 from ops.config.report import OK, Variable, describe
-from ops.config.service import ConfigurationError, ServiceConfig
+from ops.config.service import ServiceConfig
 from ops.config.sources import likely_typos
 from ops.diagnosis.checks import django_findings
 from ops.diagnosis.probe import Probe, examine

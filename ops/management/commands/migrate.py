@@ -15,8 +15,11 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from ops.cli.command import FAILED, OpsCommand, Result
+from ops.cli.command import FAILED, USAGE, OpsCommand, Result
+from ops.config.service import ServiceConfig
+from ops.database import session
 from ops.database.locks import command_lock
+from ops.database.migration_history import foreign_history
 
 
 class Command(OpsCommand, migrate.Command):

@@ -14,11 +14,12 @@ from django.core.management.base import CommandError, CommandParser
 from ops.cli.command import OpsCommand, Result, Stopped
 from ops.config.report import masked
 from ops.config.validators import absolute_http_url
+from ops.diagnosis import database as questions
 from ops.diagnosis.probe import Probe, examine
-from ops.diagnosis.registry import REACHABLE
 from ops.diagnosis.surroundings import url_probe
 
 TRY_TIMEOUT = 2.0  # seconds
+DATABASE = Probe("database.answers", questions.answers, "Start the database, or correct DATABASE_URL.")
 LONGEST_PAUSE = 1.0  # seconds between two tries
 
 
@@ -49,7 +50,7 @@ class Command(OpsCommand):
         )
 
     def perform(self, *, urls: list[str], database: bool, timeout: float, as_json: bool, **options: Any) -> Result:
-        things: dict[str, Probe] = {"database": REACHABLE} if database or not urls else {}
+        things: dict[str, Probe] = {"database": DATABASE} if database or not urls else {}
         for url in urls:
             try:
                 absolute_http_url(url)

@@ -79,7 +79,7 @@ def _further() -> list[tuple[str, str]]:
 
 def _clean(column: str, value: object, from_text: bool) -> object:
     """Return the value as the model takes it; an empty cell is null where the column may be null."""
-    model_field = Product._meta.get_field(column)  # noqa: SLF001 - Django's documented API
+    model_field: Any = Product._meta.get_field(column)  # noqa: SLF001 - Django's documented API
     if value is None or (from_text and value == "" and model_field.null):
         return model_field.clean(None, None)
     return model_field.clean(value, None)

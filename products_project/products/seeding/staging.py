@@ -95,7 +95,8 @@ def add(rows: Sequence[Row]) -> None:
 def _staged(row: Row) -> dict[str, Any]:
     staged = {"id": row.id, "name": row.name, "given": ",".join(row.more), "line": row.line}
     for column, value in row.more.items():
-        staged[column] = Product._meta.get_field(column).get_db_prep_save(value, connection)  # noqa: SLF001 - as above
+        model_field: Any = Product._meta.get_field(column)  # noqa: SLF001 - Django's documented API
+        staged[column] = model_field.get_db_prep_save(value, connection)
     return staged
 
 
@@ -156,4 +157,5 @@ def _execute(statement: str, *parameters: str) -> None:
 def _fetch(statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or None)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
