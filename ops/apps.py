@@ -10,20 +10,20 @@ from django.db import close_old_connections, reset_queries
 
 
 class OpsConfig(AppConfig):
-    """Register the system checks, measure the queries, say in the metrics what runs, and switch fault points on."""
+    """Register the system checks, measure queries, set argos_build_info and arm fault points."""
 
     name = "ops"
 
     def ready(self) -> None:
-        # Only once the settings are loaded.
+        # Only after the settings are loaded.
         from ops.diagnosis import checks  # noqa: F401, PLC0415
         from ops.telemetry import measured_cursors, metrics  # noqa: PLC0415
         from ops.testing import fault_points  # noqa: PLC0415
 
         measured_cursors.install()
-        # Three of the four things that Django does around each request have no use here: it asks every connection for
-        # what only DEBUG records, every cache to close, where there is none, and looks for connections to close before
-        # a request, as it did after the one before it.
+        # Three of Django's four actions around each request are useless here. Only DEBUG records the queries that it
+        # resets. The caches that it closes do not exist. It closes old connections before a request, although it did
+        # so after the previous one.
         request_started.disconnect(close_old_connections)
         if not settings.DEBUG:
             request_started.disconnect(reset_queries)

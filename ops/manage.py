@@ -1,4 +1,4 @@
-"""What each service's manage.py calls."""
+"""The entry point of each service's manage.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ops.config.service import ServiceConfig
 from ops.telemetry import tracing
 
 USAGE = 2  # the exit code of a wrong configuration
-EXAMINERS = ("check_config", "doctor")  # commands that say what is wrong with an environment
+EXAMINERS = ("check_config", "doctor")  # commands that examine an environment
 
 
 def load_config() -> ServiceConfig:
@@ -40,9 +40,9 @@ def load_config() -> ServiceConfig:
 
 
 def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collection[str] = ()) -> None:
-    """Run `manage.py`; `workers` names the commands that go on until a signal.
+    """Run `manage.py`; `workers` names the commands that run until a signal.
 
-    A command that examines an environment runs on any environment, every other one only on a sound one.
+    A command that examines the environment always runs. Every other command needs a valid environment.
     """
     standard_streams.protect()
     command = argv[1] if len(argv) > 1 else "help"
@@ -52,7 +52,7 @@ def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collect
         module.Command(config_class).run_from_argv(argv)
         return
     config = load_config()
-    if command != "runserver":  # whose application starts the tracing
+    if command != "runserver":  # its application starts tracing
         tracing.start_tracing(config)
     try:
         execute_from_command_line(argv)

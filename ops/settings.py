@@ -1,4 +1,4 @@
-"""The settings that services share: called by each settings.py, so that every setting is visible there."""
+"""The shared settings of services: each settings.py calls them, so that every setting is visible there."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ops.telemetry import logs
 
 logging = logs.logging_settings
 
-LOST_PEER = {  # libpq's words: a peer whose machine or network is gone is noticed within some ten seconds
-    "tcp_user_timeout": 10_000,  # milliseconds that what was sent may go unacknowledged
+LOST_PEER = {  # libpq's options: a peer without machine or network is detected within about ten seconds
+    "tcp_user_timeout": 10_000,  # milliseconds that sent data may stay unacknowledged
     "keepalives": 1,
     "keepalives_idle": 10,  # seconds
     "keepalives_interval": 3,
     "keepalives_count": 3,
 }
-RECONNECT_TIMEOUT = 1.0  # seconds; then the next request connects, instead of a retry that is put off up to minutes
+RECONNECT_TIMEOUT = 1.0  # seconds; then the next request reconnects, instead of a retry that may be minutes later
 
 INSTALLED_APPS = [
-    "ops",  # before staticfiles, whose runserver it replaces
+    "ops",  # before staticfiles, as it replaces its runserver
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -37,7 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ops.server.middleware.RequestMiddleware",
-    # OpenTelemetry's middleware is inserted here when tracing is on.
+    # Tracing inserts OpenTelemetry's middleware here.
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ops.server.visitors.VisitorMiddleware",
@@ -77,21 +77,21 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
     database: dict[str, Any] = dict(dj_database_url.parse(url.get_secret_value()))
     if database["ENGINE"].endswith("sqlite3"):
         database["ENGINE"] = "django_prometheus.db.backends.sqlite3"
-        # Writers queue instead of failing with "database is locked", and readers do not wait for them.
+        # Writers queue instead of failing with "database is locked"; readers do not wait for them.
         database["CONN_MAX_AGE"] = None
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
-        # Django's default, said aloud: beside one another, pytest-django keeps to it for Django's own engine only.
+        # Django's default, repeated: in parallel runs, pytest-django sets it only for Django's own engine.
         database["TEST"] = {"NAME": ":memory:"}
         return {"default": database}
     from ops.database import session  # noqa: PLC0415 - SQLite does without psycopg
     from ops.database.connection import connection_class  # noqa: PLC0415 - likewise
 
     database["ENGINE"] = "ops.database.postgresql"
-    database["CONN_MAX_AGE"] = 0  # the pool keeps the connections; a command's own ends with the command
+    database["CONN_MAX_AGE"] = 0  # the pool keeps the connections; a command's connection ends with it
     options = LOST_PEER | database.get("OPTIONS", {})
     options |= {"connect_timeout": config.database_connect_timeout, "application_name": config.service}
     database["OPTIONS"] = options
@@ -100,7 +100,7 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
         return {"default": database}
     options["pool"] = {
         "min_size": 1,
-        "max_size": config.web_threads + 2,  # one for the readiness probe, one to spare
+        "max_size": config.web_threads + 2,  # one for the readiness probe and a spare one
         "timeout": config.database_connect_timeout,
         "reconnect_timeout": RECONNECT_TIMEOUT,
         "connection_class": connection_class(config.database_statement_timeout),

@@ -1,4 +1,4 @@
-"""What orders reads from its environment."""
+"""The configuration of orders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ops.config.service import ROOT, HttpUrl, Seconds, ServiceConfig
 
 
 class OrdersConfig(ServiceConfig):
-    """Add where products is, and how patient orders is with it."""
+    """The variables of orders: the address of products and the limits of its calls."""
 
     service: ClassVar[str] = "orders-service"
 
@@ -22,13 +22,13 @@ class OrdersConfig(ServiceConfig):
     )
     products_service_url: HttpUrl = Field(
         "http://localhost:3001",
-        description="where products answers",
+        description="address of products",
         json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"},
     )
     products_connect_timeout: Seconds = Field(0.3, description="seconds to connect to products")
-    products_try_timeout: Seconds = Field(1.0, description="seconds for one try, connecting included")
-    products_deadline: Seconds = Field(2.5, description="seconds for the whole call, retries included")
-    products_max_tries: int = Field(2, ge=1, le=5, description="tries of one call")
+    products_try_timeout: Seconds = Field(1.0, description="seconds for one attempt, including the connection")
+    products_deadline: Seconds = Field(2.5, description="seconds for the whole call, including retries")
+    products_max_tries: int = Field(2, ge=1, le=5, description="attempts of one call")
     products_retry_budget: float = Field(0.1, ge=0, le=1, description="retries, as a share of the calls")
     products_breaker_failure_ratio: float = Field(
         0.5, gt=0, le=1, description="share of failures that opens the breaker"
@@ -37,7 +37,7 @@ class OrdersConfig(ServiceConfig):
         20, ge=1, le=10_000, description="calls in the window before the breaker may open"
     )
     products_breaker_window: Seconds = Field(10.0, description="seconds that the breaker looks back")
-    products_breaker_open_for: Seconds = Field(5.0, description="seconds until an open breaker lets one trial through")
+    products_breaker_open_for: Seconds = Field(5.0, description="seconds until an open breaker allows one trial")
     order_lease: Seconds = Field(
         10.0,
         description="seconds that a request has to confirm or reject an order of tracked stock, before another request "

@@ -8,7 +8,7 @@ from orders_project.config import OrdersConfig
 CONFIG = OrdersConfig.load()
 
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
-DEBUG = False  # tracebacks are in the log; a page of frame locals is nobody's friend
+DEBUG = False  # the log has tracebacks; error pages would show frame locals
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.outbox", "orders_project.orders"]

@@ -1,4 +1,4 @@
-"""What products reads from its environment."""
+"""The configuration of products."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ops.config.service import ROOT, ServiceConfig
 
 
 class ProductsConfig(ServiceConfig):
-    """Add nothing but defaults: products calls nobody."""
+    """Only defaults: products calls no other service."""
 
     service: ClassVar[str] = "products-service"
 

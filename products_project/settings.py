@@ -8,7 +8,7 @@ from products_project.config import ProductsConfig
 CONFIG = ProductsConfig.load()
 
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
-DEBUG = False  # tracebacks are in the log; a page of frame locals is nobody's friend
+DEBUG = False  # the log has tracebacks; error pages would show frame locals
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.inbox", "products_project.products"]
@@ -38,7 +38,7 @@ REST_FRAMEWORK = settings.rest_framework()
 SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Products", description="The catalogue of products.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 
-# What each event does here, by its type; events of other types are acknowledged and ignored.
+# The handler of each type of event; events of other types are acknowledged and ignored.
 INBOX = {"argos.order.confirmed.v1": "products_project.products.services.sales.count_sale"}
 
 # Named, as browsers send the cookies of one port of a host to its other ports too.

@@ -79,7 +79,7 @@ def test_check_config_works_where_nothing_else_does(project: str, service: str) 
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert done.returncode == 2
     assert done.stderr.endswith(REPORT.format(service=service))
-    assert "LOGFORMAT is no variable of" in done.stderr
+    assert "LOGFORMAT is not a variable of" in done.stderr
     assert lines["PORT"].split(maxsplit=3) == ["PORT", "abc", "environment", "must be a valid integer"]
     assert lines["SECRET_KEY"].split() == ["SECRET_KEY", "***", "environment", "ok"]
     assert lines["WEB_THREADS"].split()[2:] == ["default", "ok"]

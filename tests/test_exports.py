@@ -114,7 +114,7 @@ def test_a_reader_that_has_gone_away_is_one_clear_line(stack: Stack) -> None:
     process.stderr.close()
 
     assert process.returncode == 1
-    assert errors.endswith(b"\nNobody reads the output any more.\n")
+    assert errors.endswith(b"\nThe reader has closed the output.\n")
     assert b"Traceback" not in errors
     assert b"Exception ignored" not in errors
 

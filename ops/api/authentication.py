@@ -1,6 +1,6 @@
-"""The credential that services show one another: `Authorization: Bearer`, with SERVICE_TOKEN (RFC 6750).
+"""The credential of services: `Authorization: Bearer` with SERVICE_TOKEN (RFC 6750).
 
-The caller is nobody, who has shown a token: no user, no session, no form, and so no CSRF token either.
+A token does not identify a user. Such a request has no session and no form, so it needs no CSRF token.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:  # rest_framework.views reads the settings
     from rest_framework.views import APIView
 
 SCHEME = "Bearer"
-SERVICE = "service"  # what request.auth holds: never the token, which an error report could show
+SERVICE = "service"  # the value of request.auth: never the token, which an error report could show
 
 
 def is_known(token: str, config: ServiceConfig) -> bool:
-    """Tell whether it is the current or the previous token, in a time that says nothing of how much of it is right."""
+    """Return whether the text is the current or the previous token, in constant time."""
     sent = token.encode(errors="replace")
     known = [secret for secret in (config.service_token, config.service_token_previous) if secret is not None]
-    # A sum, so that all are compared whichever matches.
+    # A sum, so that every comparison runs.
     return sum(hmac.compare_digest(sent, secret.get_secret_value().encode()) for secret in known) > 0
 
 
 class ServiceTokenAuthentication(BaseAuthentication):
-    """Recognize a service by its token; leave the refusal of others to `IsService`."""
+    """Recognize a service by its token; `IsService` refuses the others."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, str] | None:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -48,14 +48,14 @@ class ServiceTokenAuthentication(BaseAuthentication):
 
 
 class IsService(BasePermission):
-    """Let services in, and let a method that the view lacks through to its 405, which is the same for everyone."""
+    """Allow services, and methods that the view lacks, so that every client gets their 405."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.auth == SERVICE or request.method not in view.allowed_methods:
             return True
         if "HTTP_AUTHORIZATION" in request.META:
-            raise NotAuthenticated("The credential that was sent is no service's token.")
-        raise NotAuthenticated("This is for services: send the service token as a bearer token.")
+            raise NotAuthenticated("The credential is not a valid service token.")
+        raise NotAuthenticated("This path is for services: send the service token as a bearer token.")
 
 
 class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # the library has no types

@@ -11,7 +11,7 @@ from ops.api.renderers import JSONRenderer
 
 
 class ProblemsAsJSON(APIView):
-    """Answer errors in JSON, as neither the document's renderer nor the page's can show a problem."""
+    """Answer errors in JSON, as the renderers of the document and the page cannot show a problem."""
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
@@ -24,7 +24,7 @@ class OpenAPI(ProblemsAsJSON, SpectacularJSONAPIView):
     """The service's OpenAPI document."""
 
     def _get_version_parameter(self, request: Request) -> None:
-        """Let nobody write into the document, as `?version=` would."""
+        """Ignore `?version=`, which would write into the document."""
 
 
 class Docs(ProblemsAsJSON, SpectacularSwaggerView):

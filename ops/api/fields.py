@@ -1,4 +1,4 @@
-"""Serializer fields that take exactly what the contract says."""
+"""Serializer fields that accept exactly the types of the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """Accept a JSON integer only: Django REST framework's own takes `"1"`, `1.0` and `"1_000"` too."""
+    """Accept only a JSON integer: Django REST framework's field also accepts `"1"`, `1.0` and `"1_000"`."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
@@ -18,7 +18,7 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictCharField(serializers.CharField):
-    """Accept a JSON string only: Django REST framework's own takes numbers too, and stores `0` as `"0"`."""
+    """Accept only a JSON string: Django REST framework's field also accepts numbers, and stores `0` as `"0"`."""
 
     def to_internal_value(self, data: Any) -> str:
         if type(data) is not str:

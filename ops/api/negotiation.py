@@ -1,4 +1,4 @@
-"""Which renderer answers."""
+"""The choice of the renderer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANYTHING = {"", "*/*", "application/json"}
 
 
 class ContentNegotiation(negotiation.DefaultContentNegotiation):
-    """Choose JSON at once for the clients that take it; weigh the alternatives of the others, such as browsers."""
+    """Choose JSON immediately for clients that accept it; negotiate with the others, such as browsers."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None

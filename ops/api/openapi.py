@@ -1,4 +1,4 @@
-"""OpenAPI: every operation documents the problems that it may answer."""
+"""OpenAPI: every operation documents its problems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from ops.api.problems import CONTENT_TYPE
 
-# What a path's `<int:…>` takes, as far as a row can have it: a signed 64-bit key.
+# The range of a path's `<int:…>`: a signed 64-bit key.
 ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 SERVICE_SCHEME = "serviceToken"  # the credential of ops.api.authentication
 
@@ -39,7 +39,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class ProblemSchema(AutoSchema):
-    """Add the problems of an operation: those of every one, of its body, its permissions, and its view's own."""
+    """Add the problems of an operation: the common ones, and those of its body, its permissions and its view."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Lists whose cost does not depend on how deep the page is."""
+"""Lists whose cost does not depend on the position of the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POSITION = re.compile(r"[0-9]{1,19}", re.ASCII)  # a primary key: at most a sign
 
 
 class CursorPagination(pagination.CursorPagination):
-    """Page by primary key; a cursor that was not made here is a validation error."""
+    """Page by primary key; a foreign cursor is a validation error."""
 
     ordering = "pk"
     page_size = 50
@@ -26,7 +26,7 @@ class CursorPagination(pagination.CursorPagination):
     def decode_cursor(self, request: Request) -> pagination.Cursor | None:
         try:
             if not BASE64.fullmatch(request.query_params.get(self.cursor_query_param, "")):
-                raise NotFound  # Python's decoder skips what is no base64
+                raise NotFound  # Python's decoder skips characters outside base64
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None and not POSITION.fullmatch(str(cursor.position)):
                 raise NotFound
@@ -50,7 +50,7 @@ class CursorPagination(pagination.CursorPagination):
         return parameters
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Describe a page in OpenAPI 3.1; the library's own words are 3.0's, where null has no type."""
+        """Describe a page in OpenAPI 3.1; the library describes it in 3.0, where null lacks a type."""
         link = {"type": ["string", "null"], "format": "uri"}
         return {
             "type": "object",

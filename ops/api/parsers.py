@@ -1,4 +1,4 @@
-"""Strict JSON in: UTF-8 only, bounded in size and depth, no duplicate names, no NaN."""
+"""Strict JSON input: UTF-8 only, limited size and depth, no duplicate names, no NaN."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class JSONParser(parsers.JSONParser):
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise RequestTooLarge
-        if len(body) < announced:  # even if what did arrive happens to be JSON (RFC 9112, section 8)
+        if len(body) < announced:  # even if the received part is valid JSON (RFC 9112, section 8)
             raise ParseError("The body is shorter than its Content-Length.")
         try:
             return json.loads(
@@ -64,6 +64,6 @@ def _refuse_constant(name: str) -> None:
 
 
 def _parse_int(digits: str) -> int:
-    # Python refuses to read more than 4,300 digits. What 400 digits hold is over every limit already, and so
-    # gets the answer of a number that is too large rather than that of a body that cannot be read.
+    # Python refuses more than 4,300 digits. 400 digits exceed every limit already, so the client gets the error of a
+    # number that is too large, not of an unreadable body.
     return int(digits[:400])

@@ -1,4 +1,4 @@
-"""Who may use an operation."""
+"""Permissions of operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # rest_framework.views reads the settings, and so this module
 
 
 class IsStaff(permissions.IsAdminUser):
-    """Let staff in, and let a method that the view lacks through to its 405, which is the same for everyone."""
+    """Allow staff, and methods that the view lacks, so that every client gets their 405."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.method not in view.allowed_methods or super().has_permission(request, view)

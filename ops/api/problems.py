@@ -35,14 +35,14 @@ from ops.database.errors import is_contention, is_unavailable
 
 CONTENT_TYPE = "application/problem+json"
 
-# RFC 9110's names; Python's own changed to these in 3.13.
+# The names of RFC 9110; Python uses them since 3.13.
 RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 
 
 class DomainError(Exception):
-    """State a fact that stops a use case; `code` is stable and documented, `retry_after` makes a Retry-After header.
+    """A fact that stops a use case; `code` is stable and documented, `retry_after` becomes the header Retry-After.
 
-    `members` stand in the problem document beside the usual ones (RFC 9457, section 3.2), `headers` in its answer.
+    `members` extend the problem document (RFC 9457, section 3.2), `headers` the answer.
     """
 
     code: ClassVar[str]
@@ -107,11 +107,11 @@ def database_problem(error: BaseException | None) -> DomainError | None:
 
 
 class Problem(dict[str, Any]):
-    """Hold the members of one problem document; renderers label it application/problem+json."""
+    """The members of one problem document; renderers label it application/problem+json."""
 
 
 def reason_phrase(status: int) -> str:
-    """Return the status' name, the same under every Python."""
+    """Return the name of the status, the same on every Python."""
     return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
@@ -139,10 +139,10 @@ def problem_response(status: int, code: str, detail: str) -> HttpResponse:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an API exception, a DomainError or Django's own refusals; None for the unexpected, which becomes a 500."""
+    """Answer an API exception, a DomainError or a refusal by Django; return None for any other, which becomes a 500."""
     headers: dict[str, str] = {}
     if isinstance(error, UnreadablePostError):
-        # Django keeps the number of the socket's error, and may wrap it more than once.
+        # Django keeps the number of the socket's error and may wrap it repeatedly.
         is_slow = error.errno in (errno.EAGAIN, errno.ETIMEDOUT)
         error = RequestTimeout() if is_slow else exceptions.ParseError("The body could not be read.")
     if isinstance(error, RequestDataTooBig):
@@ -181,7 +181,7 @@ def _code(error: exceptions.APIException) -> str:
 
 
 def _detail(error: exceptions.APIException) -> str:
-    # The library's own words for these two repeat what the client sent.
+    # The library's texts for these two repeat input of the client.
     if isinstance(error, exceptions.MethodNotAllowed):
         return "This path does not answer this method; the header Allow names those that it does."
     if isinstance(error, exceptions.UnsupportedMediaType):
@@ -202,7 +202,7 @@ def _flatten(detail: Any, path: str = "") -> Iterator[tuple[str, exceptions.Erro
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what Django itself refuses (handler400), such as a bad Host header."""
+    """Answer a refusal by Django (handler400), such as a bad Host header."""
     if isinstance(exception, RequestDataTooBig):
         return problem_response(413, RequestTooLarge.code, RequestTooLarge.detail)
     if isinstance(exception, TooManyFieldsSent | TooManyFilesSent | SuspiciousOperation):
@@ -221,7 +221,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an unhandled exception (handler500); its traceback is in the request's log line, never in the body."""
+    """Answer an unhandled exception (handler500); the request's log line has its traceback, the body does not."""
     if (known := database_problem(sys.exception())) is not None:
         response = problem_response(known.status, known.code, known.detail)
         response["Retry-After"] = "1"

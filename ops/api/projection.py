@@ -1,4 +1,4 @@
-"""What a serializer shows, read and rendered without building one for each row."""
+"""The data of a serializer, read and rendered without building one for each row."""
 
 from __future__ import annotations
 

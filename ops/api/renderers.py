@@ -1,4 +1,4 @@
-"""JSON out, errors labelled application/problem+json."""
+"""JSON output; errors are labelled application/problem+json."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MEDIA_TYPE = "application/json"
 def answer(
     request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> HttpResponseBase:
-    """Return what a view answers with: bytes where plain JSON is wanted, which is almost always, else to be rendered.
+    """Return the answer of a view: bytes if plain JSON is accepted, which is almost always, else a Response.
 
-    `data` is what JSON is made of, and nothing else. A Response is a template that waits to be rendered, which takes
-    as long as the rest of the view.
+    `data` contains only JSON types. A Response is rendered later like a template, which takes as long as the rest of
+    the view.
     """
     if request.accepted_media_type == MEDIA_TYPE:
         return HttpResponse(orjson.dumps(data), content_type=MEDIA_TYPE, status=status, headers=headers)
@@ -39,23 +39,23 @@ class JSONRenderer(renderers.JSONRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         response = (renderer_context or {}).get("response")
-        # Not where the browsable API borrows this renderer to show the problem within its HTML.
+        # Not if the browsable API uses this renderer to show the problem within its HTML.
         if isinstance(data, Problem) and response is not None and response.accepted_renderer is self:
             response["Content-Type"] = CONTENT_TYPE
         return super().render(data, accepted_media_type, renderer_context)
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
-    """Show problems as what they are, and the form of a method that is allowed where another is not."""
+    """Show problems as problems, and the forms of allowed methods beside refused ones."""
 
     def get_context(
         self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
-        # Before the forms ask on behalf of methods that need a CSRF token, and would log out who is not known yet.
+        # Before the forms check methods that need a CSRF token, which would log out an unauthenticated user.
         with suppress(APIException):
             _ = renderer_context["request"].user
         context = super().get_context(data, accepted_media_type, renderer_context)
-        context["display_edit_forms"] = True  # hidden on a 403, though anyone may POST where staff alone GET
+        context["display_edit_forms"] = True  # hidden on a 403, although every client may POST where only staff may GET
         if isinstance(data, Problem):
             context["response_headers"]["Content-Type"] = CONTENT_TYPE
         return context

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 
 class SearchFilter(filters.SearchFilter):
-    """Search like Django REST framework's own filter; name the parameter when it refuses it."""
+    """Search like Django REST framework's filter; name the parameter in a refusal."""
 
     def get_search_terms(self, request: Request) -> list[str]:
         try:

@@ -1,4 +1,4 @@
-"""The paths that every service has. ops.server.middleware answers /healthz, /readyz and /metrics before any of them."""
+"""The common paths of services. ops.server.middleware answers /healthz, /readyz and /metrics before them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Dump:
 
 
 class Engine(Protocol):
-    """The functions that ops.backups.sqlite and ops.backups.postgresql have in common."""
+    """The interface of ops.backups.sqlite and ops.backups.postgresql."""
 
     def check_tools(self) -> None: ...
 

@@ -31,7 +31,7 @@ OnProgress = Callable[[int], None]  # takes the bytes done, or 0; raises Stopped
 
 @dataclass(frozen=True)
 class Backup:
-    """A file whose manifest is sound and whose length is right."""
+    """A file with a valid manifest and the right length."""
 
     path: Path
     manifest: Manifest
@@ -90,7 +90,7 @@ def read_backup(path: Path, name: str) -> Backup:
     except OSError as error:
         raise Refused(f"{name} cannot be read: {error.strerror}.", returncode=2) from None
     except (tarfile.TarError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refused(f"{name} is damaged or no backup: {error}.") from None
+        raise Refused(f"{name} is damaged or not a backup: {error}.") from None
     return Backup(path, manifest, len(head), name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-FORMAT = 1  # a reader refuses one that it does not know
+FORMAT = 1  # a reader refuses unknown formats
 WHEN = "%Y%m%dT%H%M%SZ"
 FILE_NAME = re.compile(r"[a-z0-9-]+_[A-Za-z0-9._+-]+_[\w.+]+_\d{8}T\d{6}Z\.backup", re.ASCII)
 
@@ -58,7 +58,7 @@ class Manifest:
         return sum(table.rows for table in self.tables.values())
 
     def to_json(self) -> bytes:
-        """Return the manifest with its seal, the same bytes for the same manifest."""
+        """Return the manifest with its seal; equal manifests give equal bytes."""
         content = {"format": FORMAT, **asdict(self)}
         if not self.extensions:  # an older release can then read it
             del content["extensions"]

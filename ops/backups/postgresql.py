@@ -108,7 +108,7 @@ def try_out(backup: Backup, folder: Path, on_progress: OnProgress) -> dict[str, 
 
 
 def row_counts() -> dict[str, int]:
-    """Return how many rows each table of the live database has."""
+    """Return the number of rows of each live table."""
     counts = {}
     for schema, name in _names(connection):
         with connection.cursor() as cursor:

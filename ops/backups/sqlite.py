@@ -68,7 +68,7 @@ def _live() -> str:
 
 
 def _open(name: str | Path) -> sqlite3.Connection:
-    # Not sqlite3.connect: tracing wraps what that returns, and backup() takes no wrapped connection.
+    # Not sqlite3.connect: tracing wraps its connection, and backup() refuses a wrapped one.
     uri = str(name).startswith("file:")
     return sqlite3.Connection(str(name), uri=uri, isolation_level=None, timeout=1)
 
@@ -122,7 +122,7 @@ def _tables(database: sqlite3.Connection, on_progress: OnProgress) -> dict[str, 
 
 def _table(database: sqlite3.Connection, name: str, on_progress: OnProgress) -> Table:
     rows, digest = 0, hashlib.sha256()
-    cursor = database.execute(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 - in the rows' own order
+    cursor = database.execute(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 - in the order of the rows
     while batch := cursor.fetchmany(BATCH):
         rows += len(batch)
         digest.update(repr(batch).encode())

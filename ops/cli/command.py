@@ -63,7 +63,7 @@ class Stopped(CommandError):
 
 
 class OpsCommand(BaseCommand):
-    """Run `perform` in a span, print its closing sentence or, with --json, one object; exit 1 if it found problems.
+    """Run `perform` in a span; print its closing sentence or, with --json, one object; exit with 1 for problems.
 
     SIGTERM and SIGINT set `stopping`, which a command checks between two units of work; a second one ends the process.
     """
@@ -160,7 +160,7 @@ class OpsCommand(BaseCommand):
             sys.exit(result.code)
 
     def _record(self, name: str, span: Span, result: Result, seconds: float) -> str:
-        """Tell the span, the log and the metrics how the run ended; return its outcome."""
+        """Report the end of the run to the span, the log and the metrics; return its outcome."""
         outcome = OUTCOMES.get(result.code, "failed")
         span.set_attribute("argos.command.outcome", outcome)
         if result.code != DONE:

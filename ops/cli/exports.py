@@ -1,4 +1,4 @@
-"""Write rows as CSV, JSON or JSON Lines, a page at a time, in memory that does not grow with their number."""
+"""Write rows as CSV, JSON or JSON Lines, page by page, in constant memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The health check of a command that works in a loop: `python -m ops.cli.heartbeat`.
 
-The loop touches a file in the temporary folder, which a container has to itself; the check looks at its age.
+The loop touches a file in the temporary folder, which each container has for itself. The check reads its age.
 """
 
 from __future__ import annotations

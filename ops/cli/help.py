@@ -11,7 +11,7 @@ from django.core.management.base import DjangoHelpFormatter
 
 
 class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
-    """Keep the line breaks of the description and the examples; spell options and usage in one way.
+    """Keep the line breaks of the description and the examples; print options and usage in one style.
 
     argparse of Python 3.13 prints `-v, --verbosity N` where that of 3.11 prints `-v N, --verbosity N`.
     """

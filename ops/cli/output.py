@@ -24,7 +24,7 @@ def add_output_argument(parser: CommandParser) -> None:
         dest="path",
         metavar="PATH",
         default=STANDARD_OUTPUT,
-        help="a file: written as PATH.partial, then put in PATH's place; - is standard output, the default",
+        help="a file, written as PATH.partial and then renamed; - is standard output, the default",
     )
 
 
@@ -55,7 +55,7 @@ class Output:
         return f"{self.name}, in place of the file that was there" if self.replaced else self.place
 
     def write(self, data: bytes) -> None:
-        """Write all of it; raise OSError, such as on a full disk."""
+        """Write all bytes; raise OSError, such as on a full disk."""
         rest = memoryview(data)
         with self.naming_errors():
             while rest:

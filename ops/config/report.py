@@ -1,4 +1,4 @@
-"""Show a configuration to people: what each variable holds, its secrets masked, where it came from, what is wrong."""
+"""Report a configuration: each variable with its masked value, its origin and its fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ops.config.sources import Origin
 
 MASK = "***"
 OK = "ok"
-# Everything up to the last @, as a password that should have been quoted may hold a / or an @ itself.
+# Everything up to the last @, as a password without quoting may contain a / or an @.
 CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*://)([^:/@]*):.*@", re.IGNORECASE | re.DOTALL)
 SHOWABLE_DATABASE = re.compile(r"(postgres(ql)?://([^:/@]*(:\*\*\*)?@)?[^:/@]+(:\d+)?/[^@]*|sqlite:///[^@]*)")
 
@@ -44,7 +44,7 @@ def describe(config_class: type[ServiceConfig], reading: Reading[ServiceConfig])
 
 
 def documented_default(field: FieldInfo) -> str:
-    """Return a field's default as the documents show it; empty if there is none."""
+    """Return a field's default as the documents show it, or an empty text."""
     extra = field.json_schema_extra
     if isinstance(extra, dict) and "default" in extra:
         return str(extra["default"])
@@ -52,7 +52,7 @@ def documented_default(field: FieldInfo) -> str:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Tell whether a field's value must not be shown, also where it may be unset."""
+    """Return whether a field's value must be hidden, also if it may be unset."""
     return SecretStr in (field.annotation, *get_args(field.annotation))
 
 

@@ -1,4 +1,4 @@
-"""What this process is for. It is decided once, before the settings load, as they depend on it."""
+"""The role of this process. It is decided once, before the settings load, as they depend on it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Name what a process does."""
+    """The roles of a process."""
 
-    WEB = "web"  # answers requests: short waits, logs on standard output
-    COMMAND = "command"  # does one thing and ends: it may take its time; logs on standard error
-    WORKER = "worker"  # a command that goes on until a signal: short waits as in a request, logs on standard error
+    WEB = "web"  # answers requests: short waits, logs to standard output
+    COMMAND = "command"  # does one task and ends: long waits, logs to standard error
+    WORKER = "worker"  # a command that runs until a signal: short waits, logs to standard error
 
 
 _decided: Role | None = None

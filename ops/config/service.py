@@ -25,8 +25,8 @@ from ops.config.validators import (
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
-DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - which is why it is no secret
-TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what a header can carry as it is (RFC 6750, section 2.1)
+DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - so it is not a secret
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carry unchanged (RFC 6750, section 2.1)
 
 
 def _words(value: object) -> object:
@@ -45,7 +45,7 @@ Config_co = TypeVar("Config_co", bound="ServiceConfig", covariant=True)
 
 @dataclass(frozen=True)
 class Reading(Generic[Config_co]):
-    """Say what an environment holds: values by field; origins and faults by variable; no config if there is a fault."""
+    """The content of an environment: values by field, origins and faults by variable; no config if there is a fault."""
 
     config: Config_co | None
     values: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Reading(Generic[Config_co]):
 
 
 class ServiceConfig(BaseSettings):
-    """Describe what every service reads from its environment; a service's subclass adds its own."""
+    """The variables of every service; a service's subclass adds its own."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
@@ -192,7 +192,7 @@ class ServiceConfig(BaseSettings):
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Reading[Self]:
-        """Return what the environment, by default this process's, makes of every variable."""
+        """Return every variable of the environment, by default this process's."""
         source = EnvironmentSource(cls, environ)
         values = source()
         config, faults = None, source.faults
@@ -270,8 +270,8 @@ class ServiceConfig(BaseSettings):
             return None
         try:
             parsed = dj_database_url.parse(url.get_secret_value())
-        except Exception:  # noqa: BLE001 - its errors quote the URL, and with it the password
-            raise ValueError("is no database URL that Django knows") from None
+        except Exception:  # noqa: BLE001 - its errors quote the URL with its password
+            raise ValueError("is not a database URL that Django knows") from None
         if not parsed["ENGINE"].endswith((".postgresql", ".sqlite3")):
             raise ValueError("must be postgres://… or sqlite:///…")
         if not parsed.get("NAME"):

@@ -1,4 +1,4 @@
-"""How a variable gets its value from the environment, and what a misspelt one was meant to be."""
+"""The sources of variables, and suggestions for misspelt ones."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class EnvironmentSource(PydanticBaseSettingsSource):
 
 
 def likely_typos(known: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Map each name in the environment that looks like a misspelt variable to the variable it looks like.
+    """Map each name in the environment that looks like a misspelt variable to that variable.
 
-    Only a name that differs by case, by separators or by one letter counts: an environment holds many foreign names.
+    Only a difference of case, of separators or of one letter counts, as an environment has many foreign names.
     """
     squeezed = {name.replace("_", ""): name for name in [*known, *(f"{name}_FILE" for name in known)]}
     typos = {}
@@ -68,7 +68,7 @@ def likely_typos(known: Sequence[str], environ: Mapping[str, str]) -> dict[str, 
 
 
 def _is_one_slip(written: str, meant: str) -> bool:
-    """Tell whether one letter was left out, added or changed, or two neighbours swapped, in a name of some length."""
+    """Return whether the names differ by one missing, added, changed or swapped letter; short names never match."""
     if min(len(written), len(meant)) < 7 or abs(len(written) - len(meant)) > 1:
         return False
     pairs = zip(written, meant, strict=False)

@@ -30,21 +30,21 @@ def absolute_http_url(url: str) -> None:
     """Refuse all but an absolute http or https URL without credentials."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is no absolute http:// or https:// URL")
+        raise ValueError("is not an absolute http:// or https:// URL")
     if parts.username or parts.password:
         raise ValueError("carries credentials, which would reach logs and traces")
     try:
         port = parts.port
-    except ValueError:  # whose text quotes the port, which is a password's beginning in http://me:pass/word@host
+    except ValueError:  # its text quotes the port, which may be the start of a password: http://me:pass/word@host
         port = 0
     if port == 0:
-        raise ValueError("has no port between 1 and 65535 behind its colon")
+        raise ValueError("must have a port between 1 and 65535 after its colon")
     if not url.isascii():
         raise ValueError("must be ASCII: the host in Punycode (xn--…), the path percent-encoded")
 
 
 def events_transport(url: str) -> tuple[str, str]:
-    """Accept what EVENTS_URL may be; return it, with the password that it carries."""
+    """Accept a valid EVENTS_URL; return it with its password."""
     if url.startswith(("http://", "https://")):
         return http_url(url), ""
     try:

@@ -1,7 +1,7 @@
-"""A deadline on the client's side for each statement: PostgreSQL's own cannot end the wait for a server that is gone.
+"""A client-side deadline for each statement, as PostgreSQL's own cannot end the wait for a lost server.
 
-`statement_timeout` is kept by the server. One that is frozen, or behind a link that lost it, keeps nothing, and a
-proxy or the kernel before it still acknowledges what is sent, so TCP sees no fault either.
+The server enforces `statement_timeout`, but not while it is frozen or unreachable. TCP does not detect that either, as
+a proxy or the kernel in front of it still acknowledges data.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from psycopg.waiting import Wait
 from ops.database.errors import READ_ONLY
 from ops.turns import waiting
 
-GRACE = 1.0  # seconds that the server's own statement_timeout comes first, as it says more
+GRACE = 1.0  # seconds later than the server's statement_timeout, whose error says more
 
 T = TypeVar("T")
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A connection that gives up on an answer; it is closed then, as the answer might still come."""
+    """A connection that stops waiting for an answer; it is then closed, as the answer might still arrive."""
 
     deadline: ClassVar[float]
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Wait as psycopg does, never longer than the deadline; raise OperationalError."""
+        """Wait as psycopg does, but at most until the deadline; raise OperationalError."""
         try:
             state = next(gen)
-        except StopIteration as done:  # nothing is asked of the server, as where autocommit is switched
+        except StopIteration as done:  # no query was sent, as when autocommit is switched
             value: T = done.value
             return value
         try:
@@ -44,7 +44,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
 
 
 def _resumed(gen: PQGen[T], state: Wait) -> PQGen[T]:
-    """Go on with a generator that has begun."""
+    """Continue a started generator."""
     while True:
         ready = yield state
         try:
@@ -55,5 +55,5 @@ def _resumed(gen: PQGen[T], state: Wait) -> PQGen[T]:
 
 
 def connection_class(statement_timeout: float) -> type[DeadlineConnection]:
-    """Return the class of the connections whose server has this statement_timeout, in seconds."""
+    """Return the connection class for a server with this statement_timeout in seconds."""
     return type("DeadlineConnection", (DeadlineConnection,), {"deadline": statement_timeout + GRACE})

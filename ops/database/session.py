@@ -11,8 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 REQUEST_LOCK_TIMEOUT = 2_000  # milliseconds, as all that follows
 REQUEST_IDLE_TIMEOUT = 30_000
-COMMAND_LOCK_TIMEOUT = 20_000  # as long as a writer waits for another on SQLite
-# What the code depends on, whatever a role or a database sets. Values are those of pg_settings.
+COMMAND_LOCK_TIMEOUT = 20_000  # the same as the wait of a writer on SQLite
+# The code depends on these settings, which a role or a database could change. Values are those of pg_settings.
 STANDARD = {
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",

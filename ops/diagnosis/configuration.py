@@ -24,7 +24,7 @@ def sound(config: ServiceConfig) -> Iterator[CheckMessage]:
     yield from faults(reading)
     typos = likely_typos(type(config).variables(), os.environ)
     for name, meant in typos.items():
-        yield warning(f"{name} is no variable", f"Did you mean {meant}?")
+        yield warning(f"{name} is not a variable", f"Did you mean {meant}?")
     if not reading.faults and not typos:
         given = sum(origin != "default" for origin in reading.origins.values())
         yield ok(f"{config.service} {config.service_version}, {config.django_env}: {given} variables given")

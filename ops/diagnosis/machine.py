@@ -30,7 +30,7 @@ def database_disk(config: ServiceConfig) -> Iterator[CheckMessage]:
         return
     folder = Path(name).absolute().parent
     if not folder.is_dir():
-        yield failure(f"{folder} is no folder", "Make it, or correct DATABASE_URL.")
+        yield failure(f"{folder} is not a folder", "Make it, or correct DATABASE_URL.")
         return
     yield judge_disk(str(folder), shutil.disk_usage(folder).free)
     for path in (folder, Path(name)):  # SQLite makes its journal beside the file

@@ -21,7 +21,7 @@ BUCKETS = 10
 
 
 class State(IntEnum):
-    """The breaker's state, as circuit_breaker_state shows it."""
+    """The state of the breaker, the value of circuit_breaker_state."""
 
     CLOSED = 0
     HALF_OPEN = 1
@@ -38,7 +38,7 @@ class BreakerOpen(Exception):
 
 @dataclass(frozen=True)
 class Permit:
-    """Allow one call; it counts only in the period of the breaker that granted it."""
+    """The permit for one call; its result counts only in the breaker's current period."""
 
     period: int
 
@@ -51,10 +51,10 @@ class _Bucket:
 
 
 class CircuitBreaker:
-    """Open at `failure_ratio` of at least `min_calls` calls within `window`; after `open_for` let one trial through.
+    """Open at `failure_ratio` of at least `min_calls` calls within `window`; after `open_for` allow one trial.
 
-    Counts are kept in tenths of the window, so memory does not grow with the traffic. The lock is held around the
-    state only, never around a call.
+    Counts are kept in tenths of the window, so memory does not grow with the traffic. The lock protects only the state
+    and is never held during a call.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class CircuitBreaker:
             return Permit(self._period)
 
     def record(self, permit: Permit, *, failed: bool) -> None:
-        """Count how a call ended; the end of a call from an earlier period changes nothing."""
+        """Count the result of a call; ignore a call from an earlier period."""
         with self._lock:
             if permit.period != self._period:
                 return

@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 class PeerUnavailable(Exception):
-    """The peer gave no usable answer in time; `outcome` is the metric's label, `retry_after` when to come back."""
+    """The peer gave no valid answer in time; `outcome` is the metric's label, `retry_after` the time to wait."""
 
     def __init__(
         self, outcome: str, reason: str, *, retry_after: timedelta = timedelta(seconds=1), retriable: bool = False
@@ -92,8 +92,8 @@ class HttpClient:
         The method must be idempotent, such as GET, PUT and DELETE, as any request may be sent again. `document` is sent
         as JSON, `token` as the bearer's. `deadline` is a time of the monotonic clock, such as the end of the request
         that needs the answer: the call ends by then, if its policy does not end it earlier. `read` raises InvalidAnswer
-        for an answer that breaks the contract, which counts as a failure of the peer and is not retried; other
-        exceptions of `read` pass through and count as a success.
+        for a broken contract. That counts as a failure of the peer and is not retried. Other exceptions of `read` pass
+        through and count as a success.
         """
         ends = time.monotonic() + self._policy.deadline.total_seconds()
         ends = ends if deadline is None else min(ends, deadline)
@@ -120,7 +120,7 @@ class HttpClient:
 
     def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T], ends: float, attempt: int) -> T:
         started = time.monotonic()
-        if started >= ends:  # the peer was not asked, so this is no failure of it
+        if started >= ends:  # the peer was not called, so this is not its failure
             raise PeerUnavailable("deadline_exceeded", "no time was left for the call")
         try:
             permit = self._breaker.acquire()
@@ -137,7 +137,7 @@ class HttpClient:
             raise
         except InvalidAnswer as reason:
             outcome = "invalid_answer"
-            self._local.session.close()  # further bytes on that connection are no answer either
+            self._local.session.close()  # further bytes on that connection are not a valid answer either
             raise PeerUnavailable(outcome, str(reason)) from None
         finally:
             self._breaker.record(permit, failed=outcome != "success")

@@ -6,7 +6,7 @@ import threading
 
 
 class RetryBudget:
-    """Allow retries up to `ratio` of the calls, plus one: each call earns `ratio` of a retry, kept up to ten."""
+    """Allow retries up to `ratio` of the calls, plus one: each call earns `ratio` of a retry, at most ten."""
 
     CAPACITY = 10.0
 

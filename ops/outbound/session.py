@@ -34,7 +34,7 @@ class PeerSession(requests.Session):
         """Return the answer of the adapter; raise RequestException.
 
         `requests` would go on to follow redirects, keep cookies and call hooks: peers use none of them, and a
-        `Location` that is no URL would raise.
+        `Location` that is not a URL would raise.
         """
         adapter = self.get_adapter(str(request.url))
         return adapter.send(request, timeout=kwargs["timeout"], verify=self.verify or True, cert=self.cert)

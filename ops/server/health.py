@@ -1,4 +1,4 @@
-"""/healthz: the process answers. /readyz: what it cannot serve without answers too."""
+"""/healthz: the process answers. /readyz: its dependencies answer too."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ops.diagnosis.probe import Probe, failure
 from ops.diagnosis.registry import MIGRATED, REACHABLE
 from ops.diagnosis.remembered import OK, RememberedProbe
 
-# One byte that the gunicorn master and its forked workers share: 1 once the master was told to stop.
+# One byte shared by the gunicorn master and its workers: 1 after the master was told to stop.
 _draining = mmap.mmap(-1, 1)
 
 
 def is_draining() -> bool:
-    """Tell whether a shutdown was asked for."""
+    """Return whether a shutdown was requested."""
     return _draining[0] == 1
 
 
 def start_draining() -> None:
-    """Let /readyz answer 503 from now on, in this process and in its forks."""
+    """Make /readyz answer 503 from now on, in this process and its forks."""
     _draining[0] = 1
 
 
 def _ask_shutdown(_config: ServiceConfig) -> list[CheckMessage]:
-    """Fail once a shutdown was asked for, so that the load balancer turns elsewhere before the drain."""
+    """Fail after a shutdown was requested, so that the load balancer removes this replica before the drain."""
     return [failure("shutting down", "")] if is_draining() else []
 
 
@@ -42,7 +42,7 @@ PROBES = (
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 `OK` without any I/O."""
+    """Answer 200 `OK` without I/O."""
     return HttpResponse("OK", content_type="text/plain")
 
 

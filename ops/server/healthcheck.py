@@ -6,13 +6,13 @@ import http.client
 import os
 import sys
 
-TIMEOUT = 2.0  # seconds; less than what HEALTHCHECK allows, so that the reason is printed
+TIMEOUT = 2.0  # seconds; less than the limit of HEALTHCHECK, so that the reason is printed
 
 
 def check(port: int) -> str | None:
-    """Return what is wrong with /healthz of the service on this port, or None.
+    """Return the fault of /healthz on this port, or None.
 
-    http.client, unlike urllib and requests, never asks a proxy.
+    http.client, unlike urllib and requests, never uses a proxy.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:

@@ -31,7 +31,7 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
 
 
 def _with_length(response: HttpResponse) -> HttpResponse:
-    """Say how long an answer is that did not pass CommonMiddleware; a server would send it in chunks."""
+    """Set the Content-Length of an answer that bypassed CommonMiddleware; a server would send it in chunks."""
     if not response.streaming and "Content-Length" not in response:
         response["Content-Length"] = str(len(response.content))
     return response
@@ -40,7 +40,7 @@ def _with_length(response: HttpResponse) -> HttpResponse:
 class RequestMiddleware(StructlogRequestMiddleware):
     """Answer probes for any Host before anything else; log and measure every other request once.
 
-    The library's own class logs twice a request, with the query string, and trusts or ignores X-Request-ID whole;
+    The library's class logs a request twice, with its query string, and either trusts or ignores X-Request-ID.
     `prepare`, `handle_response` and `_process_exception` are its extension points.
     """
 
@@ -91,7 +91,7 @@ class RequestMiddleware(StructlogRequestMiddleware):
         response["X-Request-ID"] = context["request_id"]
 
     def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Keep an unhandled exception for the request's one line; a probe has none, so log its own at once."""
+        """Keep an unhandled exception for the request's log line; log that of a probe immediately."""
         if EXCEPTION in request.META:
             return
         request.META[EXCEPTION] = exception

@@ -1,4 +1,4 @@
-"""Metrics that are looked up when /metrics is asked for them, in the process that answers: readiness, connections."""
+"""Metrics read during a scrape by the answering process: readiness, connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONNECTIONS_CACHED_FOR = timedelta(seconds=5)
 
 
 class Readiness(Collector):
-    """Show each result of /readyz, which remembers it for a moment: a scrape costs what a probe costs."""
+    """Report each result of /readyz, which is cached: a scrape costs as much as a probe."""
 
     def describe(self) -> Iterable[Metric]:
         return [GaugeMetricFamily("service_ready", "1 where a probe of /readyz passes, else 0.", labels=["probe"])]
@@ -34,7 +34,7 @@ class Readiness(Collector):
 
 
 class DatabaseConnections(Collector):
-    """Show how many of the server's connections are used; nothing on SQLite, or while the server does not answer."""
+    """Report the server's used connections; none on SQLite or while the server does not answer."""
 
     def __init__(self) -> None:
         probe = Probe("database.connections", self._read, "")
@@ -53,7 +53,7 @@ class DatabaseConnections(Collector):
 
     def collect(self) -> Iterable[Metric]:
         used, limit = self.describe()
-        # The probe of /readyz first: what waits for a dead server waits once.
+        # The probe of /readyz first, so that only one call waits for a dead server.
         database = next((probe for probe in health.PROBES if probe.name == "database"), None)
         if (
             connections["default"].vendor == "postgresql"

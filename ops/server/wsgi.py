@@ -1,4 +1,4 @@
-"""The WSGI application that every service's wsgi.py makes."""
+"""The WSGI application of every service's wsgi.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.urls import get_resolver
 
 
 class Request(WSGIRequest):
-    """Read a chunked body like any other: PEP 3333 knows only Content-Length, so Django takes it for empty."""
+    """Read a chunked body: PEP 3333 knows only Content-Length, so Django treats it as empty."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() and environ.get("wsgi.input_terminated"):
@@ -23,7 +23,7 @@ class Request(WSGIRequest):
         # One byte past the limit is enough for the parser to answer 413.
         try:
             body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        except Exception as error:  # noqa: BLE001 - gunicorn's errors and time-outs have no nearer common base
+        except Exception as error:  # noqa: BLE001 - gunicorn's errors and time-outs lack a narrower base class
             environ["wsgi.input"] = _Unreadable(error)
             environ["CONTENT_LENGTH"] = "1"
         else:
@@ -32,7 +32,7 @@ class Request(WSGIRequest):
 
 
 class _Unreadable:
-    """Raise the error of a body that could not be read where the body is asked for: within the request's handling."""
+    """Raise the error of an unreadable body when the body is read, within the handling of the request."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -48,7 +48,7 @@ class Application(WSGIHandler):
 
 
 def get_application() -> Application:
-    """Set Django up and return its application, with its views: no first request is slower, no metric missing."""
+    """Set Django up and return its application with loaded views, so that the first request is fast."""
     django.setup(set_prefix=False)
     application = Application()
     _ = get_resolver().url_patterns

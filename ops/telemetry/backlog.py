@@ -1,6 +1,6 @@
-"""Gauges of work that waits in the database, read when /metrics is scraped.
+"""Gauges of waiting work in the database, read during a scrape.
 
-A worker process serves no /metrics: how far it lags behind is what the web process finds in the database.
+A worker process does not serve /metrics, so the web process reads its lag from the database.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ops.telemetry.metrics import register_collector
 
 log = structlog.get_logger(__name__)
 
-READ_EVERY = 5.0  # seconds, however often it is scraped
+READ_EVERY = 5.0  # seconds, for any number of scrapes
 DEADLINE = 1.0  # seconds that a scrape waits for the database
 
 
 class Backlog(Collector):
-    """Report each registered gauge, or no value of it while it cannot be read: a scrape never fails because of that."""
+    """Report each registered gauge, without a value while it is unreadable; a scrape never fails because of that."""
 
     def __init__(self) -> None:
         self._reads: dict[str, tuple[str, Callable[[], float]]] = {}
@@ -41,15 +41,15 @@ class Backlog(Collector):
         self._read_again = 0.0
 
     def unregister(self, name: str) -> None:
-        """Take a gauge away."""
+        """Remove a gauge."""
         del self._reads[name]
 
     def forget(self) -> None:
-        """Read anew at the next scrape."""
+        """Discard the values, so that the next scrape reads again."""
         self._read_again = 0.0
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing: the gauges come later, and the registry would read them to learn their names."""
+        """Describe nothing: gauges are added later, and the registry would read them for their names."""
         return []
 
     def declared(self) -> Iterable[Metric]:
@@ -69,11 +69,11 @@ class Backlog(Collector):
             if time.monotonic() >= self._read_again and self._reads:
                 if self._finished.is_set():
                     self._finished.clear()
-                    # A thread, as no statement is sure to end in time, with a connection of its own; a daemon, so that
-                    # it never delays the exit.
+                    # A thread with its own connection, as a statement may not end in time; a daemon, so that it never
+                    # delays the exit.
                     threading.Thread(target=self._read, name="backlog", daemon=True).start()
                 if not self._finished.wait(DEADLINE):
-                    self._values = {}  # rather none than old ones
+                    self._values = {}  # no values are better than old ones
                 self._read_again = time.monotonic() + READ_EVERY
             return self._values
 
@@ -83,7 +83,7 @@ class Backlog(Collector):
             for name, (_, read) in list(self._reads.items()):
                 values[name] = read()
             self._is_readable = True
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other metrics are still worth having
+        except Exception as error:  # noqa: BLE001 - the other metrics must still be served
             if self._is_readable:  # one line, not one for each scrape
                 log.warning("backlog.unreadable", gauge=name, reason=type(error).__name__)
             self._is_readable = False
@@ -94,9 +94,9 @@ class Backlog(Collector):
 
 
 backlog = Backlog()
-register_collector(backlog)  # what it reads is one number, whichever worker is asked
+register_collector(backlog)  # every worker reads the same numbers
 
 
 def register_backlog(name: str, documentation: str, read: Callable[[], float]) -> None:
-    """Show a gauge in /metrics whose value `read` asks the database for; call it from an AppConfig's `ready`."""
+    """Add a gauge to /metrics whose value `read` queries; call it from an AppConfig's `ready`."""
     backlog.register(name, documentation, read)

@@ -19,12 +19,12 @@ from ops.config.service import ServiceConfig
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 COUNTED_LEVELS = frozenset({"warning", "error", "critical"})
-# Each would repeat the request line of ops.server.middleware.
+# These would repeat the log line of ops.server.middleware.
 SILENCED = ("django.request", "django.server", "django.security.DisallowedHost", "django.security.csrf")
 
 
 def stream_name() -> str:
-    """Return the stream of this process's logs: a command keeps standard output for its result."""
+    """Return the log stream of this process: a command reserves standard output for its result."""
     return "stdout" if role.current() is Role.WEB else "stderr"
 
 
@@ -83,10 +83,10 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
         "loggers": {
             "gunicorn.error": {"propagate": True, "level": config.log_level.upper()},
             "django": {"handlers": [], "propagate": True},
-            # Their debug lines quote SQL with its parameters, and URLs with their query.
+            # Their debug lines contain SQL with parameters, and URLs with queries.
             "django.db.backends": {"level": "INFO"},
             "urllib3": {"level": "INFO"},
-            # A line a minute while batches are lost, not one for each batch or retry.
+            # One line a minute while batches are lost, not one for each batch or retry.
             "opentelemetry.exporter": {"level": "ERROR"},
             EXPORTER: {"filters": ["sparse"]},
             **{name: {"level": "CRITICAL"} for name in SILENCED},
@@ -95,7 +95,7 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
 
 
 class _Sparse(logging.Filter):
-    """Let one record through, then none for so many seconds."""
+    """Pass one record, then none for this number of seconds."""
 
     def __init__(self, *, seconds: float) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class _Sparse(logging.Filter):
 
 
 class _StandardFormatter(structlog.stdlib.ProcessorFormatter):
-    """Render the standard library's records like structlog's own."""
+    """Render records of the standard library like those of structlog."""
 
     def __init__(self, *, foreign_pre_chain: list[Processor], final: list[Processor], render_bytes: bool) -> None:
         chain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _name_foreign_event, *final]
@@ -124,7 +124,7 @@ def _decode(_logger: WrappedLogger, _method: str, line: Any) -> str:
 
 
 def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep `event` constant for the libraries' lines too: their sentence becomes the field `message`."""
+    """Keep `event` constant for lines of libraries too; their text becomes the field `message`."""
     if "logger" in event:
         event["message"] = event["event"]
         event["event"] = f"{event.pop('logger')}.log"
@@ -132,7 +132,7 @@ def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) 
 
 
 def _add_process(config: ServiceConfig) -> Processor:
-    """Say which service, version and environment speaks."""
+    """Add the service, its version and environment."""
     fields = {"service": config.service, "version": config.service_version, "environment": config.django_env}
 
     def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -143,9 +143,9 @@ def _add_process(config: ServiceConfig) -> Processor:
 
 
 def _count(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Count a line that may be trouble; the many others cost nothing.
+    """Count a line of level warning and above; other lines cost nothing.
 
-    Where the metrics are not loaded, as in gunicorn's master, they are not to be: see ops.telemetry.metrics.
+    gunicorn's master must not load the metrics: see ops.telemetry.metrics.
     """
     if event["level"] in COUNTED_LEVELS and (metrics := sys.modules.get("ops.telemetry.metrics")):
         metrics.log_lines_total.labels(event["level"]).inc()
@@ -157,7 +157,7 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes
     ordered = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event"), **event}
     try:
         return orjson.dumps(ordered, default=str)
-    except TypeError:  # an integer past 64 bits, a lone surrogate, a key that is no text, a circle
+    except TypeError:  # an integer above 64 bits, a lone surrogate, a key that is not a text, a cycle
         plain = {
             str(key): value if isinstance(value, str | int | None) else str(value) for key, value in ordered.items()
         }

@@ -1,8 +1,8 @@
-"""The metrics that every service has, and /metrics.
+"""The metrics of every service, and /metrics.
 
-Names and labels here are an API: dashboards and alerts rest on them. With several worker processes, gunicorn's
-configuration sets PROMETHEUS_MULTIPROC_DIR before this module is imported, and `prometheus_client` keeps the values
-in files there; exemplars exist with one process only.
+Names and labels are an API: dashboards and alerts depend on them. With several worker processes, gunicorn's
+configuration sets PROMETHEUS_MULTIPROC_DIR before this module is imported. `prometheus_client` then keeps the values in
+files, without exemplars.
 """
 
 from __future__ import annotations
@@ -45,47 +45,50 @@ http_request_duration_seconds = Histogram(
     buckets=DURATION_BUCKETS,
 )
 http_client_requests_total = Counter(
-    "http_client_requests_total", "Tries of outbound HTTP calls, by how they ended.", ["peer", "outcome"]
+    "http_client_requests_total", "Attempts of outbound HTTP calls, by outcome.", ["peer", "outcome"]
 )
 http_client_request_duration_seconds = Histogram(
     "http_client_request_duration_seconds",
-    "Time of one try of an outbound HTTP call.",
+    "Time of one attempt of an outbound HTTP call.",
     ["peer"],
     buckets=DURATION_BUCKETS,
 )
 http_client_retries_refused_total = Counter(
-    "http_client_retries_refused_total", "Retries that were due and not made, as the retry budget was spent.", ["peer"]
+    "http_client_retries_refused_total", "Retries not made, as the retry budget was spent.", ["peer"]
 )
 circuit_breaker_state = Gauge(
     "circuit_breaker_state",
-    "0 closed, 1 half open, 2 open; with several processes, the worst of them.",
+    "0 closed, 1 half open, 2 open; with several processes, the worst one.",
     ["peer"],
     multiprocess_mode="livemax",
 )
 argos_build_info = Gauge(
-    "argos_build_info", "Always 1; its labels say what runs.", ["service", "version"], multiprocess_mode="livemax"
+    "argos_build_info",
+    "Always 1; its labels are the running version.",
+    ["service", "version"],
+    multiprocess_mode="livemax",
 )
 web_workers = Gauge("web_workers", "Worker processes that serve requests.", multiprocess_mode="livesum")
 web_threads = Gauge(
     "web_threads", "Threads that answer requests, of all worker processes.", multiprocess_mode="livesum"
 )
-# How many threads are busy is no gauge of its own: it is the rate of http_request_duration_seconds_sum.
+# The number of busy threads needs no gauge: it is the rate of http_request_duration_seconds_sum.
 web_queue_seconds_total = Counter(
     "web_queue_seconds_total",
-    "Time that connections waited for a free thread, and for their turn; its rate is how many are waiting.",
+    "Time that connections waited for a free thread and for their turn; its rate is the number of waiting ones.",
 )
 log_lines_total = Counter("log_lines_total", "Log lines of level warning and above.", ["level"])
 for level in ("warning", "error", "critical"):
-    log_lines_total.labels(level)  # from 0 on, so that rate() sees the first
+    log_lines_total.labels(level)  # starts at 0, so that rate() sees the first event
 telemetry_spans_dropped_total = Counter(
-    "telemetry_spans_dropped_total", "Spans that never reached the collector: it failed, or the queue was full."
+    "telemetry_spans_dropped_total", "Spans that did not reach the collector, as it failed or the queue was full."
 )
 
 _collectors: list[Collector] = []
 
 
 def register_collector(collector: Collector) -> None:
-    """Have /metrics of a web process ask the collector each time; one of a worker shows only what it counts itself."""
+    """Add the collector to /metrics of a web process; a worker exposes only its own counters."""
     if role.current() is not Role.WEB:
         return
     _collectors.append(collector)
@@ -98,19 +101,19 @@ def describe_build(config: ServiceConfig) -> None:
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the URL pattern that the request matched, or `unmatched`: never the path, whose values are unbounded."""
+    """Return the URL pattern of the request, or `unmatched`; never the path, whose values are unbounded."""
     match = request.resolver_match
     return f"/{match.route}" if match is not None else UNMATCHED
 
 
 def method_label(method: str | None) -> str:
-    """Return the method, or `other`: a client may send any word as its method."""
+    """Return the method, or `other`, as a client may send any word."""
     return method if method in KNOWN_METHODS else "other"
 
 
 @cache
 def _request_series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Return the series of such requests; the library takes as long to find them as to write to them."""
+    """Return the cached series; the library takes as long to find a series as to write to it."""
     return http_requests_total.labels(method, route, status), http_request_duration_seconds.labels(method, route)
 
 
@@ -122,7 +125,7 @@ def observe_request(method: str, route: str, status: int, seconds: float, trace_
 
 
 class WorkerProcesses(Collector):
-    """Report `process_*` of all worker processes together: sums, but the oldest start and the smallest limit."""
+    """Report `process_*` of all workers: sums, but the oldest start and the smallest limit."""
 
     COMBINE = {"process_start_time_seconds": min, "process_max_fds": min}
 
@@ -141,7 +144,7 @@ class WorkerProcesses(Collector):
 
 
 def _worker_pids() -> list[int]:
-    """Return the process ids of this worker and its siblings: the master's children."""
+    """Return the process ids of the master's children: this worker and its siblings."""
     children = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children")
     try:
         return [int(pid) for pid in children.read_text().split()]
@@ -150,7 +153,7 @@ def _worker_pids() -> list[int]:
 
 
 def current_registry() -> CollectorRegistry:
-    """Return the registry to expose: this process's, or the one over the files of all workers."""
+    """Return the registry to expose: this process's, or that of all workers' files."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
@@ -167,7 +170,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     try:
         encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
         body = encode(registry)
-    except (TypeError, ValueError):  # the version asked for is no number
+    except (TypeError, ValueError):  # the requested version is not a number
         encode, content_type = exposition.choose_encoder("")
         body = encode(registry)
     return HttpResponse(body, content_type=content_type)

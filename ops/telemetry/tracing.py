@@ -1,4 +1,4 @@
-"""OpenTelemetry traces over OTLP/HTTP, started once a process, and only where an endpoint is configured."""
+"""OpenTelemetry traces over OTLP/HTTP, started once for each process, only if an endpoint is configured."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ops.config.role import Role
 from ops.config.service import ServiceConfig
 
 EXPORT_TIMEOUT = 1.0  # seconds for one batch; a slow collector costs spans, never requests or the shutdown
-SHUTDOWN_TIMEOUT = 0.5  # seconds to send what is left; gunicorn may have waited 2 s for idle connections before
-BATCH = 256  # spans; while they are encoded, each request of that moment waits, with the library's 512 twice as long
+SHUTDOWN_TIMEOUT = 0.5  # seconds to send the rest; gunicorn may have waited 2 s for idle connections before
+BATCH = 256  # spans; requests wait while a batch is encoded, twice as long with the library's 512
 REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
@@ -45,10 +45,10 @@ def count_dropped(spans: int) -> None:
 
 
 class BoundedBatchSpanProcessor(BatchSpanProcessor):
-    """Send spans in batches; give up after SHUTDOWN_TIMEOUT, where the library waits up to 30 s."""
+    """Send spans in batches; give up after SHUTDOWN_TIMEOUT instead of the library's 30 s."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span, and count the oldest one where a full queue loses it."""
+        """Queue the span; count the oldest one if a full queue drops it."""
         if len(self._batch_processor._queue) == self._batch_processor._max_queue_size:  # noqa: SLF001 - no public name
             count_dropped(1)
         super().on_end(span)
@@ -58,12 +58,12 @@ class BoundedBatchSpanProcessor(BatchSpanProcessor):
 
 
 def is_configured(config: ServiceConfig) -> bool:
-    """Tell whether traces have somewhere to go: JAEGER_ENDPOINT or the standard OTEL_EXPORTER_OTLP_* variables."""
+    """Return whether traces have a destination: JAEGER_ENDPOINT or the standard OTEL_EXPORTER_OTLP_* variables."""
     return endpoint(config) is not None
 
 
 def endpoint(config: ServiceConfig) -> str | None:
-    """Return the URL that spans are sent to, as the exporter works it out from the same variables; None: nowhere."""
+    """Return the URL of the exporter, from the same variables; None without one."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
         return None
     if exact := config.jaeger_endpoint or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
@@ -75,7 +75,7 @@ def endpoint(config: ServiceConfig) -> str | None:
 def start_tracing(config: ServiceConfig) -> None:
     """Trace requests, outbound calls and SQL from now on; call it after the settings and before the application.
 
-    Without an endpoint nothing is instrumented, so tracing costs nothing.
+    Without an endpoint, nothing is instrumented and tracing costs nothing.
     """
     if not is_configured(config):
         return
@@ -94,7 +94,7 @@ def start_tracing(config: ServiceConfig) -> None:
 
 def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
     """Install the tracer provider and the instrumentations."""
-    # Imported here, as each wraps its library on import, and without tracing none is to be touched.
+    # Imported here, as each wraps its library on import, which must not happen without tracing.
     from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
     from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor  # noqa: PLC0415
 

@@ -1,9 +1,9 @@
 """Places where a test can have a process crash, raise or hang: `with fault_point(OrderStep.CONFIRM): …`.
 
-Each stands around one step whose effect others see: an HTTP call, or what ends in a commit. FAULT_POINT, which
-production refuses, names a file. Once the file exists and says `NAME:ACTION`, the first process that comes by takes it
-(it is FILE.fired from then on) and does so, once: neither its siblings nor the process started in its place do it too.
-Where the variable is not set, a point costs a function call.
+Each surrounds one step with an external effect: an HTTP call or a commit. FAULT_POINT, which production refuses, names
+a file. When the file exists and contains `NAME:ACTION`, the first process at that step renames it to FILE.fired and
+performs the action once. Its siblings and its replacement do not repeat it. Without the variable, a point costs a
+function call.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-HANG_SECONDS = 60.0  # longer than every deadline; it ends before if FILE.fired is removed
+HANG_SECONDS = 60.0  # longer than every deadline; removing FILE.fired ends it earlier
 NAP_SECONDS = 0.05
 
 
 class Action(StrEnum):
-    """What happens at an armed point; an exception and a hang come after the step, when its effect is there already."""
+    """The action at an armed point; an exception and a hang happen after the step took effect."""
 
     CRASH_BEFORE = "crash_before"
     CRASH_AFTER = "crash_after"
@@ -34,16 +34,16 @@ class Action(StrEnum):
 
 
 class FaultInjected(Exception):
-    """An armed fault point has fired; nothing expects it."""
+    """An armed fault point has fired; no code expects this exception."""
 
 
 def fired(file: Path) -> Path:
-    """Return what the file is called once its point has fired."""
+    """Return the name of the file after its point has fired."""
     return file.with_name(f"{file.name}.fired")
 
 
 class _Switched:
-    """The step that a point stands around, where FAULT_POINT is set."""
+    """The context manager around a step if FAULT_POINT is set."""
 
     def __init__(self, name: str, file: Path) -> None:
         self._name = name
@@ -64,7 +64,7 @@ class _Switched:
             action = next((action for action in actions if wanted == f"{self._name}:{action}"), None)
             if action is None:
                 return
-            self._file.rename(fired(self._file))  # which one of several can
+            self._file.rename(fired(self._file))  # only one process succeeds
         except FileNotFoundError:
             return
         log.warning("fault_point.fired", point=self._name, action=str(action))
@@ -73,7 +73,7 @@ class _Switched:
         if action == Action.HANG:
             self._hang()
             return
-        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does: no clean-up, no last words
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does, without clean-up or log lines
 
     def _hang(self) -> None:
         deadline = time.monotonic() + HANG_SECONDS
@@ -86,11 +86,11 @@ _file: Path | None = None
 
 
 def fault_point(name: str) -> AbstractContextManager[None]:
-    """Return what a step is put into, so that a test can break it."""
+    """Return the context manager of a step, in which a test can break it."""
     return _OFF if _file is None else _Switched(name, _file)
 
 
 def switch_on(file: str | None) -> None:
-    """Have the points of this process look at the file that FAULT_POINT names; None switches them off."""
+    """Arm the points of this process with the file of FAULT_POINT; None disarms them."""
     global _file  # noqa: PLW0603 - one per process, set as it starts
     _file = Path(file) if file else None

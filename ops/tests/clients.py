@@ -1,4 +1,4 @@
-"""Who calls: nobody in particular, a user without rights, or staff."""
+"""Test clients: anonymous, a user without rights, and staff."""
 
 from __future__ import annotations
 

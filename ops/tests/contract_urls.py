@@ -1,4 +1,4 @@
-"""Views that raise, list and take what the tests of the contract need."""
+"""Views for the tests of the contract."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class GroupSerializer(serializers.ModelSerializer[Group]):
 
 
 class GroupList(generics.ListAPIView[Group]):
-    """Groups, as every test database has them."""
+    """Groups, which every test database has."""
 
     permission_classes = [AllowAny]
     queryset = Group.objects.all()
@@ -83,7 +83,7 @@ class GroupList(generics.ListAPIView[Group]):
 
 
 class StaffOnly(generics.RetrieveAPIView[Group]):
-    """A group, for staff, as nothing says otherwise."""
+    """A group, for staff by default."""
 
     queryset = Group.objects.all()
     serializer_class = GroupSerializer

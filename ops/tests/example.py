@@ -1,4 +1,4 @@
-"""A command that does what a test of the base asks for."""
+"""A scripted command for the tests of the base class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Command(OpsCommand):
         return getattr(self, act)(**options)  # type: ignore[no-any-return] # one of choices
 
     def hold(self, **options: Any) -> Result:
-        """Be at it until standard input ends."""
+        """Work until standard input ends."""
         print("at it", flush=True)
         sys.stdin.read()
         return Result("Held.")

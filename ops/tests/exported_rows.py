@@ -1,4 +1,4 @@
-"""Run a command that writes rows to standard output, which the tests' logs share."""
+"""Run a command that writes rows to standard output, shared with the logs of the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ops.tests.run_command import run
 
 
 class _StandardOutput(StringIO):
-    """Take the log's text aside, and leave the descriptor to the rows."""
+    """Redirect the log's text, so that only rows reach the descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class _StandardOutput(StringIO):
 
 
 def run_for_rows(command: OpsCommand, *options: str) -> tuple[object, bytes, str]:
-    """Return the exit code, the rows, and what was said on standard error; its sentence must not be among the rows."""
+    """Return the exit code, the rows and standard error; the closing sentence must not be among the rows."""
     with TemporaryFile() as rows:
         with redirect_stdout(_StandardOutput(rows.fileno())):
             code, output, said = run(command, *options)

@@ -1,4 +1,4 @@
-"""What every service promises of its migrations; its own tests call these."""
+"""Checks of migrations, called by the tests of each service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_migration_linter import MigrationLinter
 
 
 def assert_models_have_their_migrations(label: str) -> None:
-    """Fail if makemigrations would write one."""
+    """Fail if makemigrations would write a migration."""
     call_command("makemigrations", label, "--check", "--dry-run", verbosity=0)
 
 
@@ -30,7 +30,7 @@ def assert_every_migration_can_be_undone(label: str) -> None:
 def assert_every_migration_lets_the_release_before_go_on(
     label: str, *, harmless: Mapping[str, Collection[str]] | None = None
 ) -> None:
-    """Fail on what breaks the old version while it still runs, such as a dropped column or a NOT NULL one.
+    """Fail on operations that break the running old version, such as a dropped column or a NOT NULL one.
 
     `harmless` names a migration's findings that are none: the linter reads the SQL, and not what it is about.
     """

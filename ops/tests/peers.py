@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as a test says."""
+"""A real HTTP server with scripted answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def answering(*statuses: int, body: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Yield a URL that answers each status in turn, the last one for ever, always with the body, and what was asked."""
+    """Yield a URL that answers each status in turn, repeating the last, and the list of its requests."""
     left = list(statuses)
     asked: list[str] = []
 
@@ -42,13 +42,13 @@ def answering(*statuses: int, body: str = "") -> Iterator[tuple[str, list[str]]]
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """Yield a URL whose connections are accepted and never answered."""
+    """Yield a URL that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def refused() -> str:
-    """Return a URL that nothing listens on."""
+    """Return a URL with a closed port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""The one shape of every error (RFC 9457), asserted wherever an error is, also in the whole-system tests."""
+"""The shape of every error (RFC 9457), asserted for all errors, also in the whole-system tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEAKS = ("traceback", 'file "', "select ", "insert ", "sqlite", "psycopg", "djan
 def check_problem(
     body: bytes, content_type: str | None, status: int, code: str, *, members: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Assert that the body is a problem of this status and code and says nothing of our insides; return it.
+    """Assert that the body is a problem of this status and code without internal details; return it.
 
     `members` are those that this problem has beside the usual ones.
     """

@@ -1,4 +1,4 @@
-"""A server of raw bytes: the test writes what happens on each connection."""
+"""A server of raw bytes: the test scripts each connection."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RawPeer:
 
 @contextmanager
 def raw_peer(serve: Callable[[RawPeer, socket.socket], None], *, tls: bool = False) -> Iterator[RawPeer]:
-    """Call `serve` with each connection, in a thread of its own; over TLS if asked."""
+    """Call `serve` with each connection in a new thread, over TLS if requested."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     peer = RawPeer(listener.getsockname())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""Run a command within the test, as call_command does, and see how it ended."""
+"""Run a command within the test, as call_command does, and return its result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ops.cli.command import OpsCommand
 
 
 def run(command: OpsCommand, *options: str) -> tuple[object, str, str]:
-    """Return the exit code and what was written to standard output and standard error."""
+    """Return the exit code, standard output and standard error."""
     output, errors = StringIO(), StringIO()
     try:
         call_command(command, *options, stdout=output, stderr=errors)

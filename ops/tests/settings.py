@@ -1,4 +1,4 @@
-"""A service with nothing of its own, to test `ops` without products or orders."""
+"""A minimal service, to test `ops` without products or orders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ops.config.service import ServiceConfig
 
 
 class PlainConfig(ServiceConfig):
-    """The least a service adds."""
+    """The configuration of the minimal service."""
 
     service: ClassVar[str] = "plain-service"
 

@@ -1,4 +1,4 @@
-"""Gauges that are read from the database: never older than said, and never the reason why a scrape fails."""
+"""Gauges from the database are fresh enough and never make a scrape fail."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_database_that_hangs_costs_a_scrape_a_moment_and_its_old_values(
     gauges.register("things_pending", "Things that wait.", wait)
     assert "things_pending 1.0" not in shown(gauges)
     gauges.forget()
-    assert "things_pending 1.0" not in shown(gauges)  # and no second thread: the first one is still at it
+    assert "things_pending 1.0" not in shown(gauges)  # and no second thread, as the first one still runs
     entered.wait(30)
     hang.set()
 

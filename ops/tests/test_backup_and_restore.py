@@ -1,4 +1,4 @@
-"""backup and restore bring back what there was, and refuse what they must, on either database."""
+"""backup and restore return the same data and refuse invalid files, on either database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPOIL_AND_MEND = {
         ],
         ["DROP TABLE spoilt"],
     ),
-    "postgresql": (  # what is found here is not found with pg_restore's search_path
+    "postgresql": (  # the function is not found with pg_restore's search_path
         [
             "CREATE FUNCTION is_known() RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM auth_permission)'",
             "CREATE TABLE spoilt (n integer CHECK (is_known()))",
@@ -42,7 +42,7 @@ SPOIL_AND_MEND = {
 
 @pytest.fixture
 def taken(tmp_path: Path) -> Path:
-    """Give a backup of a database with one user, Ada."""
+    """Return a backup of a database with one user, Ada."""
     User.objects.create_user("ada", password="canary-password")
     code, _, errors = run(backup.Command(), "--to", str(tmp_path))
     assert code == 0, errors
@@ -51,7 +51,7 @@ def taken(tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, **changes: Any) -> Path:
-    """Write the backup again, sound, with another manifest."""
+    """Write the backup again, valid, with another manifest."""
     written = read_backup(path, path.name)
     chunks = list(written.chunks(lambda done: None))
     other = path.with_name("other.backup")
@@ -223,7 +223,7 @@ def test_a_database_without_a_schema_is_not_backed_up(tmp_path: Path) -> None:
 
 
 def test_a_database_that_cannot_be_restored_is_not_backed_up(tmp_path: Path) -> None:
-    """What verifying is for: the dump succeeds, and is no use."""
+    """The reason for --verify: the dump succeeds but cannot be restored."""
     spoil, mend = SPOIL_AND_MEND[connection.vendor]
     execute(*spoil)
 

@@ -1,4 +1,4 @@
-"""A backup's file: what was written is read, and one bit more, less or other is refused."""
+"""The file of a backup is read back, and any added, missing or changed bit is refused."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_anything_else_is_no_backup(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any.backup"
     path.write_bytes(content)
 
-    with pytest.raises(Refused, match="is damaged or no backup"):
+    with pytest.raises(Refused, match="is damaged or not a backup"):
         read_backup(path, "any.backup")
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's own tools: found, new enough, and never told a password where others can read it. SQLite needs none."""
+"""PostgreSQL's tools must exist and be new enough, and get the password secretly. SQLite needs none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stand_in(folder: Path, name: str, script: str) -> None:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the only folder on PATH, empty but for what a test puts there."""
+    """Return the only folder on PATH, empty at first."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

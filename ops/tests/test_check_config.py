@@ -1,4 +1,4 @@
-"""check_config on a sound environment: what it tries, and what it ends with."""
+"""check_config on a valid environment: its checks and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class CallingConfig(PlainConfig):
-    """A service that calls another."""
+    """A service that calls another one."""
 
     peer_url: HttpUrl = Field("http://localhost:1", json_schema_extra={"probe": "/healthz"})
 
@@ -78,7 +78,7 @@ def test_for_people_it_prints_a_line_for_each_variable_and_a_closing_sentence(mo
     *lines, last = output.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == [name.upper() for name in CallingConfig.model_fields]
     assert last.startswith("The environment of plain-service is sound")
-    assert "LOGLEVEL is no variable of plain-service: did you mean LOG_LEVEL?" in errors.getvalue()
+    assert "LOGLEVEL is not a variable of plain-service: did you mean LOG_LEVEL?" in errors.getvalue()
 
 
 def test_connect_tries_the_database_the_peer_and_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Each system check fires on what it guards against, and is silent otherwise."""
+"""Each system check reports its fault and is silent otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The breaker opens on the stated share of failures, lets one trial through, and believes it."""
+"""The breaker opens at its share of failures, allows one trial, and follows its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The breaker does what a model that remembers every call does, whatever the order of events."""
+"""The breaker matches a model that records every call, for any order of events."""
 
 from __future__ import annotations
 

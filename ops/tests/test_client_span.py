@@ -1,4 +1,4 @@
-"""The span of an outbound request says whom it asked and what came of it, and the peer hears of it."""
+"""The span of an outbound request has its peer and its result, and the peer continues the trace."""
 
 from __future__ import annotations
 

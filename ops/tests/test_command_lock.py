@@ -1,4 +1,4 @@
-"""One run of an exclusive command at a time; however it ends, the next one may begin."""
+"""An exclusive command runs once at a time; after any end, the next run may start."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_since_when_is_when_the_lock_was_taken_not_when_its_holder_connected(
 
 
 def _refusal(command: str) -> str:
-    """Return what a run with a connection of its own, as each thread has, is told."""
+    """Return the message of a run with another connection, as each thread has its own."""
     try:
         with command_lock(command):
             return "not refused"
@@ -102,7 +102,7 @@ def _refusal(command: str) -> str:
 
 
 def _ends_within(seconds: float, env: dict[str, str]) -> int:
-    """Return the exit code of a run; PostgreSQL needs a moment to see that a client is gone."""
+    """Return the exit code of a run; PostgreSQL needs a moment to detect a lost client."""
     deadline = time.monotonic() + seconds
     while (code := run("count", env=env)[0]) == 3 and time.monotonic() < deadline:
         time.sleep(0.1)

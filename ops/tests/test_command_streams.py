@@ -1,4 +1,4 @@
-"""Standard output is for the result, standard error for people and logs; neither breaking is a traceback."""
+"""Standard output has the result, standard error messages and logs; a broken stream causes no traceback."""
 
 from __future__ import annotations
 

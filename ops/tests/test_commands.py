@@ -1,4 +1,4 @@
-"""What every operations command does the same way."""
+"""The common behaviour of operations commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ops.tests.settings import PlainConfig
 
 
 class Count(OpsCommand):
-    """Count, or fail as the test says."""
+    """Count, or fail as scripted."""
 
     help = "Count."
     examples = "  manage.py count"

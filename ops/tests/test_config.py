@@ -1,4 +1,4 @@
-"""The environment: where a value comes from, and what makes it a fault."""
+"""The environment: origins and faults of values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRODUCTION = {
 
 
 class CallingConfig(PlainConfig):
-    """A service that calls another."""
+    """A service that calls another one."""
 
     products_service_url: HttpUrl = "http://localhost:3001"
     products_deadline: Seconds = 2.5

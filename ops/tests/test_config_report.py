@@ -1,4 +1,4 @@
-"""What the report on a configuration shows of each value."""
+"""The report on a configuration: its values, masked and on one line."""
 
 from __future__ import annotations
 

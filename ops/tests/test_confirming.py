@@ -1,4 +1,4 @@
-"""What destroys asks on a terminal, refuses without one, and does neither after --yes or in a dry run."""
+"""A destructive command asks on a terminal and refuses without one, except with --yes or --dry-run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUESTION = "This destroys 2 things. Type yes to go on: "
 
 
 def sentences(errors: str) -> list[str]:
-    """Return what is said to people, without the log lines."""
+    """Return standard error without log lines."""
     return [line for line in errors.splitlines() if not line.startswith("{")]
 
 

@@ -1,4 +1,4 @@
-"""No wait for PostgreSQL is unbounded, also where the server itself keeps no time."""
+"""Every wait for PostgreSQL is bounded, also if the server does not enforce it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_pool_connects_anew_as_soon_as_somebody_asks_after_an_outage() -> No
 
 @pytest.fixture
 def address(db: None) -> dict[str, Any]:
-    """Return where the tests' own PostgreSQL is."""
+    """Return the address of the tests' PostgreSQL."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no peer to wait for")
     parameters = connection.get_connection_params()

@@ -1,4 +1,4 @@
-"""doctor on one service: what it finds, and how it ends."""
+"""doctor on one service: its findings and exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class CallingConfig(PlainConfig):
-    """A service that calls another."""
+    """A service that calls another one."""
 
     peer_url: HttpUrl = Field(
         "http://localhost:1", json_schema_extra={"probe": "/healthz", "contract": "GET /things/{id}"}
@@ -36,7 +36,7 @@ class CallingConfig(PlainConfig):
 
 
 def doctor(config_class: type[PlainConfig], *options: str) -> tuple[object, dict[str, list[dict[str, str]]]]:
-    """Run the command with --json; return its exit code and what it found, by check."""
+    """Run the command with --json; return its exit code and its findings by check."""
     code, output, _ = run(Command(config_class), "--json", *options)
     found: dict[str, list[dict[str, str]]] = {}
     for line in json.loads(output)["checks"]:
@@ -45,7 +45,7 @@ def doctor(config_class: type[PlainConfig], *options: str) -> tuple[object, dict
 
 
 def only(found: dict[str, list[dict[str, str]]], check: str) -> tuple[str, str]:
-    """Return level and words of a check that found one thing."""
+    """Return level and text of a check with one finding."""
     (finding,) = found[check]
     return finding["level"], finding["says"]
 
@@ -78,7 +78,7 @@ def test_a_warning_ends_with_1_only_when_it_is_to_be_strict(monkeypatch: pytest.
     strict, _ = doctor(PlainConfig, "--strict")
 
     assert (relaxed, strict) == (0, 1)
-    assert only(found, "configuration.sound") == ("warning", "LOGLEVEL is no variable")
+    assert only(found, "configuration.sound") == ("warning", "LOGLEVEL is not a variable")
 
 
 def test_on_a_faulty_environment_each_fault_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_the_folder_of_a_sqlite_file_is_looked_at(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def production(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Path:
-    """Be in production, with static files in this folder."""
+    """Use production settings with static files in this folder."""
     monkeypatch.setenv("DJANGO_ENV", "production")
     monkeypatch.setenv("SECRET_KEY", "5f0c6f9e1b7d4a83c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
     monkeypatch.setenv("SERVICE_TOKEN", "b81e4c7d0f3a9265c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")

@@ -1,4 +1,4 @@
-"""Durations are written one way, and read by people in one unit."""
+"""Durations have one spelling, and people read them in one unit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ensure_superuser leaves one superuser with the password asked for, says what it did, and never the password."""
+"""ensure_superuser creates one superuser with the given password, reports the change, and hides the password."""
 
 from __future__ import annotations
 

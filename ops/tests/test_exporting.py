@@ -1,4 +1,4 @@
-"""What rows look like in each format."""
+"""The rows in each format."""
 
 from __future__ import annotations
 

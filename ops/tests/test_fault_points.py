@@ -1,4 +1,4 @@
-"""Fault points break one step, once, and nothing at all unless they are switched on."""
+"""Fault points break one step once, and only if they are armed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print("past", flush=True)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Path]:
-    """Switch the points on; return the file that arms them."""
+    """Enable the points; return the file that arms them."""
     path = tmp_path / "fault"
     switch_on(str(path))
     yield path

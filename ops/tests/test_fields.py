@@ -1,4 +1,4 @@
-"""Fields take exactly what the contract says, and not what merely resembles it."""
+"""Fields accept exactly the types of the contract."""
 
 from __future__ import annotations
 

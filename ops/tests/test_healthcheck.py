@@ -1,4 +1,4 @@
-"""What the containers' health check makes of a service's answers."""
+"""The containers' health check for each answer of a service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def service_answering(status: int) -> Iterator[int]:
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""One call ends by its deadline, whatever the resolver, the addresses, TLS or the peer do."""
+"""A call ends by its deadline, even if the resolver, the addresses, TLS or the peer are slow."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def drip(peer: RawPeer, sock: socket.socket) -> None:
 
 @pytest.fixture
 def addresses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that lets every name resolve to the given addresses."""
+    """Return a function that resolves every name to these addresses."""
 
     def resolve_to(*found: tuple[socket.AddressFamily, Any]) -> None:
         entries = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in found]

@@ -1,4 +1,4 @@
-"""A log line is one line of JSON, whatever its values are."""
+"""A log line is one line of JSON for any values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every line is one JSON object of the same shape, whatever it says and whoever says it."""
+"""Every log line of every source is one JSON object of the same shape."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class Cursor:
-    """What a database's own cursor is to the measured one."""
+    """A database's own cursor, wrapped by the measured one."""
 
     def execute(self, query: str) -> str:
         if query == "refuse":
@@ -30,7 +30,7 @@ class Cursor:
 
 @pytest.fixture
 def alias() -> str:
-    return uuid4().hex  # the pool of a real database has threads of its own, which ask it now and then
+    return uuid4().hex  # the threads of a real database's pool query it now and then
 
 
 def cursor(alias: str) -> Any:

@@ -1,4 +1,4 @@
-"""The metrics that every service has: their labels are bounded, and several processes count as one."""
+"""The common metrics: their labels are bounded, and several processes count as one."""
 
 from __future__ import annotations
 

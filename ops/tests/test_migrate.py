@@ -1,4 +1,4 @@
-"""migrate takes its turn, bounds its waits, and keeps Django's options."""
+"""migrate runs once at a time, bounds its waits, and keeps Django's options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def another_run() -> Iterator[None]:
-    """Hold the lock of a migrate that is still at it, as another process would: on a connection of its own."""
+    """Hold the lock of a running migrate on another connection, as another process would."""
     held, done = Event(), Event()
 
     def hold() -> None:
@@ -45,7 +45,7 @@ def another_run() -> Iterator[None]:
 
 @pytest.fixture
 def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name a file: the test database of SQLite is in memory, where nobody else can migrate it."""
+    """Name a file, as SQLite's test database is in memory, which other processes cannot migrate."""
     if connection.vendor == "sqlite":
         monkeypatch.setitem(connection.settings_dict, "NAME", str(tmp_path / "deep" / "shop.sqlite3"))
         (tmp_path / "deep").mkdir()
@@ -91,7 +91,7 @@ def test_a_failing_database_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_statement_waits_for_a_table_no_longer_than_it_may() -> None:
-    if connection.vendor != "postgresql":  # SQLite has one lock for all, which its `timeout` bounds
+    if connection.vendor != "postgresql":  # SQLite has one lock, bounded by its `timeout`
         assert connection.settings_dict["OPTIONS"]["timeout"] == 20
         return
     other = connection.copy()

@@ -1,4 +1,4 @@
-"""A file has its name once all of it is written, and never half of it."""
+"""A file gets its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_device_is_written_as_it_is() -> None:
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"), open_output("/dev/full") as file:
         file.write(b"x")
 
-    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)  # noqa: PTH116 - Path.stat reads no better
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)  # noqa: PTH116 - Path.stat is not clearer
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pages by cursor: complete, stable while rows come and go, and strict about what a client sends."""
+"""Pages by cursor are complete, stable under concurrent changes, and strict about input."""
 
 from __future__ import annotations
 

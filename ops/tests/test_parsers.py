@@ -1,4 +1,4 @@
-"""JSON in: strict, bounded, and refused with a reason."""
+"""JSON input is strict and bounded, and a refusal has a reason."""
 
 from __future__ import annotations
 

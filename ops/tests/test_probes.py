@@ -1,4 +1,4 @@
-"""A probe has a deadline, is remembered for a moment, never runs twice at once; /readyz says what is missing."""
+"""A probe has a deadline, is cached, and never runs twice at once; /readyz names the failed ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draining() -> Iterator[None]:
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what the probes have found so far."""
+    """Clear the cached results of the probes."""
     probes = (
         RememberedProbe("shutdown", health.SHUTDOWN, cached_for=NO_TIME),
         RememberedProbe("database", REACHABLE, cached_for=NO_TIME),

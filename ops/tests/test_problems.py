@@ -1,4 +1,4 @@
-"""Every error is a problem, whoever raised it, and says nothing of our insides."""
+"""Every error of every source is a problem without internal details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""prune_backups deletes what no rule keeps, and nothing but its own service's sound backups."""
+"""prune_backups deletes only its own service's valid backups that no rule keeps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def names(folder: Path) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder with two backups a day, of 40 days."""
+    """Return a folder with two backups a day for 40 days."""
     for half_days in range(80):
         add(tmp_path, days_ago=half_days / 2)
     return tmp_path
@@ -111,7 +111,7 @@ def test_it_leaves_alone_what_it_does_not_recognise(tmp_path: Path) -> None:
 
     assert (code, output) == (0, "Deleted 1 backup of plain-service, 1 kept.\n")
     assert before - names(tmp_path) == {old.name}
-    assert f"{damaged.name}  {damaged} is damaged or no backup" in errors
+    assert f"{damaged.name}  {damaged} is damaged or not a backup" in errors
     assert foreign.name not in errors
     assert f"{renamed.name}  renamed" in errors
 

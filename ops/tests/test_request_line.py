@@ -1,4 +1,4 @@
-"""A request is one log line with its level, its exception once, and nothing of the request before it."""
+"""A request is one log line with its level and its exception once, without facts of the previous request."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_unhandled_exception_is_in_its_line_and_nowhere_else(client: APIClien
 
 
 class FailingMiddleware:
-    """Fail before any view is reached, as sessions do when their database is gone."""
+    """Fail before the view, as sessions do without their database."""
 
     def __init__(self, get_response: object) -> None:
         pass

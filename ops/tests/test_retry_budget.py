@@ -1,4 +1,4 @@
-"""Retries are at most one and a tenth of the calls, however many threads spend them."""
+"""Retries add at most 10 % of the calls, plus one, for any number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and served with its page from here."""
+"""The OpenAPI document is valid and complete, and its page works offline."""
 
 from __future__ import annotations
 

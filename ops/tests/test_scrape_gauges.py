@@ -1,4 +1,4 @@
-"""/metrics says whether the service is ready and how many of the database's connections are used."""
+"""/metrics has the readiness of the service and the used connections of its database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services show one another a token; nobody else gets in, and the token gets nowhere else."""
+"""Services authenticate by a token; other clients are refused, and the token never leaks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OLD, NEW = "old-canary-0123456789", "new-canary-0123456789"
 
 
 class ForServices(APIView):
-    """Something for services."""
+    """A view for services."""
 
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
@@ -41,7 +41,7 @@ urlpatterns = [path("for-services", ForServices.as_view()), *plain]
 
 @pytest.fixture
 def rotating(settings: Any) -> None:
-    """Know a current and a previous token."""
+    """Configure a current and a previous token."""
     tokens = {"service_token": SecretStr(NEW), "service_token_previous": SecretStr(OLD)}
     settings.CONFIG = settings.CONFIG.model_copy(update=tokens)
 

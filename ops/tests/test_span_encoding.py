@@ -1,4 +1,4 @@
-"""What is sent to the collector is what the library itself would send, span by span."""
+"""The encoded spans equal those of the library."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VALUES = {
 
 def span(name: str = "GET /products/<int:product_id>", *, parent: SpanContext | None = None, **more: object) -> Span:
     context = within(NonRecordingSpan(parent)) if parent else None
-    return tracer.start_span(name, context, **more)  # type: ignore[arg-type] # whatever the test gives
+    return tracer.start_span(name, context, **more)  # type: ignore[arg-type] # the test's arguments
 
 
 def failed() -> Span:

@@ -1,4 +1,4 @@
-"""Traces go where the environment says, or nowhere, and then nothing is instrumented."""
+"""Traces go to the configured endpoint; without one, nothing is instrumented."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ print(json.dumps(found))
 
 
 def started(**environ: str) -> dict[str, Any]:
-    """Return what start_tracing did in a process with this environment."""
+    """Return the result of start_tracing in a process with this environment."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
@@ -131,7 +131,7 @@ def test_a_batch_may_take_a_second_unless_the_environment_says_otherwise() -> No
 
 
 def test_spans_that_the_collector_does_not_take_are_counted() -> None:
-    exporter = tracing.CountingExporter(endpoint=ENDPOINT, timeout=0.2)  # nobody listens there
+    exporter = tracing.CountingExporter(endpoint=ENDPOINT, timeout=0.2)  # a closed port
     before = metrics.telemetry_spans_dropped_total._value.get()
 
     exporter.export([ReadableSpan("one"), ReadableSpan("two")])

@@ -1,4 +1,4 @@
-"""Work is done one after another, unless one waits for somebody, or has had its turn for too long."""
+"""Threads work in turn, except while one waits or has held its turn for too long."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 class Work:
-    """What computes until it is told to end; before that it may wait for somebody."""
+    """A task that computes until it is ended, and may wait before that."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.computes, self.waits, self.has_answer, self.resumed, self.end = (threading.Event() for _ in range(5))

@@ -1,4 +1,4 @@
-"""A visitor without cookies is nobody; with cookies, session, user and messages are Django's."""
+"""A request without cookies is anonymous; with cookies, session, user and messages are Django's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wait_for returns once everything answers, and says what answered last if it does not."""
+"""wait_for returns when everything answers; otherwise it reports the last answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def wait_for(*arguments: str) -> tuple[object, str, str]:
-    """Return the exit code and what was written to standard output and standard error."""
+    """Return the exit code, standard output and standard error."""
     output, errors = StringIO(), StringIO()
     try:
         call_command("wait_for", *arguments, stdout=output, stderr=errors)

@@ -1,4 +1,4 @@
-"""At the edge: a chunked body is read like any other, whatever is wrong with it is a problem."""
+"""A chunked body is read like any other, and a faulty one is a problem."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BODY = b'{"a": [1, 2, 3]}'
 
 @pytest.fixture(autouse=True)
 def _without_a_database() -> Iterator[None]:
-    """Keep the application from looking after database connections, as Django's own test client does."""
+    """Keep the application from closing database connections, as Django's test client does."""
     request_started.disconnect(close_old_connections)
     yield
     request_started.connect(close_old_connections)
 
 
 class Raising(io.RawIOBase):
-    """A body whose reading fails."""
+    """A body that cannot be read."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error

@@ -15,7 +15,7 @@ class OrderAdmin(admin.ModelAdmin):
     search_fields = ("=id", "=product_id")
     date_hierarchy = "created_at"
     ordering = ("-id",)
-    show_full_result_count = False  # counting a large table twice a page is slow
+    show_full_result_count = False  # counting a large table twice for each page is slow
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class OrdersConfig(AppConfig):
-    """Show the orders that wait in the metrics."""
+    """Register the gauges of pending orders."""
 
     name = "orders_project.orders"
     label = "orders"

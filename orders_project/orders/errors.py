@@ -60,7 +60,7 @@ class OrderExpired(OrderRejected):
 
 
 class RequestInProgress(DomainError):
-    """Another request with the same key is being answered."""
+    """Another request with the same key is in progress."""
 
     code = "request_in_progress"
     status = 409

@@ -1,7 +1,7 @@
-"""What makes two requests the same: the header Idempotency-Key and the payload.
+"""The identity of a request: the header Idempotency-Key and the payload.
 
-https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ wants a quoted string as structured fields
-have them (RFC 8941, section 3.3.3); Stripe's clients, and so most others, send the bare key. Both name the same key.
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ requires a quoted string (RFC 8941,
+section 3.3.3). Stripe's clients, and so most others, send the bare key. Both are the same key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def read_key(header: str | None) -> str | None:
-    """Return the key that the header's value names, None where there is no header; raise IdempotencyKeyInvalid."""
+    """Return the key of the header, or None without a header; raise IdempotencyKeyInvalid."""
     if header is None:
         return None
     if not _WELL_FORMED.fullmatch(header):
@@ -33,6 +33,6 @@ def read_key(header: str | None) -> str | None:
 
 
 def payload_hash(*, product_id: int, quantity: int) -> str:
-    """Return the fingerprint of a valid payload: the same for every way to write the same JSON."""
+    """Return the fingerprint of a valid payload, equal for every spelling of the same JSON."""
     canonical = json.dumps({"productId": product_id, "quantity": quantity}, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

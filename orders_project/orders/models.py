@@ -10,15 +10,15 @@ from django.db.models.functions import Now
 
 MAX_ID = 9_223_372_036_854_775_807  # a signed 64-bit integer
 MAX_QUANTITY = 1_000_000
-KEY_LIFETIME = timedelta(hours=24)  # at least so long a key answers as it did first
+KEY_LIFETIME = timedelta(hours=24)  # a key repeats its first answer at least this long
 
 
 class Order(models.Model):
-    """One order of one product, from the moment on at which it must not be forgotten.
+    """One order of one product, stored as soon as it must not be lost.
 
-    An order of a product without tracked stock is confirmed when it is stored. One of a product with tracked stock is
-    pending first, and becomes confirmed or rejected by a conditional UPDATE, once. Only then is a reservation given
-    back, so that nobody confirms what another one gives back.
+    An order of an untracked product is confirmed when it is stored. An order of a tracked product is pending first. One
+    conditional UPDATE confirms or rejects it. Its reservation is released only after that, so that a confirmed order
+    never loses it.
     """
 
     class Status(models.TextChoices):
@@ -27,20 +27,20 @@ class Order(models.Model):
         REJECTED = "rejected"
 
     product_id = models.BigIntegerField()
-    # As products called it when the order was placed; null where an order is older than this column, which is then
-    # added without copying the table on SQLite either. How long a name may be is for products to say.
+    # The product's name when the order was placed; null for orders older than this column. So SQLite adds the column
+    # without copying the table. Products limits the length.
     product_name = models.TextField(null=True)
     quantity = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status, db_default=Status.CONFIRMED)
     created_at = models.DateTimeField(db_default=Now())
     idempotency_key = models.CharField(max_length=255, null=True)
-    payload_hash = models.CharField(max_length=64, null=True)  # SHA-256, of what came with the key
-    reservation_id = models.UUIDField(null=True)  # in products; none of an order that needed no reservation
-    # From then on recover_orders has something to do: settle the order, or give back a rejected one's reservation.
+    payload_hash = models.CharField(max_length=64, null=True)  # SHA-256 of the payload with the key
+    reservation_id = models.UUIDField(null=True)  # in products; null for an order without a reservation
+    # The time from which recover_orders resolves the order, or releases a rejected one's reservation.
     recover_after = models.DateTimeField(null=True)
-    leased = models.BooleanField(null=True)  # somebody is settling it, and has until recover_after
+    leased = models.BooleanField(null=True)  # a process resolves it, until recover_after
     rejection = models.CharField(max_length=40, null=True)  # the problem's code
-    available = models.BigIntegerField(null=True)  # what was left when it was rejected as out of stock
+    available = models.BigIntegerField(null=True)  # the stock when it was rejected as out of stock
 
     class Meta:
         constraints = [
@@ -65,7 +65,7 @@ class Order(models.Model):
                 | Q(idempotency_key__isnull=False, payload_hash__isnull=False),
                 name="order_key_has_a_payload",
             ),
-            # Partial, like the indexes below, so that an order without a key costs what it cost before.
+            # Partial, like the indexes below, so that an order without a key does not pay for it.
             models.UniqueConstraint(
                 fields=["idempotency_key"], condition=Q(idempotency_key__isnull=False), name="order_key_unique"
             ),

@@ -1,6 +1,6 @@
-"""The only module that talks to products.
+"""The client of products. Only this module calls products.
 
-Every outcome is a Product or a Reservation, ProductDoesNotExist or ProductsUnavailable.
+Every outcome is a Product, a Reservation, ProductDoesNotExist or ProductsUnavailable.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ T = TypeVar("T")
 PEER = "products"
 STOCK_HEADER = "Argos-Stock"
 PROBLEM = "application/problem+json"
-MAX_STOCK = 2**63  # of what a number of pieces may be
+MAX_STOCK = 2**63  # the upper limit of a number of pieces
 
 
 @dataclass(frozen=True)
 class Product:
-    """What products says of a product."""
+    """A product as products describes it."""
 
     id: int
     name: str
-    is_tracked: bool = False  # its stock is sold through reservations
+    is_tracked: bool = False  # it is sold through reservations
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """What products says of a reservation; `tries` is how many requests it took to hear it.
+    """A reservation as products describes it; `tries` is the number of requests sent for it.
 
-    `unknown` is the reservation to whom asks for it, the product to whom wants it. `foreign` is one of this id that
-    holds something else.
+    `unknown` means that the reservation does not exist or, for a new one, the product. `foreign` means that the id has
+    another product or quantity.
     """
 
     state: Literal["held", "cancelled", "out_of_stock", "unknown", "foreign"]
-    available: int | None = None  # what is left where it is out of stock
+    available: int | None = None  # the stock if it is too small
     tries: int = 1
 
 
 class ProductsClient:
-    """Ask one products service."""
+    """The client of one products service."""
 
     def __init__(self, base_url: str, client: HttpClient, token: str) -> None:
         self._base_url = base_url
@@ -62,7 +62,7 @@ class ProductsClient:
 
     @classmethod
     def from_config(cls, config: OrdersConfig) -> ProductsClient:
-        """Return a client with the timeouts, budget and breaker that the environment asks for."""
+        """Return a client with the configured time limits, budget and breaker."""
 
         def seconds(value: float) -> timedelta:
             return timedelta(seconds=value)
@@ -101,16 +101,16 @@ class ProductsClient:
             raise ProductsUnavailable(retry_after=failure.retry_after) from failure
 
     def reserve(self, reservation_id: UUID, *, product_id: int, quantity: int) -> Reservation:
-        """Hold stock under this id; to say it again holds no more. Raise ProductsUnavailable: then it is unknown."""
+        """Reserve stock under this id, once for any number of calls. ProductsUnavailable leaves it unknown."""
         wanted = {"productId": product_id, "quantity": quantity}
         return self._ask_about("PUT", reservation_id, wanted, document=wanted)
 
     def find_reservation(self, reservation_id: UUID, *, product_id: int, quantity: int) -> Reservation:
-        """Return what is held under this id; raise ProductsUnavailable."""
+        """Return the reservation of this id; raise ProductsUnavailable."""
         return self._ask_about("GET", reservation_id, {"productId": product_id, "quantity": quantity})
 
     def release(self, reservation_id: UUID) -> None:
-        """Give back what is held under this id, and let nothing be held under it later; raise ProductsUnavailable."""
+        """Release this id, so that it can never be reserved again; raise ProductsUnavailable."""
 
         def read(answer: Answer) -> None:
             if answer.status != 204:
@@ -140,9 +140,9 @@ def _parse_product(answer: Answer, product_id: int) -> Product:
         document = json.loads(answer.body)
         product = Product(id=document["id"], name=document["name"], is_tracked=is_tracked)
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise InvalidAnswer("answered something that is no product") from None
+        raise InvalidAnswer("answered something that is not a product") from None
     if type(product.id) is not int or type(product.name) is not str:
-        raise InvalidAnswer("answered something that is no product")
+        raise InvalidAnswer("answered something that is not a product")
     if "\0" in product.name or not _is_encodable(product.name):
         raise InvalidAnswer("answered a name that no database stores")
     if product.id != product_id:
@@ -170,7 +170,7 @@ def _parse_reservation(answer: Answer, wanted: dict[str, Any]) -> Reservation:
     if answer.status not in (200, 201):
         return _parse_refusal(answer, document)
     if document.get("id") == wanted["id"] and document.get("status") == "cancelled":
-        return Reservation("cancelled", tries=answer.tries)  # which may never have held anything
+        return Reservation("cancelled", tries=answer.tries)  # it may never have been held
     shown = {name: document.get(name) for name in wanted}
     are_alike = all(type(shown[name]) is type(value) for name, value in wanted.items())
     if not are_alike or shown["id"] != wanted["id"] or document.get("status") != "held":

@@ -41,7 +41,7 @@ def estimate(orders: int, *, largest: int, pause: timedelta) -> timedelta:
 
 
 def purge_orders(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:
-    """Delete the orders placed before that moment, the oldest first; yield after each batch, while no lock is held.
+    """Delete the orders placed before that moment, oldest first; yield after each batch, without a lock.
 
     Orders that another transaction locks are left, and so are those that `purgeable_orders` leaves out.
     """

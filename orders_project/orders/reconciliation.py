@@ -1,4 +1,4 @@
-"""Compare what orders keep of products with what products says of them now."""
+"""Compare the product data in orders with the current products."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from orders_project.orders import selectors
 from orders_project.orders.errors import ProductDoesNotExist
 from orders_project.orders.products_client import ProductsClient, products_client
 
-LISTED = 100  # findings that are named; the rest is counted
+LISTED = 100  # findings that are listed; others are only counted
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Orders whose product is no longer what it was; `now` is None where it does not exist any more."""
+    """Orders whose product has changed; `now` is None if it no longer exists."""
 
     product_id: int
     orders: int
@@ -36,10 +36,10 @@ class Mismatch:
 
 @dataclass
 class Reconciliation:
-    """Ask about one product after the other, and keep what was found in bounded memory."""
+    """Check one product after another, with findings in bounded memory."""
 
     since: datetime | None = None
-    last: int = 0  # the product that was asked about last
+    last: int = 0  # the product checked last
     products: int = 0
     missing: int = 0
     renamed: int = 0
@@ -48,11 +48,11 @@ class Reconciliation:
     listed: list[Mismatch] = field(default_factory=list)
 
     def next_product_id(self) -> int | None:
-        """Return the next product that orders name; None after the last one."""
+        """Return the next ordered product; None after the last one."""
         return selectors.next_product_id(after=self.last, since=self.since)
 
     def ask_about(self, product_id: int, products: ProductsClient | None = None) -> None:
-        """Ask products once, and compare; raise ProductsUnavailable."""
+        """Call products once and compare; raise ProductsUnavailable."""
         try:
             now = (products or products_client()).fetch_product(product_id).name
         except ProductDoesNotExist:

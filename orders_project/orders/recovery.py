@@ -1,4 +1,4 @@
-"""Settle the orders that nobody works at any more, and give back what rejected ones may have reserved."""
+"""Resolve abandoned orders, and release the reservations of rejected ones."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ log = structlog.get_logger(__name__)
 
 Outcome = Literal["confirmed", "rejected", "released", "postponed"]
 
-AT_ONCE = 100  # orders that are read together
+AT_ONCE = 100  # orders read together
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=30)
 
 
 def due_orders() -> list[Order]:
-    """Return some of the orders that something is to be done for, the longest due first."""
+    """Return a batch of due orders, the longest due first."""
     return list(selectors.orders_due(timezone.now())[:AT_ONCE])
 
 
 def recover(order: Order, products: ProductsClient | None = None) -> Outcome | None:
-    """Do for one order what is to be done; None if another process was faster. Several at once are safe."""
+    """Resolve or release one order; return None if another process was faster. Concurrent calls are safe."""
     if not lifecycle.claim(order):
         return None
-    # In a context of its own: what the client notes of a failed call is of this order alone.
+    # In its own context, so that the facts of a failed call stay with this order.
     outcome = copy_context().run(_recover, order, products or products_client())
     if outcome:
         orders_recovered_total.labels(outcome).inc()
@@ -48,8 +48,8 @@ def _recover(order: Order, products: ProductsClient) -> Outcome | None:
     try:
         outcome = _release(order, products) if order.status == Order.Status.REJECTED else _resolve(order, products)
     except ProductsUnavailable as error:
-        # To wait as long as the order is old doubles each pause. The jitter keeps many orders from coming at once.
-        pause = min(max(age, SHORTEST_PAUSE), LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        # A pause as long as the age doubles each time. The jitter spreads many orders.
+        pause = min(max(age, SHORTEST_PAUSE), LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - not a secret
         lifecycle.release_lease(order, retry_in=pause)
         log.warning("order.recovery_postponed", reason=str(error.__cause__), pause_s=round(pause.total_seconds(), 1))
         return "postponed"
@@ -63,10 +63,10 @@ def _resolve(order: Order, products: ProductsClient) -> Outcome | None:
         found = products.find_reservation(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
     if found.state == "held":
         return "confirmed" if lifecycle.confirm(order) else None
-    if found.state != "unknown":  # cancelled, or not this order's
+    if found.state != "unknown":  # cancelled, or the reservation of another order
         return "rejected" if lifecycle.reject(order, OrderExpired.code, release_after=None) else None
-    # First rejected, then given back: whoever reserves in between finds that it may not confirm any more. What is given
-    # back before it was ever held is a tombstone, which refuses the request that comes late.
+    # Reject first, then release: a request that reserves in between can no longer confirm the order. Releasing an id
+    # that was never reserved leaves a tombstone, which refuses a late request.
     if not lifecycle.reject(order, OrderExpired.code, release_after=order.recover_after):
         return None
     _release(order, products)
@@ -74,7 +74,7 @@ def _resolve(order: Order, products: ProductsClient) -> Outcome | None:
 
 
 def _release(order: Order, products: ProductsClient) -> Outcome:
-    assert order.reservation_id is not None  # noqa: S101 - only what was reserved is given back
+    assert order.reservation_id is not None  # noqa: S101 - only a reservation is released
     with fault_point(OrderStep.RELEASE):
         products.release(order.reservation_id)
     lifecycle.mark_released(order)

@@ -17,7 +17,7 @@ from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
     examples=[OpenApiExample("two of product 1", value={"productId": 1, "quantity": 2})],
 )
 class OrderRequestSerializer(serializers.Serializer[Any]):
-    """What an order needs."""
+    """The input of an order."""
 
     productId = StrictIntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name
     quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)

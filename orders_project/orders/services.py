@@ -54,7 +54,7 @@ def place_order(
         if key is None or (known := selectors.order_of_key(key)) is None:
             raise
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
-    structlog.contextvars.bind_contextvars(order_id=order.pk)  # into the request's one log line
+    structlog.contextvars.bind_contextvars(order_id=order.pk)  # for the request's log line
     if product.is_tracked:
         lifecycle.resolve(order, products)
     log.debug("order.placed", product_id=product_id, quantity=quantity)

@@ -1,4 +1,4 @@
-"""HTTP for orders: anyone places one, staff read them."""
+"""HTTP for orders: every client may place one, staff read them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REPLAYED = {idempotency.REPLAYED: "true"}
 class OrderList(generics.ListAPIView[Order]):
     """Orders, in the order of their ids."""
 
-    queryset = Order.objects.none()  # names the model for the schema; get_queryset answers
+    queryset = Order.objects.none()  # names the model for the schema; get_queryset is used
     problems = {
         "POST": {
             400: "`product_does_not_exist`, `validation_error`, naming each field, `idempotency_key_invalid`, "

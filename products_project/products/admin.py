@@ -1,4 +1,4 @@
-"""Products in the admin, editable by staff, and reservations, to look at."""
+"""Products in the admin, editable by staff, and reservations, read-only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from products_project.products.services.stock import locked_stock
 
 
 class SaleFilter(admin.SimpleListFilter):
-    """Tell products on sale from retired ones."""
+    """Filter products by on sale or retired."""
 
     title = "sale"
     parameter_name = "sale"
@@ -30,13 +30,13 @@ class SaleFilter(admin.SimpleListFilter):
 
 
 class ProductForm(forms.ModelForm):
-    """Take a new stock only for the one that was shown: others hold some of it while the page is open."""
+    """Accept a new stock only if the shown one is still current, as orders reserve while the page is open."""
 
     stock = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=MAX_STOCK,
-        show_hidden_initial=True,  # what `has_changed` then compares with
+        show_hidden_initial=True,  # the value that `has_changed` compares with
         help_text=Product._meta.get_field("stock").help_text,  # noqa: SLF001 - Django's documented API
     )
 
@@ -60,10 +60,10 @@ class ProductAdmin(admin.ModelAdmin):
     search_fields = ("name",)
     readonly_fields = ("retired_at",)  # retire_product writes it
     ordering = ("id",)
-    show_full_result_count = False  # counting a large table twice a page is slow
+    show_full_result_count = False  # counting a large table twice for each page is slow
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
-        """Write what was changed, and leave the stock alone that others move meanwhile."""
+        """Save only changed fields, so that a concurrent change of the stock stays."""
         obj.save(update_fields=form.changed_data if change else None)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:

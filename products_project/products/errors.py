@@ -1,8 +1,8 @@
-"""What stops a reservation.
+"""The errors of reservations.
 
 DomainError
 ├── ProductNotFound           404 not_found
-├── OutOfStock                409 out_of_stock, with what is `available`
+├── OutOfStock                409 out_of_stock, with the stock as `available`
 ├── ReservationCancelled      409 reservation_cancelled
 └── ReservationReused         422 reservation_reused
 """
@@ -13,7 +13,7 @@ from ops.api.problems import DomainError
 
 
 class ProductNotFound(DomainError):
-    """No such product is on sale."""
+    """The product does not exist or is retired."""
 
     code = "not_found"
     status = 404
@@ -21,7 +21,7 @@ class ProductNotFound(DomainError):
 
 
 class OutOfStock(DomainError):
-    """Less is left than was asked for."""
+    """The stock is smaller than the quantity."""
 
     code = "out_of_stock"
     status = 409
@@ -33,7 +33,7 @@ class OutOfStock(DomainError):
 
 
 class ReservationCancelled(DomainError):
-    """The id was cancelled, perhaps before anything was held under it."""
+    """The id was cancelled, perhaps before it was reserved."""
 
     code = "reservation_cancelled"
     status = 409
@@ -41,7 +41,7 @@ class ReservationCancelled(DomainError):
 
 
 class ReservationReused(DomainError):
-    """The id stands for another product or quantity."""
+    """The id has another product or quantity."""
 
     code = "reservation_reused"
     status = 422

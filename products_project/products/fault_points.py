@@ -1,4 +1,4 @@
-"""The steps of a reservation that tests break; `tests/faults/test_fault_points.py` has each meet each action."""
+"""The steps of a reservation that tests interrupt; `tests/faults/test_fault_points.py` runs every action."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ReservationStep(StrEnum):
-    """Where a reservation can be interrupted."""
+    """The steps where a reservation can be interrupted."""
 
-    RESERVE = "products.reserve"  # the transaction that holds stock
-    RELEASE = "products.release"  # the transaction that gives it back, or buries the id
+    RESERVE = "products.reserve"  # the transaction that reserves stock
+    RELEASE = "products.release"  # the transaction that releases it, or inserts a tombstone

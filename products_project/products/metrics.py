@@ -9,11 +9,11 @@ from products_project.products import errors
 
 products_lookups_total = Counter("products_lookups_total", "Lookups of one product.", ["outcome"])
 for outcome in ("found", "not_found"):
-    products_lookups_total.labels(outcome)  # from 0 on, so that rate() sees the first
+    products_lookups_total.labels(outcome)  # starts at 0, so that rate() sees the first event
 
 RESERVED, RELEASED, TOMBSTONED, REPEATED = "held", "released", "buried", "repeated"
 
-reservations_total = Counter("reservations_total", "Requests to hold or to release, by how they ended.", ["outcome"])
+reservations_total = Counter("reservations_total", "Requests to reserve or to release, by outcome.", ["outcome"])
 for outcome in (RESERVED, RELEASED, TOMBSTONED, REPEATED):
     reservations_total.labels(outcome)
 for error in (

@@ -14,14 +14,14 @@ MAX_STOCK = 1_000_000_000
 
 
 class Product(models.Model):
-    """Something that can be ordered, or could be before it was retired."""
+    """A product, on sale or retired."""
 
     NAME_LENGTH = 200
 
     name = models.CharField(max_length=NAME_LENGTH)
-    retired_at = models.DateTimeField("retired", null=True, blank=True)  # since when it is off sale
-    # What is left to be reserved; null where nobody counts. The field itself brings CHECK (stock >= 0), with which
-    # SQLite adds the column without copying the table.
+    retired_at = models.DateTimeField("retired", null=True, blank=True)  # the time since which it is off sale
+    # The pieces that can be reserved; null means not tracked. The field itself adds CHECK (stock >= 0), so SQLite adds
+    # the column without copying the table.
     stock = models.PositiveBigIntegerField(
         null=True,
         blank=True,
@@ -37,11 +37,11 @@ class Product(models.Model):
 
 
 class Reservation(models.Model):
-    """Some of a product, held for an order under an id that the caller chose; never deleted by the API.
+    """Pieces of a product reserved under an id chosen by the caller; the API never deletes it.
 
-    A cancelled one is a tombstone until `purge_reservations`, so that a late request to hold under its id is refused;
-    without product and quantity if nothing was ever held. There is no foreign key: a product may be
-    deleted, its reservations stay.
+    A cancelled one is a tombstone until `purge_reservations`, so that a late request with its id is refused. It lacks
+    product and quantity if the id was never reserved. There is deliberately no foreign key, as reservations
+    outlive a deleted product.
     """
 
     class Status(models.TextChoices):
@@ -52,7 +52,7 @@ class Reservation(models.Model):
     product_id = models.BigIntegerField(null=True)
     quantity = models.IntegerField(null=True)
     status = models.CharField(max_length=20, choices=Status, db_default=Status.HELD)
-    takes_stock = models.BooleanField(db_default=False)  # whether stock went down for it, and comes back with its end
+    takes_stock = models.BooleanField(db_default=False)  # whether it reduced the stock, which a release increases again
     created_at = models.DateTimeField(db_default=Now())
     cancelled_at = models.DateTimeField("cancelled", null=True)
 
@@ -81,7 +81,7 @@ class Reservation(models.Model):
 
 
 class ProductSales(models.Model):
-    """What was sold of one product: events write it, and it stays when the product goes, so it is no foreign key."""
+    """The sold pieces of one product, counted by events; without a foreign key, as they outlive the product."""
 
     product_id = models.BigIntegerField(primary_key=True)
     units_sold = models.BigIntegerField()

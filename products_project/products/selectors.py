@@ -26,7 +26,7 @@ _READ_PRODUCT = PreparedQuery(
 
 
 def read_product(product_id: int) -> tuple[dict[str, Any], bool]:
-    """Return what is shown of one product on sale, and whether its stock is tracked; raise Product.DoesNotExist."""
+    """Return one product on sale and whether its stock is tracked; raise Product.DoesNotExist."""
     row = _READ_PRODUCT.first(product_id) if product_id <= BigIntegerField.MAX_BIGINT else None
     if row is None:
         raise Product.DoesNotExist
@@ -41,15 +41,15 @@ def count_products(*, retired: bool) -> int:
 def exported_pages(*, retired: bool) -> Iterator[list[list[Any]]]:
     """Yield the values of the same products in the order of their ids, page by page.
 
-    Each page is asked for by its ids alone: PostgreSQL takes a column that is null for rare until the table has been
-    analyzed, as after a first seeding it has not, and would sort the whole table again for every page.
+    Each page is selected by its ids alone. Until the table has been analyzed, PostgreSQL assumes that null is rare and
+    would sort the whole table for every page.
     """
     for page in batches.pages(Product.objects.values_list("pk", "retired_at", *PRODUCT.columns)):
         yield [list(PRODUCT.show_values(row[2:]).values()) for row in page if retired or row[1] is None]
 
 
 def is_on_sale(product_id: int) -> bool:
-    """Tell whether a product is on sale; raise Product.DoesNotExist."""
+    """Return whether a product is on sale; raise Product.DoesNotExist."""
     return Product.objects.values_list("retired_at", flat=True).get(pk=product_id) is None
 
 

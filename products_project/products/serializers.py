@@ -19,7 +19,7 @@ from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Rese
     ]
 )
 class ProductSerializer(serializers.ModelSerializer[Product]):
-    """A product: id and name, nothing else."""
+    """A product: id and name."""
 
     name = StrictCharField(max_length=Product.NAME_LENGTH)
 
@@ -33,7 +33,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
     examples=[OpenApiExample("two of product 1", value={"productId": 1, "quantity": 2})],
 )
 class ReservationRequestSerializer(serializers.Serializer[Any]):
-    """What is to be held."""
+    """The input of a reservation."""
 
     productId = StrictIntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name
     quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)
@@ -48,7 +48,7 @@ class ReservationRequestSerializer(serializers.Serializer[Any]):
     ]
 )
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
-    """A reservation; product and quantity are null where its id was cancelled before anything was held."""
+    """A reservation; product and quantity are null if its id was cancelled before it was reserved."""
 
     id = serializers.UUIDField()
     productId = serializers.IntegerField(source="product_id", min_value=1, max_value=MAX_ID, allow_null=True)  # noqa: N815 - wire name

@@ -22,15 +22,15 @@ CONNECT_DEADLINE = Probe.deadline.total_seconds()  # for all backing services to
 
 class Command(OpsCommand):
     help = (
-        "Print every variable with its value (secrets masked), where it came from, and what is wrong with it,\n"
-        "all faults at once. Works on a faulty environment, as doctor does; every other command refuses to start."
+        "Print every variable with its value (secrets masked), its origin and its fault.\n"
+        "It works in a faulty environment, as doctor does; every other command refuses to start."
     )
     examples = (
         "  manage.py check_config\n"
-        "  manage.py check_config --connect          is everything there that the service needs?\n"
+        "  manage.py check_config --connect          check the backing services\n"
         "  manage.py check_config --deploy --json    before a release, in a pipeline\n\n"
-        "A faulty variable ends with 2; a backing service that does not answer, or a deployment check, with 1.\n"
-        "Likely typos are named and change no exit code: the environment holds other programs' variables too."
+        "A faulty variable exits with 2; a silent backing service or a failed deployment check with 1. Likely typos\n"
+        "are reported and do not change the exit code, as the environment also has other programs' variables."
     )
 
     def __init__(self, config_class: type[ServiceConfig] | None = None, **kwargs: Any) -> None:
@@ -41,9 +41,11 @@ class Command(OpsCommand):
         parser.add_argument(
             "--connect",
             action="store_true",
-            help=f"also try the backing services, all at once, within {CONNECT_DEADLINE:g} s",
+            help=f"also check the backing services, all together, within {CONNECT_DEADLINE:g} s",
         )
-        parser.add_argument("--deploy", action="store_true", help="also run Django's checks, those for deployment too")
+        parser.add_argument(
+            "--deploy", action="store_true", help="also run Django's checks, including those for deployment"
+        )
 
     def perform(self, *, as_json: bool, connect: bool, deploy: bool, **options: Any) -> Result:
         reading = self.config_class.read()
@@ -66,7 +68,7 @@ class Command(OpsCommand):
             result.sentence = _sentence(self.config_class.service, variables, result.problems)
         if not as_json:
             for name, meant in typos.items():
-                self.stderr.write(f"{name} is no variable of {self.config_class.service}: did you mean {meant}?")
+                self.stderr.write(f"{name} is not a variable of {self.config_class.service}: did you mean {meant}?")
         result.counts = {"variables": len(variables), "faults": len(reading.faults), "typos": len(typos)}
         return result
 

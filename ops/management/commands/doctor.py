@@ -19,15 +19,15 @@ WIDTH = len("telemetry.command_metrics")  # the longest id
 
 class Command(OpsCommand):
     help = (
-        "Show the service's whole state on one screen: each line is ok, a warning or a failure, with what to do.\n"
-        "Changes nothing. Works on a broken environment too: what does not answer is a line."
+        "Show the service's whole state on one screen: each line is ok, a warning or a failure, with advice.\n"
+        "It changes nothing, and works in a broken environment too."
     )
     examples = (
         "  manage.py doctor\n"
         "  manage.py doctor --strict --json          in a pipeline, after a deploy\n\n"
-        f"All checks run at once and take {Probe.deadline.total_seconds():g} s at the most. "
-        "Each id is explained in docs/operations/reference.md.\n"
-        "A failure ends with 1, with --strict also a warning."
+        f"All checks run together and take at most {Probe.deadline.total_seconds():g} s. "
+        "docs/operations/reference.md explains each id.\n"
+        "A failure exits with 1, with --strict also a warning."
     )
 
     def __init__(self, config_class: type[ServiceConfig] | None = None, **kwargs: Any) -> None:

@@ -14,7 +14,7 @@ from ops.cli.command import USAGE, OpsCommand, Result
 from ops.cli.superuser import ensure_superuser
 from ops.config.sources import EnvironmentSource
 
-LONGEST_PASSWORD = 4096  # characters; more is a wrong file
+LONGEST_PASSWORD = 4096  # characters; a longer file is the wrong one
 
 
 class _Environment(BaseSettings):
@@ -61,7 +61,9 @@ class Command(OpsCommand):
             raise CommandError(f"{name} {fault}.", returncode=USAGE)
         password = given.get("superuser_password") if password_file is None else _read(password_file)
         if not password:
-            raise CommandError("No password: give --password-file or SUPERUSER_PASSWORD_FILE.", returncode=USAGE)
+            raise CommandError(
+                "A password is missing: give --password-file or SUPERUSER_PASSWORD_FILE.", returncode=USAGE
+            )
         try:
             ensured = ensure_superuser(username=username, email=email, password=password, dry_run=dry_run)
         except ValidationError as refusal:

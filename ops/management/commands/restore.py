@@ -28,7 +28,7 @@ class Command(OpsCommand):
     destroys = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE", help="a file that `backup` made; - is standard input")
+        parser.add_argument("file", metavar="FILE", help="a file made by `backup`; - is standard input")
 
     def perform(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> Result:
         with ExitStack() as stack:

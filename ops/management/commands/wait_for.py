@@ -24,7 +24,7 @@ LONGEST_PAUSE = 1.0  # seconds between two tries
 
 
 class NotYet(Exception):
-    """Carry what was answered instead."""
+    """The URL answered with an error; the text describes it."""
 
 
 class Command(OpsCommand):
@@ -33,20 +33,18 @@ class Command(OpsCommand):
         "  manage.py wait_for                                      the database\n"
         "  manage.py wait_for http://products:3001/readyz          another service\n"
         "  manage.py wait_for --database http://products:3001/readyz --timeout 60\n\n"
-        "A time-out ends with 1, a malformed URL with 2."
+        "A time-out exits with 1, a malformed URL with 2."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("urls", nargs="*", metavar="URL", help="an http:// or https:// URL")
-        parser.add_argument(
-            "--database", action="store_true", help="the service's database; the default where no URL is named"
-        )
+        parser.add_argument("--database", action="store_true", help="the service's database; the default without a URL")
         parser.add_argument(
             "--timeout",
             type=_seconds,
             default=30.0,
             metavar="SECONDS",
-            help="for everything together (default: %(default)g)",
+            help="for all together (default: %(default)g)",
         )
 
     def perform(self, *, urls: list[str], database: bool, timeout: float, as_json: bool, **options: Any) -> Result:
@@ -57,7 +55,7 @@ class Command(OpsCommand):
             except ValueError as error:
                 raise CommandError(f"The URL {masked(url)!r} {error}.", returncode=2) from None
             things[url] = url_probe("url.answers", url)
-        stamina.instrumentation.set_on_retry_hooks([])  # a line a try would drown the answer
+        stamina.instrumentation.set_on_retry_hooks([])  # a line for each attempt would hide the result
         started = time.monotonic()
         for name, probe in things.items():
             if not as_json:

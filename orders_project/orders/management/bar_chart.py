@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 EIGHTHS = " ▏▎▍▌▋▊▉"
 WIDTH, HEIGHT = 960, 440
 LEFT, RIGHT, TOP, BOTTOM = 90, 20, 50, 110  # margins around the bars
-MOST_LABELS = 25  # along the x axis; of more bars, every second, third … has one
+MOST_LABELS = 25  # along the x axis; with more bars, every second, third … has one
 STYLE = (
     "text{font:13px sans-serif;fill:#333}.heading{font-size:18px}.grid{stroke:#ddd}.axis{stroke:#333}.bar{fill:#3274b5}"
 )
@@ -18,7 +18,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar, and what is said of it where one points at it."""
+    """One bar and its tooltip."""
 
     label: str
     value: int
@@ -39,7 +39,7 @@ def blocks(value: int, largest: int, width: int = 30, encoding: str = "utf-8") -
 
 
 def svg(bars: Sequence[Bar], *, title: str, x_label: str, y_label: str) -> str:
-    """Return the chart as one SVG document that stands for itself."""
+    """Return the chart as one self-contained SVG document."""
     step = _step(max((bar.value for bar in bars), default=0))
     steps = max(math.ceil(max((bar.value for bar in bars), default=0) / step), 1)
     bottom = HEIGHT - BOTTOM
@@ -60,7 +60,7 @@ def svg(bars: Sequence[Bar], *, title: str, x_label: str, y_label: str) -> str:
 
 
 def _step(largest: int) -> int:
-    """Return 1, 2 or 5, times a power of ten, so that about five steps reach the largest value."""
+    """Return 1, 2 or 5 times a power of ten, so that about five steps reach the largest value."""
     wanted = max(largest / 5, 1)
     power = 10 ** math.floor(math.log10(wanted))
     return int(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted))

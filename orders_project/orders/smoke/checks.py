@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orders_project.orders.smoke.http_probe import Answer, CheckFailed, HttpProbe
 
-UNKNOWN = 2**31 - 1  # a product that nobody has made; the services could hold it
+UNKNOWN = 2**31 - 1  # a valid id without a product
 COUNTER = "orders_created_total"
 SERVICES = {"orders-service", "products-service"}
 PATHS = {
@@ -28,7 +28,7 @@ Step = tuple[str, Callable[[], None]]  # its name, and what tries it: it raises 
 
 @dataclass
 class SmokeChecks:
-    """What both services promise to whoever stands outside; Prometheus' and Jaeger's part where they are named."""
+    """The promises of both services to their clients, and of Prometheus and Jaeger if given."""
 
     probe: HttpProbe
     products: str

@@ -17,11 +17,11 @@ from ops.outbound.session import PeerSession
 
 MAX_BYTES = 10_000_000  # of one answer; a trace of many spans is the longest
 PAUSE = 0.25  # seconds between two attempts
-SHOWN = 200  # characters of an answer that a report quotes
+SHOWN = 200  # characters of an answer in a report
 
 
 class CheckFailed(Exception):
-    """A promise does not hold: what it says, and what came instead."""
+    """A promise is broken: the expected and the actual result."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"expected {expected}, found {found}")
@@ -42,7 +42,7 @@ class Answer:
         return f"{self.status} {self.headers.get('Content-Type', 'without a type')}: {json.dumps(quoted)[1:-1]}"
 
     def document(self) -> Any:
-        """Return the JSON of the body; None if it is no JSON."""
+        """Return the JSON of the body, or None."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -55,7 +55,7 @@ class Answer:
 
 
 class HttpProbe:
-    """Send requests, each within its deadline, and wait for what comes later, within another."""
+    """Send requests within a deadline each, and wait for delayed effects within another one."""
 
     def __init__(self, *, timeout: float, patience: float, is_stopping: Callable[[], bool]) -> None:
         self.timeout, self.patience, self.is_stopping = timeout, patience, is_stopping

@@ -1,4 +1,4 @@
-"""A real HTTP server that takes events, and answers as a test says."""
+"""A real HTTP server that receives events and gives scripted answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 @dataclass
 class EventPeer:
-    """What came, and what is answered: `answer` gets each event and returns a status."""
+    """The received events; `answer` gets each one and returns a status."""
 
     url: str = ""
     taken: list[dict[str, Any]] = field(default_factory=list)
@@ -25,7 +25,7 @@ class EventPeer:
 
     @property
     def subjects(self) -> list[str]:
-        """Return the subjects of what was taken, in the order in which it came."""
+        """Return the subjects of the accepted events in order of arrival."""
         return [event["subject"] for event in self.taken]
 
 
@@ -63,5 +63,5 @@ def event_peer() -> Iterator[EventPeer]:
 
 
 def send_to(settings: LazySettings, url: str, **more: Any) -> None:
-    """Let EVENTS_URL be this, and other variables what is said."""
+    """Set EVENTS_URL and other variables."""
     settings.CONFIG = settings.CONFIG.model_copy(update={"events_url": SecretStr(url), **more})

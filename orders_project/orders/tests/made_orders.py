@@ -1,4 +1,4 @@
-"""Orders for tests, as many as it takes."""
+"""Many orders for tests."""
 
 from __future__ import annotations
 

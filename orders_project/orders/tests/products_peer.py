@@ -1,4 +1,4 @@
-"""A products service for tests: real HTTP, two products, nothing else."""
+"""A products service for tests: real HTTP with two products."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *arguments: object) -> None:
-        """Keep quiet."""
+        """Do not log."""
 
 
 @contextmanager
 def orders_asks(url: str) -> Iterator[None]:
-    """Let orders ask the products service at this URL, with a client of its own."""
+    """Let orders call the products service at this URL with a new client."""
     config = settings.CONFIG.model_copy(update={"products_service_url": url})
     products_client.cache_clear()
     with override_settings(CONFIG=config):
@@ -42,7 +42,7 @@ def orders_asks(url: str) -> Iterator[None]:
 
 @contextmanager
 def products_peer() -> Iterator[None]:
-    """Run the service in a thread and let orders ask it."""
+    """Run the service in a thread and let orders call it."""
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,4 @@
-"""Events in the outbox, as confirmed orders leave them."""
+"""Events in the outbox, as confirmed orders record them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def _payload_of(kind: str) -> type[Payload]:
 
 
 def due_now() -> None:
-    """Let everything that waits for another try be due."""
+    """Make all waiting events due."""
     OutboxEvent.objects.filter(sent_at=None).update(next_attempt_at="2026-01-01T00:00:00Z")
 
 
 def pending() -> list[str]:
-    """Return the subjects of what is to be sent."""
+    """Return the subjects of unsent events."""
     events = OutboxEvent.objects.filter(sent_at=None, dead_at=None).order_by("position")
     return list(events.values_list("subject", flat=True))

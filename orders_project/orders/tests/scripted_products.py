@@ -1,4 +1,4 @@
-"""A products service on a real socket that answers as scripted and counts what reaches it.
+"""A products service on a real socket with scripted answers, which counts its requests.
 
 A script gets the wire of one connection each time a request has been read from it. Unless it hangs up, the connection
 stays for the next request.
@@ -27,7 +27,7 @@ DRIP_EVERY = 0.05  # seconds
 
 @dataclass
 class Wire:
-    """One accepted connection, and the verbs that scripts are made of."""
+    """One accepted connection and the steps of scripts."""
 
     sock: socket.socket
     stopped: threading.Event
@@ -38,7 +38,7 @@ class Wire:
     _received: bytes = field(default=b"", repr=False)
 
     def read_request(self) -> bool:
-        """Read one request; false once the connection is over."""
+        """Read one request; return false if the connection has ended."""
         with suppress(OSError):
             while b"\r\n\r\n" not in self._received:
                 chunk = self.sock.recv(65_536)
@@ -74,11 +74,11 @@ class Wire:
         self.answer(200, body, Content_Type="application/json")
 
     def stall(self) -> None:
-        """Say no more, and keep the connection, until the peer is stopped."""
+        """Keep the connection open in silence until the peer is stopped."""
         self.stopped.wait()
 
     def drip(self, data: bytes) -> None:
-        """Send `data` again and again, one byte every 50 ms, for ever."""
+        """Send `data` repeatedly, one byte every 50 ms, for ever."""
         while True:
             for byte in data:
                 self.send(bytes([byte]))
@@ -298,7 +298,7 @@ def another_product(wire: Wire) -> None:
 
 
 def status(code: int, body: bytes = b"{}", **headers: str) -> Script:
-    """Return a script that answers so."""
+    """Return a script with this answer."""
     return lambda wire: wire.answer(code, body, **headers)
 
 
@@ -311,12 +311,12 @@ def body(content: bytes, content_type: str = "application/json") -> Script:
     return status(200, content, Content_Type=content_type)
 
 
-# What is no server at all.
+# Cases without a server.
 
 
 @dataclass
 class Nobody:
-    """Stand where products should be, without a script."""
+    """Listen in place of products, without a script."""
 
     url: str
     tries: int = 0
@@ -336,7 +336,7 @@ def no_such_name() -> Iterator[Nobody]:
 
 @contextmanager
 def black_hole() -> Iterator[Nobody]:
-    """Yield an address whose queue of connections is full, so that the kernel drops whatever asks to connect."""
+    """Yield an address with a full connection queue, so that the kernel drops new connections."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

@@ -1,4 +1,4 @@
-"""Both services, Prometheus and Jaeger as one scripted server that keeps every promise but those it shall break."""
+"""Both services, Prometheus and Jaeger as one scripted server that breaks only the requested promises."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Said:
 
 @dataclass
 class ScriptedStack:
-    """`instead` maps what is asked to the answer that breaks the promise; what was asked is kept."""
+    """`instead` maps a request to the answer that breaks a promise; requests are recorded."""
 
     url: str
     instead: dict[str, Said] = field(default_factory=dict)

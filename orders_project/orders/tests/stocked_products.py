@@ -18,7 +18,7 @@ TOKEN = "a-token-for-tests-only-0123456789-abcdefgh"
 Answer = tuple[int, dict[str, Any]]
 Fault = Callable[[Wire, Callable[[], Answer]], None]
 
-# Of a call in which something happens meanwhile, and of one that is never answered.
+# The time limits of a call with a concurrent action, and of one without an answer.
 PATIENT = {"products_try_timeout": 20, "products_deadline": 30, "order_lease": 60}
 IMPATIENT = {"products_try_timeout": 0.4, "products_deadline": 1}
 
@@ -33,7 +33,7 @@ class Held:
 
 @dataclass
 class Stock:
-    """What is left of the tracked products, and each reservation; `faults` happen to the next requests of a method."""
+    """The stock of the tracked products and the reservations; `faults` affect the next requests of a method."""
 
     stock: dict[int, int] = field(default_factory=lambda: {1: 10})
     reservations: dict[str, Held] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Stock:
         return {"Argos_Stock": "tracked"} if wire.product_id in self.stock else {}
 
     def act(self, method: str, path: str, wire: Wire) -> Answer:
-        """Do what products does, and return what it answers."""
+        """Do the work of products and return its answer."""
         if f"\r\nAuthorization: Bearer {TOKEN}".encode() not in wire.headers:
             return 401, {"code": "not_authenticated"}
         name = path.removeprefix("/reservations/")
@@ -100,11 +100,11 @@ class Stock:
         return 201, {"id": name, **wanted, "status": "held"}
 
     def held(self) -> int:
-        """Return how many pieces are held."""
+        """Return the number of held pieces."""
         return sum(one.wanted["quantity"] for one in self.reservations.values() if one.status == "held")
 
     def have(self, method: str, *faults: Fault) -> None:
-        """Let these happen to the next requests of this method."""
+        """Inject these faults into the next requests of this method."""
         self.faults[method].extend(faults)
 
 
@@ -161,7 +161,7 @@ def says(status: int, body: bytes) -> Fault:
 
 @contextmanager
 def stocked_products(stock: Stock | None = None, **variables: Any) -> Iterator[Stock]:
-    """Let orders ask a products service with this stock; without retries, unless they are asked for."""
+    """Let orders call a products service with this stock, by default without retries."""
     stock = stock or Stock()
     usual = {"products_max_tries": 1, "products_breaker_min_calls": 10_000, "service_token": TOKEN}
     with ScriptedProducts(stock) as peer, orders_asking(peer.url, **usual | PATIENT | variables):

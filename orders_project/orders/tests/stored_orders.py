@@ -1,4 +1,4 @@
-"""Orders as they lie in the database after a while."""
+"""Older orders in the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orders_project.orders.models import Order
 def store_orders(
     count: int, *, age: timedelta = timedelta(0), product_id: int = 1, product_name: str | None = "Quantum Laptop"
 ) -> Sequence[Order]:
-    """Store so many orders, one second apart, the youngest of that age."""
+    """Store this number of orders, one second apart, the youngest with that age."""
     youngest = timezone.now() - age
     return Order.objects.bulk_create(
         Order(

@@ -1,4 +1,4 @@
-"""Staff search and filter orders in the admin, and change none."""
+"""Staff search and filter orders in the admin, read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database itself keeps what the serializer promises."""
+"""The database enforces the rules of the serializer."""
 
 from __future__ import annotations
 

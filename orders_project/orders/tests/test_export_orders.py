@@ -1,4 +1,4 @@
-"""export_orders writes orders page by page, and a run that ended early can be gone on with."""
+"""export_orders writes orders page by page, and an interrupted run can be continued."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key on POST /orders: the same request is answered as it was first, and done once."""
+"""Idempotency-Key on POST /orders: a repeated request gets the first answer and runs once."""
 
 from __future__ import annotations
 

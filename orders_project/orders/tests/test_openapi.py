@@ -1,4 +1,4 @@
-"""The document says everything that orders answers."""
+"""The document lists all answers of orders."""
 
 from __future__ import annotations
 

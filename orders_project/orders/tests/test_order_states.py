@@ -1,4 +1,4 @@
-"""Whatever the order of requests, lost answers, late arrivals and recoveries: the orders do what a plain model does."""
+"""Orders match a plain model for any order of requests, lost answers, late arrivals and recoveries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FATES = st.sampled_from(["answered", "answered", "lost before", "lost after", "l
 
 
 class Products:
-    """Products' side of the contract as a plain model; a `late` PUT arrives when `arrive` is called."""
+    """Products' side of the contract as a plain model; `arrive` delivers a `late` PUT."""
 
     def __init__(self) -> None:
         self.left, self.held, self.cancelled = STOCK, {}, set[UUID]()  # type: ignore[var-annotated]
@@ -75,7 +75,7 @@ class Products:
 
 
 class OrderMachine(RuleBasedStateMachine):
-    """The model remembers of each key what it was first answered; all else is invariants."""
+    """The model records the first answer of each key; the rest are invariants."""
 
     def __init__(self) -> None:
         super().__init__()

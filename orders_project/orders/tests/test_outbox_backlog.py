@@ -1,4 +1,4 @@
-"""/metrics shows how far the relay lags behind."""
+"""/metrics has the lag of the relay."""
 
 from __future__ import annotations
 

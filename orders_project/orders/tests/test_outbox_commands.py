@@ -1,4 +1,4 @@
-"""list_events, redrive_events and purge_events show and move what is in the outbox."""
+"""list_events, redrive_events and purge_events list and move the events of the outbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _some_of_each() -> None:
-    """Leave one that is sent, one that waits and two dead letters."""
+    """Record one sent event, one waiting event and two dead letters."""
     record("sent", "waiting", "dead")
     record("dead too", kind="argos.other.v1")
     OutboxEvent.objects.filter(subject="sent").update(sent_at=NOON, time=NOON)

@@ -1,4 +1,4 @@
-"""Orders stops asking a products that fails, says so at once, and finds out by itself when products is back."""
+"""orders stops calling a failing products, refuses immediately, and recovers when products is back."""
 
 from __future__ import annotations
 

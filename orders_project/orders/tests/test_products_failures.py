@@ -1,4 +1,4 @@
-"""Whatever products does, an order gets section 4's answer in time, with the retries and breaker moves of section 5."""
+"""For every failure of products, an order gets its documented answer in time, with the documented retries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMPATIENT = {"products_connect_timeout": 0.5, "products_try_timeout": 0.5, "prod
 
 @dataclass(frozen=True)
 class Case:
-    """One way for products to fail, and all that must follow."""
+    """One failure of products and its consequences."""
 
     name: str
     peer: Callable[[], AbstractContextManager[ScriptedProducts | Nobody]]
@@ -37,7 +37,7 @@ class Case:
 
 
 def broken(name: str, script: peers.Script, **kwargs: Any) -> Case:
-    """The exchange itself breaks, so that another try may do better."""
+    """The exchange fails, so a retry may succeed."""
     return Case(name, partial(ScriptedProducts, script), "connection_error", 2, **kwargs)
 
 
@@ -50,7 +50,7 @@ def failing(name: str, script: peers.Script) -> Case:
 
 
 def wrong(name: str, script: peers.Script, **kwargs: Any) -> Case:
-    """The answer is whole and breaks the contract: asked again, products would say the same."""
+    """The answer is complete but breaks the contract, so a retry would not help."""
     return Case(name, partial(ScriptedProducts, script), "invalid_answer", 1, **kwargs)
 
 
@@ -113,7 +113,7 @@ CASES = [
     wrong("403", status(403)),
     wrong("404 of a proxy", status(404, b"<h1>no route</h1>", Content_Type="text/html")),
     wrong("404 without a code", status(404, b"{}", Content_Type="application/problem+json")),
-    wrong("404 that is no object", status(404, b"[]", Content_Type="application/problem+json")),
+    wrong("404 that is not an object", status(404, b"[]", Content_Type="application/problem+json")),
     wrong("404 of another API", status(404, b'{"code": "not_found"}', Content_Type="application/json")),
     wrong("429", status(429, Retry_After="3600")),
     wrong("10 MB", peers.ten_megabytes),

@@ -1,4 +1,4 @@
-"""Many threads share one client of products: each keeps its connection, and retries stay within their budget."""
+"""Many threads share one client: each keeps its connection, and retries stay within the budget."""
 
 from __future__ import annotations
 

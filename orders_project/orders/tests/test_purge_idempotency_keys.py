@@ -1,4 +1,4 @@
-"""purge_idempotency_keys forgets keys that are old enough, and purge_orders keeps the orders of those that are not."""
+"""purge_idempotency_keys removes old keys, and purge_orders keeps orders with young keys."""
 
 from __future__ import annotations
 

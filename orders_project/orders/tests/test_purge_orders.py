@@ -1,4 +1,4 @@
-"""purge_orders deletes what is old enough, and nothing else."""
+"""purge_orders deletes only old orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A purge stays out of the way of whoever else works with orders."""
+"""A purge does not delay other users of orders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OLD = timedelta(days=91)
 PURGE = ("--older-than", "90d", "--yes", "--pause", "0")
 LONGEST_LOCK = timedelta(seconds=tolerance(0.1))
 
-# How long the purge's transaction has run, if it has locked something of the orders' table other than for reading.
+# The age of the purge's transaction, if it holds a write lock on the table of orders.
 LOCKS = """
     SELECT clock_timestamp() - xact_start FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE relation = 'orders_order'::regclass AND mode <> 'AccessShareLock' AND granted
@@ -40,7 +40,7 @@ SLOW_ON_SQLITE = "CREATE TRIGGER snooze BEFORE DELETE ON orders_order BEGIN SELE
 
 @contextmanager
 def slow_deletion() -> Iterator[None]:
-    """Let the database take 3 ms for each order that is deleted."""
+    """Make the database take 3 ms for each deleted order."""
     is_postgresql = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
         if not is_postgresql:
@@ -54,7 +54,7 @@ def slow_deletion() -> Iterator[None]:
 
 @contextmanager
 def locks_watched() -> Iterator[list[timedelta]]:
-    """Yield the ages of the purge's transactions with a lock on orders, looked for again and again from a thread."""
+    """Yield the ages of the purge's transactions with a lock on orders, polled from a thread."""
     ages: list[timedelta] = []
     ended = threading.Event()
     watcher = connection.copy()
@@ -98,13 +98,13 @@ def test_where_deleting_is_slow_the_batches_become_small() -> None:
 
     assert sum(batch.deleted for batch in batches) == 300
     assert max(batch.deleted for batch in batches[1:]) <= 50
-    if connection.vendor == "postgresql":  # which ends and undoes what takes longer than 80 ms
+    if connection.vendor == "postgresql":  # it cancels a statement after 80 ms
         assert batches[0].deleted <= 25
 
 
 def test_an_order_that_somebody_has_locked_is_left_to_the_next_run() -> None:
     locked = store_orders(3, age=OLD)[1]
-    if connection.vendor != "postgresql":  # which locks no single order
+    if connection.vendor != "postgresql":  # it does not lock single orders
         assert not connection.features.has_select_for_update
         return
     other = connection.copy()

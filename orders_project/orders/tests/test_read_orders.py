@@ -1,4 +1,4 @@
-"""Staff read orders, nobody else, and nobody changes one."""
+"""Only staff read orders, and no client changes one."""
 
 from __future__ import annotations
 

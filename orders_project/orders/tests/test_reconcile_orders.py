@@ -1,4 +1,4 @@
-"""reconcile_orders asks about each product once, and reports what orders and products no longer agree on."""
+"""reconcile_orders checks each product once and reports differences between orders and products."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAST_PRODUCT = 500  # that the peer knows
 
 @pytest.fixture
 def asked() -> Iterator[list[int]]:
-    """Let orders ask a products that calls each product the same, and list what it is asked about."""
+    """Let orders call a products that gives every product the same name, and records its requests."""
     asked: list[int] = []
 
     def answer(wire: Wire) -> None:

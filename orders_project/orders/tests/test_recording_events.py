@@ -1,4 +1,4 @@
-"""An event is stored together with what it tells of."""
+"""An event is stored together with its change."""
 
 from __future__ import annotations
 

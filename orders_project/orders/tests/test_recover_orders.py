@@ -1,4 +1,4 @@
-"""recover_orders settles what is due, says what it did, and goes on until it is told to stop."""
+"""recover_orders resolves due orders, reports its work, and runs until a signal."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_of_two_that_see_the_same_order_one_takes_it(status: str) -> None:
     ("fault", "state"), [(peer.done_and_cut, "held"), (peer.cut, "unknown"), (peer.done_and_cut, "cancelled")]
 )
 def test_what_was_settled_while_it_asked_stays_so(fault: peer.Fault, state: str) -> None:
-    """Its lease ran out while products took its time."""
+    """Its lease ended while products was slow."""
     with stocked_products() as stock:
         leave_pending(stock, fault)
         order = the_order()
@@ -191,7 +191,7 @@ def test_what_was_settled_while_it_asked_stays_so(fault: peer.Fault, state: str)
 
 @contextmanager
 def stopping_after(command: Command, pauses: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
-    """Let the command's pauses take no time, and the last one of so many bring a signal."""
+    """Skip the command's pauses; the last of this number sends a signal."""
     seen: list[bool] = []
 
     def pause(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The relay sends events at least once, in order for each subject, and none holds up the others."""
+"""The relay sends events at least once and in order for each subject; a failed one does not delay others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay publishes to RabbitMQ and knows what the broker has taken."""
+"""The relay publishes to RabbitMQ and knows which events are confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""smoke tells which promise of a stack is broken, what it said and what came instead; tests/test_smoke.py runs it."""
+"""smoke reports the broken promise with expected and actual result; tests/test_smoke.py runs it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVERY_STEP = [
 ]
 ORDER = {"id": 5, "productId": 1, "quantity": 1, "status": "confirmed", "createdAt": "2026-11-20T09:30:00Z"}
 PLACED = {"Location": "/orders/5"}
-SHORT = 0.3  # seconds to wait for what a test keeps from arriving
+SHORT = 0.3  # seconds to wait for an effect that the test suppresses
 
 
 @pytest.fixture

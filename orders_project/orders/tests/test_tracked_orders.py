@@ -1,4 +1,4 @@
-"""Orders of products with tracked stock: pending, then confirmed or rejected, whatever becomes of the answers."""
+"""Orders of tracked products: pending, then confirmed or rejected, also with lost answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOST: dict[str, peer.Fault] = {  # the reservation is made, and orders does not 
     "500": peer.done_and_500,
     "truncated": peer.done_and_truncated,
 }
-NOT_MADE: dict[str, peer.Fault] = {  # no reservation is made, and orders cannot know
+NOT_MADE: dict[str, peer.Fault] = {  # products does not reserve, and orders cannot know that
     "cut before": peer.cut,
     "silent before": peer.silent,
     "401": peer.says(401, b'{"code": "not_authenticated"}'),
@@ -61,7 +61,7 @@ def place(key: str | None = None, quantity: int = 2, product_id: int = 1):
 
 
 def let_time_pass() -> None:
-    """Let every lease and every pause be over."""
+    """End every lease and every pause."""
     Order.objects.filter(recover_after__isnull=False).update(recover_after=timezone.now() - timedelta(seconds=1))
 
 
@@ -79,7 +79,7 @@ def created() -> Any:
 
 
 def assert_nothing_is_left_over(stock: Stock, *, of: int = 10) -> None:
-    """What is held is what is confirmed, and nobody has anything to do any more."""
+    """Held pieces equal confirmed pieces, and no work is left."""
     confirmed = sum(Order.objects.filter(status="confirmed").values_list("quantity", flat=True))
     assert not Order.objects.exclude(recover_after=None).exists()
     assert (stock.held(), stock.stock[1]) == (confirmed, of - confirmed)
@@ -260,7 +260,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_request_finds_what_was
 
 
 def test_a_reservation_that_is_made_while_its_order_is_given_up_is_given_back() -> None:
-    """recover_orders has heard of none; before it releases, the late request is applied."""
+    """recover_orders found no reservation; before it releases, the late request is applied."""
     with stocked_products() as stock:
 
         def meanwhile(wire, act) -> None:

@@ -1,4 +1,4 @@
-"""Read products from JSON, JSON Lines or CSV, row by row, in memory that does not grow with the file."""
+"""Read products from JSON, JSON Lines or CSV, row by row, in constant memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 class PatientFile(RawIOBase):
-    """Read a file or pipe; call `look` before each read and while there is nothing to read, so that it may raise."""
+    """Read a file or pipe; call `look` before each read and while waiting, so that it may raise."""
 
     def __init__(self, raw: FileIO, look: Callable[[int], None]) -> None:
         self._raw = raw
@@ -42,7 +42,7 @@ class PatientFile(RawIOBase):
 
 
 def format_of(path: Path, stream: BufferedReader) -> Format:
-    """Tell the format by the file's extension, or else by its first character."""
+    """Return the format by the file's extension or else by its first character."""
     if known := FORMATS.get(path.suffix.lower()):
         return known
     start = stream.peek(1).removeprefix(BOM).lstrip()[:1]
@@ -50,7 +50,7 @@ def format_of(path: Path, stream: BufferedReader) -> Format:
 
 
 def read_rows(stream: BufferedReader, form: Format) -> Iterator[Row | BadRow]:
-    """Yield each row of the file, good or bad; raise Unreadable where nothing further can be read."""
+    """Yield each row of the file, valid or not; raise Unreadable if the rest cannot be read."""
     readers: dict[Format, Callable[[BufferedReader], Iterator[tuple[int, Any]]]] = {
         "json": read_array,
         "jsonl": _json_lines,
@@ -100,7 +100,7 @@ def _csv_items(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
                 header = _header(line, cells)
             elif len(cells) == len(header):
                 yield line, dict(zip(header, cells, strict=True))
-            elif cells:  # a blank line is none
+            elif cells:  # blank lines are skipped
                 yield line, BadRow(line, "", f"has {len(cells)} columns, not {len(header)}")
             line = rows.line_num + 1
     except csv.Error as error:
@@ -110,7 +110,7 @@ def _csv_items(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
 
 
 def _good_lines(stream: BufferedReader, bad: list[BadRow]) -> Iterator[str]:
-    """Yield the lines that are UTF-8, a blank one in place of each other, which goes to `bad`."""
+    """Yield the lines in UTF-8; replace each other line by a blank one and add it to `bad`."""
     for _, text in _lines(stream):
         if isinstance(text, BadRow):
             bad.append(text)

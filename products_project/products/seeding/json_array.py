@@ -1,4 +1,4 @@
-"""Read a JSON array element by element: `json` itself would hold the whole array in memory."""
+"""Read a JSON array element by element, as `json` would hold the whole array in memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from products_project.products.seeding.rows import LONGEST_ROW, Unreadable
 
 
 def read_array(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
-    """Yield each element with the line that it begins on; raise Unreadable where the text is no JSON array."""
+    """Yield each element with its first line; raise Unreadable if the text is not a JSON array."""
     text = _Window(stream)
     if text.next_character() != "[":
-        raise Unreadable(text.line, "is no JSON array of objects")
+        raise Unreadable(text.line, "is not a JSON array of objects")
     text.skip()
     if text.next_character() != "]":
         while True:
@@ -34,14 +34,14 @@ def read_array(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
 
 
 def json_reason(error: ValueError | RecursionError) -> str:
-    """Return in a few words why a text is no JSON."""
+    """Return a short reason why a text is not JSON."""
     if isinstance(error, json.JSONDecodeError):
         return error.msg
     return "nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"
 
 
 class _Window:
-    """Hold the next part of the text: at least LONGEST_ROW characters, where there are so many left."""
+    """The next part of the text: at least LONGEST_ROW characters, if that many are left."""
 
     _decoder = json.JSONDecoder()
     _blank = re.compile(r"[ \t\r\n]*")
@@ -55,7 +55,7 @@ class _Window:
         self.line = 1
 
     def next_character(self) -> str:
-        """Skip blanks and return the character behind them; empty at the end of the text."""
+        """Skip blanks and return the next character; empty at the end of the text."""
         while True:
             self._fill()
             match = self._blank.match(self._text, self._place)
@@ -64,11 +64,11 @@ class _Window:
                 return self._text[self._place : self._place + 1]
 
     def skip(self) -> None:
-        """Pass over the character that next_character returned."""
+        """Skip the character that next_character returned."""
         self._advance(self._place + 1)
 
     def take_value(self) -> Any:
-        """Return the JSON value here, and pass over it."""
+        """Return and skip the JSON value here."""
         self._fill()
         try:
             value, end = self._decoder.raw_decode(self._text, self._place)
@@ -80,7 +80,7 @@ class _Window:
         return value
 
     def _is_cut_off(self, error: ValueError | RecursionError) -> bool:
-        """Tell whether it is the window that ends within the value; of a string, the decoder names the beginning."""
+        """Return whether the value continues after the window; for a string, the decoder reports its start."""
         if not isinstance(error, json.JSONDecodeError):
             return False
         return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - 1

@@ -1,4 +1,4 @@
-"""A row of a seed file: what a good one is, and what is wrong with a bad one."""
+"""The rows of a seed file, valid and invalid."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _fault_of_id(value: object) -> str:
     if value is None or value == "":
         return "is missing"
     if type(value) is not int:
-        return "is no whole number"
+        return "is not a whole number"
     return "" if 1 <= value <= MAX_ID else f"is not between 1 and {MAX_ID}"
 
 
@@ -97,7 +97,7 @@ def _fault_of_name(value: object) -> str:
     if value is None or value == "":
         return "is missing"
     if type(value) is not str:
-        return "is no text"
+        return "is not a text"
     faults = (
         (len(value) > Product.NAME_LENGTH, f"is longer than {Product.NAME_LENGTH} characters"),
         (not value.strip(), "is blank"),

@@ -72,7 +72,7 @@ class Seeding:
 
 @contextmanager
 def staging_table() -> Iterator[None]:
-    """Keep an empty staging table for this connection."""
+    """Create an empty staging table for this connection."""
     _execute(DROP)
     _execute(CREATE.format(columns=", ".join(PRODUCT.columns)))
     try:

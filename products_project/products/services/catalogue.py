@@ -16,11 +16,11 @@ from products_project.products.seeding.staging import Seeding
 
 BUILT_IN = {1: "Quantum Laptop", 2: "Neutrino Keyboard"}
 BATCH = 5_000  # rows in memory at once
-REPORTED = 20  # bad rows that are named
+REPORTED = 20  # bad rows that are listed
 
 
 class BadRows(Exception):
-    """The rows hold `total` bad ones, of which `first` are named; no product was changed."""
+    """`total` rows are bad, of which `first` are listed; no product was changed."""
 
     def __init__(self, total: int, first: list[BadRow]) -> None:
         super().__init__(f"{total} bad rows")
@@ -34,7 +34,7 @@ def built_in_products() -> list[Row]:
 
 
 def seed_products(*, rows: Iterable[Row | BadRow], dry_run: bool = False) -> Seeding:
-    """Create or update each product by its id; raise BadRows, having changed nothing, if a single row is bad."""
+    """Create or update each product by its id; raise BadRows without a change if any row is bad."""
     with staging.staging_table():
         _stage(rows)
         total, repeated = staging.repeated_ids(REPORTED)
@@ -57,7 +57,7 @@ def _stage(rows: Iterable[Row | BadRow]) -> None:
             found = [row for row in batch if isinstance(row, BadRow)]
             total += len(found)
             bad += found[: REPORTED - len(bad)]
-            if good and not bad:  # after the first bad row the rest is only judged
+            if good and not bad:  # after the first bad row the rest is only validated
                 staging.add(good)
     except Unreadable as end:
         total += 1

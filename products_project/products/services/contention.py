@@ -15,7 +15,7 @@ from ops.database.errors import is_contention
 def busy_if_locked() -> Iterator[None]:
     """Raise Busy where others held a lock for too long, or the statement took too long; stands around a transaction.
 
-    Not where the connection broke: whether its COMMIT came through is unknown.
+    Not after a broken connection, as the fate of its COMMIT is unknown.
     """
     try:
         yield

@@ -1,9 +1,9 @@
-"""Use cases that hold stock and give it back.
+"""Use cases that reserve and release stock.
 
-Correct under any isolation level and any order of arrival, because each decision is one statement that the database
-itself judges: the primary key says who was first under an id, a conditional UPDATE who gets the last piece, a CHECK
-that there is never less than none. Every transaction locks the reservation first and the product last, and one product
-only, so no two can wait for one another; and the product, which many want, just for the way to the COMMIT.
+They are correct under any isolation level and any order of requests, as the database makes each decision in one
+statement. The primary key decides which request was first under an id. A conditional UPDATE decides which gets the last
+piece, and a CHECK keeps stock from becoming negative. Every transaction locks its reservation first and at most one
+product last, so transactions never wait in a circle. The contended product is locked only until the COMMIT.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 TABLE = Reservation._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 
-# Waits for whoever inserts the same id at this moment, and then sees what became of it.
+# Waits for a concurrent insert of the same id, and then sees its result.
 RESERVE = f"""
     INSERT INTO {TABLE} (id, product_id, quantity, status, takes_stock) VALUES (%s, %s, %s, 'held', true)
     ON CONFLICT (id) DO NOTHING
@@ -43,7 +43,7 @@ TOMBSTONE = f"""
 
 @dataclass(frozen=True)
 class Reserved:
-    """What is held under an id, and whether this call did it."""
+    """The reservation of an id, and whether this call created it."""
 
     id: UUID
     product_id: int
@@ -53,9 +53,9 @@ class Reserved:
 
 
 def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved:
-    """Hold so much of a product on sale under an id, once however often it is called; raise a DomainError.
+    """Reserve pieces of a product on sale under an id, once for any number of calls; raise a DomainError.
 
-    What raises has changed nothing.
+    A call that raises has not changed anything.
     """
     with _counted(), busy_if_locked(), fault_point(ReservationStep.RESERVE), transaction.atomic():
         is_new = _insert(RESERVE, reservation_id, product_id, quantity)
@@ -64,18 +64,18 @@ def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved
         else:
             _check_same(reservation_id, product_id, quantity)
     metrics.reservations_total.labels(metrics.RESERVED if is_new else metrics.REPEATED).inc()
-    structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))  # into the request's one log line
+    structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))  # for the request's log line
     if is_new:
         log.debug("reservation.held", product_id=product_id, quantity=quantity)
     return Reserved(reservation_id, product_id, quantity, is_new)
 
 
 def release(*, reservation_id: UUID) -> None:
-    """Give back what is held under an id, once however often it is called, and let nothing be held under it later."""
+    """Release an id, once for any number of calls, so that it can never be reserved again."""
     with _counted(), busy_if_locked(), fault_point(ReservationStep.RELEASE), transaction.atomic():
         if _insert(TOMBSTONE, reservation_id):
             outcome = metrics.TOMBSTONED
-        else:  # it is there, and never held again
+        else:  # it exists and is never held again
             outcome = metrics.RELEASED if _give_back(reservation_id) else metrics.REPEATED
     metrics.reservations_total.labels(outcome).inc()
     structlog.contextvars.bind_contextvars(reservation_id=str(reservation_id))
@@ -101,40 +101,40 @@ def _insert(statement: str, reservation_id: UUID, *values: int) -> bool:
 
 
 def _take(reservation_id: UUID, product_id: int, quantity: int) -> None:
-    """Take the quantity from the product's stock, if that is tracked; raise ProductNotFound or OutOfStock."""
+    """Subtract the quantity from tracked stock; raise ProductNotFound or OutOfStock."""
     on_sale = Product.objects.filter(pk=product_id, retired_at=None)
     in_stock = on_sale.filter(stock__gte=quantity)
     if in_stock.update(stock=F("stock") - quantity):
         return
-    # Locked, so that what is said of it is still true when it is said. The UPDATE has locked the table as much as the
-    # next one needs: to ask for more of it while this row is locked could end in a deadlock with seed_products.
+    # Locked, so that the answer is still true when it is sent. This UPDATE takes the same table lock as the next one: a
+    # stronger lock while this row is locked could deadlock with seed_products.
     product = on_sale.select_for_update().only("id", "stock").first()
     if product is None:
         raise ProductNotFound
     if product.stock is None:
         Reservation.objects.filter(pk=reservation_id).update(takes_stock=False)
-    elif not in_stock.update(stock=F("stock") - quantity):  # some may have come back in between
+    elif not in_stock.update(stock=F("stock") - quantity):  # a release may have come in between
         raise OutOfStock(available=product.stock)
 
 
 def _check_same(reservation_id: UUID, product_id: int, quantity: int) -> None:
-    """Raise ReservationCancelled or ReservationReused if the id does not hold just this."""
+    """Raise ReservationCancelled or ReservationReused if the id does not hold exactly this."""
     found = Reservation.objects.only("status", "product_id", "quantity").filter(pk=reservation_id).first()
-    if found is None or found.status == Reservation.Status.CANCELLED:  # None: purged since
+    if found is None or found.status == Reservation.Status.CANCELLED:  # None: purged meanwhile
         raise ReservationCancelled
     if (found.product_id, found.quantity) != (product_id, quantity):
         raise ReservationReused
 
 
 def _give_back(reservation_id: UUID) -> bool:
-    """Cancel a reservation that is held, and return whether this call did it."""
+    """Cancel a held reservation; return whether this call did it."""
     mine = Reservation.objects.filter(pk=reservation_id)
     held = mine.filter(status=Reservation.Status.HELD)
     if not held.update(status=Reservation.Status.CANCELLED, cancelled_at=Now()):
         return False
     found = mine.only("product_id", "quantity", "takes_stock").get()
     if found.takes_stock:
-        # Not where nobody counts any more, or the product is gone.
-        back_to = Product.objects.filter(pk=found.product_id, stock__isnull=False)  # type: ignore[misc] # the database sees to it that there is an id
+        # Not if the stock is no longer tracked or the product was deleted.
+        back_to = Product.objects.filter(pk=found.product_id, stock__isnull=False)  # type: ignore[misc] # a constraint ensures an id
         back_to.update(stock=F("stock") + found.quantity)
     return True

@@ -1,4 +1,4 @@
-"""How many units of each product were sold, as confirmed orders tell."""
+"""The sold units of each product, from confirmed orders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField
 from events.payloads import OrderConfirmed
 from products_project.products.models import Product, ProductSales
 
-# One statement, so that two at once both count; the row stays when the product goes.
+# One statement, so that concurrent events all count; the row outlives the product.
 COUNT = f"""
     INSERT INTO {ProductSales._meta.db_table} AS sales (product_id, units_sold) VALUES (%s, %s)
     ON CONFLICT (product_id) DO UPDATE SET units_sold = sales.units_sold + excluded.units_sold
@@ -22,7 +22,7 @@ def count_sale(order: OrderConfirmed) -> None:
 
 
 def units_sold(product_id: int) -> int:
-    """Return how many units were sold of a product, also of a retired one; raise Product.DoesNotExist."""
+    """Return the sold units of a product, also of a retired one; raise Product.DoesNotExist."""
     if product_id > BigIntegerField.MAX_BIGINT:
         raise Product.DoesNotExist
     Product.objects.only("id").get(pk=product_id)

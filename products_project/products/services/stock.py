@@ -1,4 +1,4 @@
-"""Use cases that say how much of a product there is, safe beside those that hold some of it."""
+"""Use cases that change the stock, safe beside reservations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class StockChange:
-    """What was in stock before, and is now; None where it is not tracked."""
+    """The stock before and after; None means not tracked."""
 
     before: int | None
     after: int | None
@@ -26,7 +26,7 @@ class StockChange:
 
 
 class StockOutOfRange(Exception):
-    """The stock would become less than none or more than can be, or there is none to add to; nothing was changed."""
+    """The stock would leave its range, or is not tracked; nothing was changed."""
 
     def __init__(self, before: int | None) -> None:
         super().__init__(f"stock is {before}")
@@ -34,30 +34,30 @@ class StockOutOfRange(Exception):
 
 
 def locked_stock(product_id: int) -> int | None:
-    """Return what is in stock, unchanged by others until the transaction ends; raise Product.DoesNotExist.
+    """Return the stock, locked until the transaction ends; raise Product.DoesNotExist.
 
-    An UPDATE locks, not SELECT FOR UPDATE: that locks the table less than the UPDATE which follows, and between the two
-    seed_products could lock it against all writers, to wait for this row while this one waits for the table.
+    It locks by an UPDATE, as the table lock of SELECT FOR UPDATE is weaker than that of the next UPDATE. Between both,
+    seed_products could lock out all writers: it would wait for this row, and this transaction for the table.
     """
     Product.objects.filter(pk=product_id).update(stock=F("stock"))
     return current_stock(product_id)
 
 
 def current_stock(product_id: int) -> int | None:
-    """Return what is in stock at this moment; raise Product.DoesNotExist."""
+    """Return the current stock; raise Product.DoesNotExist."""
     return Product.objects.values_list("stock", flat=True).get(pk=product_id)
 
 
 @transaction.atomic
 def set_stock(*, product_id: int, stock: int | None, dry_run: bool = False) -> StockChange:
-    """Say how much is left to be reserved, None to track it no longer; raise Product.DoesNotExist."""
+    """Set the stock; None stops tracking; raise Product.DoesNotExist."""
     before = current_stock(product_id) if dry_run else locked_stock(product_id)
     return _store(product_id, StockChange(before, stock), dry_run)
 
 
 @transaction.atomic
 def add_stock(*, product_id: int, quantity: int, dry_run: bool = False) -> StockChange:
-    """Add to tracked stock, or take from it; raise StockOutOfRange or Product.DoesNotExist."""
+    """Add to tracked stock, or subtract from it; raise StockOutOfRange or Product.DoesNotExist."""
     before = current_stock(product_id) if dry_run else locked_stock(product_id)
     if before is None or not 0 <= before + quantity <= MAX_STOCK:
         raise StockOutOfRange(before)

@@ -1,4 +1,4 @@
-"""Speak to the reservations of products as a service does."""
+"""Call the reservations of products as a service does."""
 
 from __future__ import annotations
 

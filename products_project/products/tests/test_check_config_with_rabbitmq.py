@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def connect() -> tuple[object, dict[str, Any]]:
-    """Return the exit code, and what each connection said."""
+    """Return the exit code and the result of each connection."""
     code, output, _ = run(Command(), "--connect", "--json")
     return code, json.loads(output)["connections"]
 

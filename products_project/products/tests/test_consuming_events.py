@@ -1,4 +1,4 @@
-"""Events from RabbitMQ: acknowledged once they have taken effect, tried again when they fail, set aside in the end."""
+"""Events from RabbitMQ are acknowledged after their effect, retried on failure, and finally dead letters."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_database_that_is_away_costs_no_event_an_attempt(
 
 
 class _Away:
-    """A database connection that is gone."""
+    """A lost database connection."""
 
     def is_usable(self) -> bool:
         return False

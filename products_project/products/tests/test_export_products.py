@@ -1,4 +1,4 @@
-"""export_products writes what seed_products reads: a round trip byte for byte."""
+"""export_products and seed_products are an exact round trip."""
 
 from __future__ import annotations
 

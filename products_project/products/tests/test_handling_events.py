@@ -172,7 +172,7 @@ def test_deliveries_at_once_have_one_effect() -> None:
         finally:
             connection.close()
 
-    if connection.vendor != "postgresql":  # whose in-memory database takes one writer at a time
+    if connection.vendor != "postgresql":  # its in-memory database allows one writer at a time
         outcomes += [handle_event(event) for _ in range(8)]
     else:
         threads = [threading.Thread(target=deliver) for _ in range(8)]

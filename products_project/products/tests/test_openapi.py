@@ -1,4 +1,4 @@
-"""The document says everything that products answers."""
+"""The document lists all answers of products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""purge_inbox forgets events, and keeps their effect."""
+"""purge_inbox deletes records of events and keeps their effects."""
 
 from __future__ import annotations
 

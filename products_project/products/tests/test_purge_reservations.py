@@ -1,4 +1,4 @@
-"""purge_reservations deletes tombstones, and never what is held."""
+"""purge_reservations deletes tombstones, never held reservations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BEFORE = (timezone.now() - timedelta(days=30)).isoformat()
 
 
 def cancelled_long_ago() -> UUID:
-    """Leave a tombstone of two months ago."""
+    """Create a tombstone of two months ago."""
     tombstone = uuid4()
     reservations.release(reservation_id=tombstone)
     Reservation.objects.filter(pk=tombstone).update(cancelled_at=timezone.now() - OLD)

@@ -1,4 +1,4 @@
-"""Anyone reads products."""
+"""Every client may read products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reservations do what a plain-Python model of them does, whatever the order of calls."""
+"""Reservations match a plain-Python model for any order of calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ quantities = st.integers(1, 4)
 
 
 class ReservationMachine(RuleBasedStateMachine):
-    """The model: what is in stock, what is on sale, and for each id what is held, or None after its end."""
+    """The model: stock, products on sale, and the reservation of each id, None after its release."""
 
     @initialize()
     def start(self) -> None:

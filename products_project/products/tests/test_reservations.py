@@ -1,4 +1,4 @@
-"""Stock is held under an id, once, and given back, once."""
+"""Stock is reserved once and released once under an id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reservations wait for one another for a while, and then say so."""
+"""Reservations wait for one another for a bounded time and then report it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _product(transactional_db: None) -> None:
 
 @contextmanager
 def another(statement: str, *parameters: Any) -> Iterator[Any]:
-    """Yield the connection of somebody who has executed this, and not yet committed."""
+    """Yield another connection with this statement executed but not committed."""
     other = connection.copy()
     other.inc_thread_sharing()
     other.set_autocommit(False)
@@ -49,14 +49,14 @@ def another(statement: str, *parameters: Any) -> Iterator[Any]:
 
 
 def impatiently() -> None:
-    """Let this connection wait for no more than a moment."""
+    """Limit the lock waits of this connection to a moment."""
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 50")
 
 
 @contextmanager
 def waiting(call: Any) -> Iterator[list[Any]]:
-    """Do this beside the body, which begins when the call waits for a lock; then hold its answer."""
+    """Run the call in a thread; the body starts when it waits for a lock; then provide its answer."""
     answers: list[Any] = []
 
     def work() -> None:
@@ -77,7 +77,7 @@ def waiting(call: Any) -> Iterator[list[Any]]:
 
 
 def on_postgresql() -> bool:
-    """Tell whether rows can be locked here; SQLite locks the whole file, and the tests' database has no file."""
+    """Return whether rows can be locked; SQLite locks the whole file, and the tests' database is in memory."""
     return connection.vendor == "postgresql"
 
 
@@ -149,7 +149,7 @@ def test_what_came_back_while_one_waited_counts(more: int, status: int, left: in
 @pytest.mark.usefixtures("_product")
 @pytest.mark.parametrize("left", [5, 0, None])
 def test_who_locks_a_product_has_locked_the_table_for_writing_before(left: int | None) -> None:
-    """Or seed_products, which locks out all writers, could come in between and wait for the row for ever."""
+    """Otherwise seed_products, which locks out all writers, could come in between and wait for the row for ever."""
     if not on_postgresql():
         return
     set_stock(left)

@@ -128,7 +128,7 @@ def test_the_admin_shows_retired_products_and_filters_by_them() -> None:
 
 def test_one_product_is_found_by_its_key() -> None:
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # which would rather read a table of two rows
+        if connection.vendor == "postgresql":  # it would scan a table of two rows
             cursor.execute("SET LOCAL enable_seqscan = off")
 
     plan = Product.objects.filter(retired_at=None, pk=1).explain()

@@ -1,4 +1,4 @@
-"""Seed files: what is read from them, and what is said of a bad row."""
+"""Seed files: their rows, and the messages about bad ones."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ def test_an_array_is_read_across_every_boundary_of_the_reader() -> None:
     [
         ({"name": "a"}, "id: is missing"),
         ({"id": None, "name": "a"}, "id: is missing"),
-        ({"id": "1", "name": "a"}, "id: is no whole number"),
-        ({"id": 1.0, "name": "a"}, "id: is no whole number"),
-        ({"id": True, "name": "a"}, "id: is no whole number"),
+        ({"id": "1", "name": "a"}, "id: is not a whole number"),
+        ({"id": 1.0, "name": "a"}, "id: is not a whole number"),
+        ({"id": True, "name": "a"}, "id: is not a whole number"),
         ({"id": 0, "name": "a"}, f"id: is not between 1 and {MAX_ID}"),
         ({"id": MAX_ID + 1, "name": "a"}, f"id: is not between 1 and {MAX_ID}"),
         ({"id": 1}, "name: is missing"),
         ({"id": 1, "name": ""}, "name: is missing"),
         ({"id": 1, "name": " \t"}, "name: is blank"),
-        ({"id": 1, "name": 5}, "name: is no text"),
+        ({"id": 1, "name": 5}, "name: is not a text"),
         ({"id": 1, "name": "x" * 201}, "name: is longer than 200 characters"),
         ({"id": 1, "name": "a\0b"}, "name: holds a NUL character"),
         ({"id": 1, "name": "\ud800"}, "name: holds half a surrogate pair"),
-        ({"id": 1, "nmae": "a"}, "nmae: is no field of a product; there are id and name"),
-        (["id", 1], "is no object"),
-        (7, "is no object"),
+        ({"id": 1, "nmae": "a"}, "nmae: is not a field of a product; its fields are id and name"),
+        (["id", 1], "is not an object"),
+        (7, "is not an object"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line_and_field(item: object, said: str) -> None:
@@ -94,10 +94,10 @@ def test_a_bad_row_is_named_with_its_line_and_field(item: object, said: str) -> 
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ("x,a", "id: is no whole number"),
-        ("-1,a", "id: is no whole number"),
-        ("1_0,a", "id: is no whole number"),
-        ("\u0663,a", "id: is no whole number"),
+        ("x,a", "id: is not a whole number"),
+        ("-1,a", "id: is not a whole number"),
+        ("1_0,a", "id: is not a whole number"),
+        ("\u0663,a", "id: is not a whole number"),
         (",a", "id: is missing"),
         ("1,", "name: is missing"),
         ("1,a,b", "has 3 columns, not 2"),
@@ -128,8 +128,8 @@ def test_a_csv_line_that_is_not_utf_8_is_named() -> None:
 @pytest.mark.parametrize(
     ("form", "content", "said"),
     [
-        ("json", "", "line 1: is no JSON array of objects"),
-        ("json", '{"id": 1, "name": "a"}', "line 1: is no JSON array of objects"),
+        ("json", "", "line 1: is not a JSON array of objects"),
+        ("json", '{"id": 1, "name": "a"}', "line 1: is not a JSON array of objects"),
         ("json", '[{"id": 1, "name": "a"}\n', "line 2: is not JSON: a comma or the end of the array is missing"),
         ("json", '[\n{"id" 1}]', "line 2: is not JSON: Expecting ':' delimiter"),
         ("json", "[]\n[]", "line 2: is not JSON: something follows the array"),

@@ -1,4 +1,4 @@
-"""seed_products creates, updates, and does nothing when run twice."""
+"""seed_products creates and updates; a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def seed(*options: str) -> tuple[object, str, str]:
-    """Return the exit code and what was written to standard output and standard error."""
+    """Return the exit code, standard output and standard error."""
     output, errors = StringIO(), StringIO()
     try:
         call_command("seed_products", *options, stdout=output, stderr=errors)
@@ -87,7 +87,7 @@ def test_many_bad_rows_are_counted_and_the_first_twenty_named(csv: Any) -> None:
     lines = errors.splitlines()
     assert code == 1
     assert lines[0] == "25 rows are bad; nothing was changed:"
-    assert lines[1] == "  line 3: id: is no whole number"
+    assert lines[1] == "  line 3: id: is not a whole number"
     assert len(lines) == 22
     assert lines[-1] == "  and 5 more"
 

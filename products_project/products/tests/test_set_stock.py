@@ -1,4 +1,4 @@
-"""set_stock says how much of a product there is, beside those who hold some of it."""
+"""set_stock changes the stock beside reservations."""
 
 from __future__ import annotations
 

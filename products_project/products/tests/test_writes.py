@@ -1,4 +1,4 @@
-"""Staff write products, nobody else."""
+"""Only staff write products."""
 
 from __future__ import annotations
 

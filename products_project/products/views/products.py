@@ -1,4 +1,4 @@
-"""HTTP for products: anyone reads, staff write."""
+"""HTTP for products: every client reads, staff write."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ TRACKED = "tracked"
 
 
 class PublicReads:
-    """Let anyone read, and staff write."""
+    """Every client may read, staff may write."""
 
-    request: Any  # declared by the view that this is mixed into
+    request: Any  # declared by the view that uses this mixin
 
     def perform_authentication(self, request: Request) -> None:
-        """Leave it to whoever asks for the user: most reads do not (Django REST framework, "Lazy authentication")."""
+        """Do not authenticate yet: most reads never use the user (Django REST framework, "Lazy authentication")."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [AllowAny() if self.request.method in SAFE_METHODS else IsStaff()]
@@ -47,7 +47,7 @@ class PublicReads:
 class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
     """Products, in the order of their ids."""
 
-    queryset = Product.objects.none()  # names the model for the schema; get_queryset answers
+    queryset = Product.objects.none()  # names the model for the schema; get_queryset is used
     serializer_class = ProductSerializer
     filter_backends = [SearchFilter]
     search_fields = ["name"]
@@ -88,7 +88,7 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
     def get_queryset(self) -> QuerySet[Product]:
         return selectors.list_products()
 
-    def get(self, request: Request, *args: Any, product_id: int, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override] # the framework takes any
+    def get(self, request: Request, *args: Any, product_id: int, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override] # the framework accepts any
         """Read a product and count the lookup; no serializer is built, which would take a quarter of the request."""
         try:
             product, is_tracked = selectors.read_product(product_id)

@@ -22,12 +22,12 @@ FOR_SERVICES = "For services: needs the service token."
 
 
 class ReservationDetail(generics.GenericAPIView[Reservation]):
-    """Some of a product, held for an order."""
+    """Reserved pieces of a product."""
 
     queryset = Reservation.objects.none()  # names the model for the schema
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
-    lookup_url_kwarg = "reservation_id"  # for OPTIONS, which looks for the object
+    lookup_url_kwarg = "reservation_id"  # for OPTIONS, which reads the object
     problems = {
         "PUT": {
             404: "`not_found`: no such product is on sale",
@@ -41,7 +41,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
 
     @extend_schema(summary="Read a reservation", description=FOR_SERVICES, responses=ReservationSerializer)
     def get(self, request: Request, *args: Any, reservation_id: UUID, **kwargs: Any) -> Response:
-        """Show what is held, or that it was cancelled."""
+        """Return the reservation, held or cancelled."""
         try:
             found = selectors.read_reservation(reservation_id)
         except Reservation.DoesNotExist:
@@ -55,7 +55,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
         responses={200: ReservationSerializer, 201: ReservationSerializer},
     )
     def put(self, request: Request, *args: Any, reservation_id: UUID, **kwargs: Any) -> Response:
-        """Hold some of a product under an id of the caller's."""
+        """Reserve pieces of a product under an id chosen by the caller."""
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         reserved = reservations.reserve(reservation_id=reservation_id, **wanted.validated_data)
@@ -68,6 +68,6 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
         responses={204: None},
     )
     def delete(self, request: Request, *args: Any, reservation_id: UUID, **kwargs: Any) -> Response:
-        """Give back what is held under an id, for good."""
+        """Release an id permanently."""
         reservations.release(reservation_id=reservation_id)
         return Response(status=204)

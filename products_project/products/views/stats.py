@@ -1,4 +1,4 @@
-"""HTTP for what was sold of a product: anyone reads it."""
+"""HTTP for the sold units of a product, open to every client."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from products_project.products.services import sales
 
 
 class ProductStatsSerializer(serializers.Serializer[Any]):
-    """What was sold of one product."""
+    """The sold units of one product."""
 
     productId = serializers.IntegerField(min_value=1)  # noqa: N815 - wire name
     unitsSold = serializers.IntegerField(min_value=0, help_text="by confirmed orders whose events have arrived")  # noqa: N815 - wire name
 
 
 class ProductStats(APIView):
-    """What was sold of one product, on sale or retired."""
+    """The sold units of one product, on sale or retired."""
 
     permission_classes = [AllowAny]
 
     def perform_authentication(self, request: Request) -> None:
-        """Leave it to whoever asks for the user, which nobody does here."""
+        """Do not authenticate, as this view never uses the user."""
 
     @extend_schema(
         operation_id="products_stats",

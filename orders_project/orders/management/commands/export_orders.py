@@ -18,19 +18,19 @@ from orders_project.orders.serializers import ORDER
 class Command(OpsCommand):
     help = (
         "Write orders in the order of their ids: id, productId, quantity, status, createdAt (ISO 8601, UTC).\n"
-        "It reads page by page and keeps no transaction open, so an order that is being placed meanwhile may be\n"
-        "missing: give --until a moment that has passed for orders that are all there. In CSV a text that a\n"
-        "spreadsheet would take for a formula gets a single quote before it; numbers stay numbers."
+        "It reads page by page without an open transaction, so it may miss an order placed meanwhile. Give --until a\n"
+        "past time for a complete export. In CSV, a text that a spreadsheet would treat as a formula gets a single\n"
+        "quote before it; numbers stay numbers."
     )
     examples = (
         "  manage.py export_orders --since 2026-11-01 --until 2026-12-01 --output november.csv\n"
         "  manage.py export_orders --format jsonl | gzip > orders.jsonl.gz\n"
         "  manage.py export_orders --format jsonl --after 120000 >> orders.jsonl\n\n"
-        "The interval is half-open: --since belongs to it, --until does not.\n"
-        "A run that is stopped, or whose database fails, ends with 1 and says with which --after to go on; what it\n"
-        "wrote is well-formed, and stays as PATH.partial with --output. JSON Lines of several runs can be joined, and\n"
-        "CSV with --no-header from the second on.\n"
-        "A bad option or a file that cannot be opened ends with 2, one that another run is writing with 3."
+        "The interval includes --since and excludes --until.\n"
+        "A stopped run, or one with a failed database, exits with 1 and prints the --after to continue with. Its\n"
+        "output is well-formed and stays as PATH.partial with --output. Join JSON Lines files as they are, CSV files\n"
+        "with --no-header from the second on.\n"
+        "A bad option or an unusable file exits with 2, a file that another run is writing with 3."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,7 +43,7 @@ class Command(OpsCommand):
             type=arguments.whole_number(0, MAX_ID),
             default=0,
             metavar="ID",
-            help="only orders behind this one: where an earlier run says to go on",
+            help="only orders after this one, as printed by an earlier run",
         )
         parser.add_argument("--no-header", action="store_true", help="leave out the first line of CSV")
 
@@ -84,7 +84,7 @@ class Command(OpsCommand):
 
 
 def _result(trouble: str, count: int, cursor: int, file: output.Output) -> Result:
-    """Say what was written, and where the next run goes on."""
+    """Report the output and where the next run continues."""
     begin = f"{trouble[0].upper()}{trouble[1:]}. Before that, exported" if trouble else "Exported"
     noun = "order" if count == 1 else "orders"
     sentence = f"{begin} {count} {noun} to {file.account}; --after {cursor} goes on from there."

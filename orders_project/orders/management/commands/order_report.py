@@ -30,8 +30,8 @@ class Command(OpsCommand):
         "  manage.py order_report --by product --top 5 --since 2026-11-01 --until 2026-12-01 --plot\n"
         "  manage.py order_report --format csv > days.csv\n"
         "  manage.py order_report --svg days.svg\n\n"
-        "The interval is half-open: --since belongs to it, --until does not. With --json the rows are in the object.\n"
-        "A bad option, or a file that cannot be opened, ends with 2."
+        "The interval includes --since and excludes --until. With --json the rows are in the object.\n"
+        "A bad option or an unusable file exits with 2."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -17,19 +17,18 @@ from orders_project.orders.reconciliation import Reconciliation
 
 class Command(OpsCommand):
     help = (
-        "Ask products about every product that orders name, and report orders of products that no longer exist or\n"
-        "have another name than when the order was placed. It changes nothing.\n"
-        "It asks about each product once, politely, through the client that orders are placed with. Orders from\n"
-        "before names were kept are not reported as renamed; only confirmed ones count."
+        "Check every ordered product with products. Report orders whose product no longer exists or was renamed.\n"
+        "It calls products once for each product, at a limited rate, through the client of orders. It changes nothing.\n"
+        "Orders without a stored name are not reported as renamed. Only confirmed orders count."
     )
     examples = (
         "  manage.py reconcile_orders\n"
-        "  manage.py reconcile_orders --since 2026-11-01 --json      for a ticket: the first 100 findings, and counts\n"
-        "  manage.py reconcile_orders --limit 1000                   says how to go on\n"
-        "  manage.py reconcile_orders --after 1000                   goes on\n\n"
-        "1 when something was found, and when products does not answer: then it says how far it came."
+        "  manage.py reconcile_orders --since 2026-11-01 --json      the first 100 findings, and counts\n"
+        "  manage.py reconcile_orders --limit 1000                   print how to continue\n"
+        "  manage.py reconcile_orders --after 1000                   continue\n\n"
+        "It exits with 1 for a finding, and if products does not answer; then it prints how to continue."
     )
-    exclusive = True  # or two runs would ask twice as often as --rate allows
+    exclusive = True  # otherwise two runs would exceed --rate
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -37,17 +36,20 @@ class Command(OpsCommand):
             type=whole_number(1, 1_000),
             default=20,
             metavar="N",
-            help="products to ask about in a second, at most (default: %(default)s)",
+            help="largest number of products to check in a second (default: %(default)s)",
         )
         parser.add_argument(
-            "--limit", type=whole_number(1, MAX_ID), metavar="N", help="end after so many products; default: none"
+            "--limit",
+            type=whole_number(1, MAX_ID),
+            metavar="N",
+            help="end after this number of products; default: none",
         )
         parser.add_argument(
             "--after",
             type=whole_number(0, MAX_ID),
             default=0,
             metavar="PRODUCT_ID",
-            help="go on behind this product, as an earlier run says",
+            help="continue after this product, as printed by an earlier run",
         )
         parser.add_argument(
             "--since", type=moment, metavar="WHEN", help="only orders from then on: an ISO 8601 date or time, in UTC"
@@ -74,7 +76,7 @@ class Command(OpsCommand):
         )
 
     def _ask(self, run: Reconciliation, interval: float, limit: int | None) -> str:
-        """Ask about one product after the other, up to the limit; return what kept it from the rest, or nothing."""
+        """Check one product after another, up to the limit; return the reason of an early end, or an empty text."""
         due = time.monotonic()
         try:
             with self.progress("asking about products") as show:

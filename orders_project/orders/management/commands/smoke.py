@@ -15,16 +15,16 @@ from orders_project.orders.smoke.runner import CheckResult, run_checks
 
 class Command(OpsCommand):
     help = (
-        "Try a running stack from outside, as its clients do: health, contract, one order and what it leaves behind.\n"
-        "It stops at the first promise that does not hold and names it. It needs no database, and it does place one\n"
-        "order, of quantity 1."
+        "Test a running stack from outside, as its clients use it: health, contract, one order and its telemetry.\n"
+        "It stops at the first broken promise and names it. It does not need a database. It places one order of\n"
+        "quantity 1."
     )
     examples = (
         "  manage.py smoke --products http://localhost:3001 --orders http://localhost:3002\n"
         "  manage.py smoke --products http://localhost:3001 --orders http://localhost:3002 \\\n"
         "      --prometheus http://localhost:9090 --jaeger http://localhost:16686\n\n"
-        "Without --prometheus the counter is read from orders' own /metrics: name Prometheus where several replicas\n"
-        "answer at the one URL. A promise that does not hold ends with 1, a malformed URL with 2."
+        "Without --prometheus the counter is read from the /metrics of orders. Pass Prometheus if several replicas\n"
+        "share a URL. A broken promise exits with 1, a malformed URL with 2."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -93,6 +93,6 @@ def _url(text: str) -> str:
 
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0 < value <= 3600:  # which no infinity and no NaN is either
+    if not 0 < value <= 3600:  # this also refuses infinity and NaN
         raise ArgumentTypeError("must be above 0 and at most 3600")
     return value

@@ -14,16 +14,16 @@ from products_project.products.serializers import PRODUCT
 
 class Command(OpsCommand):
     help = (
-        "Write the products on sale, id and name, in the order of their ids, as seed_products reads them:\n"
-        "seeding a database with the file and exporting it again gives the same bytes.\n"
-        "So names stay as they are, also in CSV: one that begins with = is a formula to a spreadsheet."
+        "Write the products on sale, id and name, in the order of their ids, in the format of seed_products.\n"
+        "Seeding a database with the file and exporting it again gives the same bytes. So names are unaltered, also\n"
+        "in CSV: a name that starts with = is a formula in a spreadsheet."
     )
     examples = (
         "  manage.py export_products\n"
         "  manage.py export_products --format jsonl --output products.jsonl\n"
         "  manage.py export_products --format json | ssh other-host manage.py seed_products --file -\n\n"
-        "The file does not say which products are retired: seed_products creates them on sale, and a product that it\n"
-        "finds retired stays so. A file that cannot be opened ends with 2, one that another run is writing with 3."
+        "The file does not contain which products are retired: seed_products creates them on sale, and keeps a\n"
+        "retired product retired. An unusable file exits with 2, a file that another run is writing with 3."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

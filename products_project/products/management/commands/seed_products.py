@@ -19,15 +19,15 @@ from products_project.products.services import catalogue
 class Command(OpsCommand):
     help = (
         "Create or update products by their id: the two built-in ones, or those of a file.\n"
-        "A second run changes nothing. If a single row is bad, no product is changed, and each bad row is named."
+        "A second run changes nothing. If any row is bad, no product is changed, and each bad row is reported."
     )
     examples = (
         "  manage.py seed_products\n"
         "  manage.py seed_products --file products.csv --dry-run\n"
         "  generate-products | manage.py seed_products --file - --format jsonl\n\n"
         'A file holds a JSON array of {"id": 1, "name": "Quantum Laptop"}, one such object a line (JSON Lines),\n'
-        "or CSV below the header id,name. All of it is UTF-8.\n"
-        "Bad rows end with 1, a file that cannot be opened with 2."
+        "or CSV with the header id,name, in UTF-8.\n"
+        "Bad rows exit with 1, an unusable file with 2."
     )
 
     changes = True
@@ -38,7 +38,7 @@ class Command(OpsCommand):
             "--format",
             dest="form",
             choices=sorted(set(FORMATS.values())),
-            help="of the file; without it the extension tells, or else the first character",
+            help="of the file; by default from its extension, or else its first character",
         )
 
     def perform(
@@ -68,7 +68,7 @@ class Command(OpsCommand):
 
     @contextmanager
     def _rows(self, file: str, form: str | None) -> Iterator[Iterator[Row | BadRow]]:
-        """Yield the file's rows; show on a terminal how far it is read, and give up between two reads when asked to."""
+        """Yield the file's rows; show progress on a terminal, and stop between two reads after a signal."""
         try:
             raw = FileIO(sys.stdin.fileno() if file == "-" else file, closefd=file != "-")
         except OSError as error:

@@ -12,25 +12,25 @@ from products_project.products.services import stock
 
 class Command(OpsCommand):
     help = (
-        "Say how much of a product is left to be reserved, or that nobody counts it.\n"
-        "What is held already is not part of it. While orders come in, use --add for a delivery or a loss: a number\n"
-        "that was read and added to by hand would forget what was sold in between. Each is safe beside reservations."
+        "Set the stock of a product that can be reserved, or stop tracking it.\n"
+        "Reserved pieces are not part of it. While orders arrive, use --add for a delivery or a loss, as a computed\n"
+        "number would ignore sales in between. Each is safe beside reservations."
     )
     examples = (
-        "  manage.py set_stock 2 100              100 are left, whatever was before\n"
+        "  manage.py set_stock 2 100              set the stock to 100\n"
         "  manage.py set_stock 2 --add 50         a delivery\n"
-        "  manage.py set_stock 2 --add=-3         a loss; refused if less is left\n"
-        "  manage.py set_stock 2 --untracked      sold without counting, as from the beginning\n\n"
-        "A product that does not exist, and a stock that would fall below 0, end with 1."
+        "  manage.py set_stock 2 --add=-3         a loss; refused if the stock is smaller\n"
+        "  manage.py set_stock 2 --untracked      stop tracking the stock\n\n"
+        "A missing product, and a stock that would fall below 0, exit with 1."
     )
 
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("product_id", type=int, metavar="ID", help="the product's id")
-        parser.add_argument("count", type=whole_number(0, MAX_STOCK), metavar="N", nargs="?", help="how much is left")
-        parser.add_argument("--untracked", action="store_true", help="do not count it any longer")
-        parser.add_argument("--add", type=_signed, metavar="N", help="add to what is left; take away with --add=-N")
+        parser.add_argument("count", type=whole_number(0, MAX_STOCK), metavar="N", nargs="?", help="the new stock")
+        parser.add_argument("--untracked", action="store_true", help="stop tracking the stock")
+        parser.add_argument("--add", type=_signed, metavar="N", help="add to the stock; subtract with --add=-N")
 
     def perform(
         self, *, product_id: int, count: int | None, untracked: bool, add: int | None, dry_run: bool, **options: Any
