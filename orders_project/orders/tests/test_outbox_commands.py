@@ -109,7 +109,7 @@ def test_a_signal_ends_a_purge_after_the_batch_in_hand() -> None:
     assert errors.endswith("3 are left: stopped by a signal. Run it again to go on.\n")
 
 
-@pytest.mark.parametrize("before", [timezone.now().isoformat(), "23h"])
+@pytest.mark.parametrize("before", [timezone.now().isoformat(), "23h"], ids=["now", "23h"])
 def test_what_is_younger_than_a_day_is_not_purged(before: str) -> None:
     code, _, errors = _usage("--before", before)
 

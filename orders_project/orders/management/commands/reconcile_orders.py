@@ -18,7 +18,7 @@ from orders_project.orders.reconciliation import Reconciliation
 class Command(OpsCommand):
     help = (
         "Check every ordered product with products. Report orders whose product no longer exists or was renamed.\n"
-        "It calls products once for each product, at a limited rate, through the client of orders. It changes nothing.\n"
+        "It calls products once for each product, at a limited rate, with the client of orders. It changes nothing.\n"
         "Orders without a stored name are not reported as renamed. Only confirmed orders count."
     )
     examples = (
