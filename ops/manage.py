@@ -23,7 +23,7 @@ EXAMINERS = ("check_config", "doctor")  # commands that examine an environment
 
 
 def load_config() -> ServiceConfig:
-    """Load the settings and return their configuration; report a faulty environment and exit 2."""
+    """Load the settings and return their configuration; if the environment is faulty, report it and exit with 2."""
     read_env_file()
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     if not module:

@@ -39,7 +39,7 @@ class Backup:
     name: str  # for messages
 
     def chunks(self, on_progress: OnProgress) -> Iterator[bytes]:
-        """Yield the dump; raise Refused at its end if a single bit of it has changed."""
+        """Yield the dump; raise Refused at its end if any bit has changed."""
         digest, done = hashlib.sha256(), 0
         with self.path.open("rb") as file:
             file.seek(self.start)

@@ -34,7 +34,7 @@ TABLES = """
 """
 # Those that a restore has to create; it may, if they are trusted or its user is a superuser.
 EXTENSIONS = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
-# The same whatever the order of the rows; a table of a billion rows is read once and kept nowhere.
+# It does not depend on the order of the rows, and reads a table of any size once without storing it.
 CONTENTS = (
     "SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 16))::bit(64)::bigint::numeric), 0) FROM ONLY {} AS t"
 )

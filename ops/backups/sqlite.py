@@ -25,7 +25,7 @@ def dump(folder: Path, on_progress: OnProgress) -> Iterator[Dump]:
     copy = folder / "copy.sqlite3"
     with connection.wrap_database_errors, closing(_open(_live())) as source, closing(_open(copy)) as target:
         source.execute("BEGIN")
-        source.execute("SELECT 1 FROM sqlite_schema").fetchone()  # from here on it sees one moment
+        source.execute("SELECT 1 FROM sqlite_schema").fetchone()  # from here on it sees one snapshot
         source.backup(target, pages=PAGES, progress=_watch(on_progress))
         source.execute("ROLLBACK")
         target.execute("PRAGMA journal_mode=DELETE")  # one file, without a -wal beside it
@@ -35,7 +35,7 @@ def dump(folder: Path, on_progress: OnProgress) -> Iterator[Dump]:
 
 
 def load(backup: Backup, folder: Path, on_progress: OnProgress) -> None:
-    """Replace the database in one transaction: other processes see either all of the old or all of the new."""
+    """Replace the database in one transaction: other processes see either all old or all new data."""
     with (
         connection.wrap_database_errors,
         closing(_unpack(backup.chunks(on_progress), folder)) as source,
@@ -51,7 +51,7 @@ def try_out(backup: Backup, folder: Path, on_progress: OnProgress) -> dict[str, 
 
 
 def row_counts() -> dict[str, int]:
-    """Return how many rows each table of the live database has."""
+    """Return the number of rows of each live table."""
     if not _live().startswith("file:") and not Path(_live()).exists():  # opening it would create it
         return {}
     with connection.wrap_database_errors, closing(_open(_live())) as live:
@@ -96,7 +96,7 @@ def _watch(on_progress: OnProgress, limit: float = 0) -> Callable[[int, int, int
         tries += status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         if tries > limit:
             raise Refused("Another process keeps the database locked; nothing was changed. Run it again.")
-        if status != sqlite3.SQLITE_DONE:  # then it is committed
+        if status != sqlite3.SQLITE_DONE:  # SQLITE_DONE means committed
             on_progress(0)
 
     return watch

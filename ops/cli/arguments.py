@@ -12,7 +12,7 @@ from ops.cli.command import USAGE
 
 
 def add_interval_arguments(parser: CommandParser, what: str) -> None:
-    """Add --since and --until: a half-open interval."""
+    """Add --since and --until, a half-open interval."""
     form = "an ISO 8601 date or time, in UTC by default"
     parser.add_argument("--since", type=moment, metavar="WHEN", help=f"only {what} from then on: {form}")
     parser.add_argument("--until", type=moment, metavar="WHEN", help=f"only {what} before then")

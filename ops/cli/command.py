@@ -88,7 +88,7 @@ class OpsCommand(BaseCommand):
             "--json",
             dest="as_json",
             action="store_true",
-            help="print one machine-readable object instead of sentences",
+            help="print one JSON object instead of sentences",
         )
         if self.changes:
             parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")

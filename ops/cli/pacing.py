@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-CHECK_EVERY = 0.1  # seconds: a signal's handler only sets a flag, and Python then goes on sleeping
+CHECK_EVERY = 0.1  # seconds: a signal handler only sets a flag, and Python continues to sleep
 
 
 def pause_until(moment: float, stopping: Callable[[], bool]) -> None:

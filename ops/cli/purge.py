@@ -139,7 +139,7 @@ class PurgeCommand(OpsCommand):
         return counts
 
     def count(self, number: int) -> str:
-        """Return so many of them, in words."""
+        """Return the number with its noun."""
         return f"{number} {self.noun}" if number == 1 else f"{number} {self.noun}s"
 
     def _described(self, number: int, cutoff: datetime) -> str:

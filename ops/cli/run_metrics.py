@@ -30,7 +30,7 @@ DURATION, SUCCESS, FAILURE = HELP
 
 
 def record_run(config: ServiceConfig, *, command: str, outcome: str, seconds: float) -> None:
-    """Publish one run; a collector that is away costs a log line, never the command's result."""
+    """Publish one run; a missing collector costs a log line, never the result of the command."""
     if outcome == "locked":  # nothing ran
         return
     gauges = {DURATION: seconds, SUCCESS if outcome == "done" else FAILURE: time.time()}

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 
 class ConfigurationError(ImproperlyConfigured):
-    """Report every fault of an environment at once; `faults` maps a variable's name to what is wrong with it."""
+    """All faults of an environment; `faults` maps a variable's name to its fault."""
 
     def __init__(self, service: str, faults: Mapping[str, str]) -> None:
         self.faults = dict(faults)
@@ -20,10 +20,10 @@ class ConfigurationError(ImproperlyConfigured):
 
 
 def faults_of(error: ValidationError, values: Mapping[str, Any]) -> dict[str, str]:
-    """Say what is wrong with each variable, without quoting a value that may be secret."""
+    """Return the fault of each variable, without quoting a value that may be secret."""
     faults = {}
     for item in error.errors(include_url=False, include_context=False, include_input=False):
-        if item["type"] == "default_factory_not_called":  # a default that depends on a faulty variable is no fault
+        if item["type"] == "default_factory_not_called":  # a default that depends on a faulty variable is not a fault
             continue
         field = str(item["loc"][0])
         message = (

@@ -36,7 +36,7 @@ def manifest(**changes: Any) -> Manifest:
 
 
 def on_progress(done: int) -> None:
-    """Go on."""
+    """Continue."""
 
 
 def write(folder: Path, dump: bytes = DUMP) -> Backup:

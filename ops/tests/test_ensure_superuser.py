@@ -98,7 +98,7 @@ def test_the_environment_stands_in_for_each_option(secret: str, monkeypatch: pyt
     ("variables", "options", "says"),
     [
         ({}, (), "No user name: give --username or SUPERUSER_NAME."),
-        ({}, ("--username", "ada"), "No password: give --password-file or SUPERUSER_PASSWORD_FILE."),
+        ({}, ("--username", "ada"), "A password is missing: give --password-file or SUPERUSER_PASSWORD_FILE."),
         (
             {"SUPERUSER_PASSWORD": PASSWORD, "SUPERUSER_PASSWORD_FILE": "/x"},
             ("--username", "ada"),

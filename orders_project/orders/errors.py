@@ -33,7 +33,7 @@ class OrderRejected(DomainError):
 
 
 class ProductDoesNotExist(OrderRejected):
-    """No such product is on sale."""
+    """The product does not exist or is retired."""
 
     code = "product_does_not_exist"
     status = 400

@@ -18,8 +18,8 @@ from orders_project.orders import selectors
 from orders_project.orders.models import Order
 
 FIRST_BATCH = 100  # orders; the time of each batch decides the size of the next one
-SLOW, FAST = 0.05, 0.025  # seconds: above, the next batch is half as large; below, twice
-DELETIONS_A_SECOND = 20_000  # less than was measured on two busy cores, for an estimate: docs/operations/reference.md
+SLOW, FAST = 0.05, 0.025  # seconds: above SLOW the next batch is half as large, below FAST twice as large
+DELETIONS_A_SECOND = 20_000  # for an estimate; less than measured on two busy cores: docs/operations/reference.md
 
 TABLE = Order._meta.db_table  # noqa: SLF001 - Django's documented API for a model's names
 

@@ -41,10 +41,8 @@ class Command(OpsCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", metavar="NAME", help="the user to create or change")
-        parser.add_argument(
-            "--email", metavar="ADDRESS", help="the address; without one an existing user keeps its own"
-        )
-        parser.add_argument("--password-file", metavar="PATH", help="holds the password; - is standard input")
+        parser.add_argument("--email", metavar="ADDRESS", help="the address; by default an existing user keeps its own")
+        parser.add_argument("--password-file", metavar="PATH", help="a file with the password; - is standard input")
 
     def perform(
         self, *, username: str | None, email: str | None, password_file: str | None, dry_run: bool, **options: Any

@@ -20,7 +20,7 @@ from ops.diagnosis.surroundings import url_probe
 
 TRY_TIMEOUT = 2.0  # seconds
 DATABASE = Probe("database.answers", questions.answers, "Start the database, or correct DATABASE_URL.")
-LONGEST_PAUSE = 1.0  # seconds between two tries
+LONGEST_PAUSE = 1.0  # seconds between two attempts
 
 
 class NotYet(Exception):

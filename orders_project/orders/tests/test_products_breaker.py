@@ -40,7 +40,7 @@ def test_twenty_failures_open_the_breaker_and_the_next_order_is_answered_at_once
             answer = place_order()
 
         assert (answer.status_code, answer.json()["code"]) == (500, "products_unavailable")
-        assert answer["Retry-After"] == "3"  # what is left of 5 s
+        assert answer["Retry-After"] == "3"  # the rest of 5 s
         assert tries_by_outcome() - before == {"breaker_open": 10}
         assert (peer.tries, peer.connections) == (20, connections)
 

@@ -16,7 +16,7 @@ from products_project.products.serializers import PRODUCT
 
 Format = Literal["json", "jsonl", "csv"]
 FORMATS: dict[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-POLL = 0.5  # seconds between two looks while standard input has nothing
+POLL = 0.5  # seconds between two checks while standard input is empty
 BOM = b"\xef\xbb\xbf"
 
 

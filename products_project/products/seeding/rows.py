@@ -51,7 +51,7 @@ class Unreadable(Exception):
 def check_row(line: int, item: object, *, from_text: bool) -> Row | BadRow:
     """Return the row of an object, or its first fault."""
     if not isinstance(item, dict):
-        return BadRow(line, "", "is no object")
+        return BadRow(line, "", "is not an object")
     if unknown := [str(key) for key in item if key not in PRODUCT.names]:
         return BadRow(line, unknown[0][:40], f"is no field of a product; there are {' and '.join(PRODUCT.names)}")
     product_id, name = item.get("id"), item.get("name")

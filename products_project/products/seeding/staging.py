@@ -101,7 +101,7 @@ def _staged(row: Row) -> dict[str, Any]:
 
 
 def repeated_ids(at_most: int) -> tuple[int, list[BadRow]]:
-    """Return how many ids stand on several lines, and the first of them."""
+    """Return the number of ids on several lines, and the first of them."""
     found = _fetch(REPEATED, at_most)
     bad = [BadRow(last, "id", f"{product_id} is already on line {first}") for product_id, first, last, _ in found]
     return (found[0][3] if found else 0), bad

@@ -18,8 +18,8 @@ class Command(OpsCommand):
     help = "Place an order of a product, as POST /orders does: by the same rules, and with the same call to products."
     examples = (
         "  manage.py place_order 1 2                 two of product 1\n"
-        "  manage.py place_order 1 2 --dry-run       asks products, and stores nothing\n"
-        "  manage.py place_order 1 2 --json          the order as the API shows it\n\n"
+        "  manage.py place_order 1 2 --dry-run       call products, store nothing\n"
+        "  manage.py place_order 1 2 --json          print the order as the API does\n\n"
         "A second run places a second order. A refused order ends with 1 and the API's error code, an invalid\n"
         "request with 2."
     )

@@ -24,7 +24,7 @@ class Command(PurgeCommand):
         "  manage.py purge_orders --older-than 90d --dry-run     count them and estimate the time\n"
         "  manage.py purge_orders --older-than 90d               ask before deleting\n"
         "  manage.py purge_orders --older-than 52w --yes         from cron\n"
-        "  manage.py purge_orders --before 2026-09-01 --yes --batch 200 --pause 500     slower, still more careful\n\n"
+        "  manage.py purge_orders --before 2026-09-01 --yes --batch 200 --pause 500     slower, with less load\n\n"
         "If other transactions lock an order for the whole run, it is left, and the run ends with 1."
     )
     noun, what = "order", "placed"

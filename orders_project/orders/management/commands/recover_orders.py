@@ -28,7 +28,7 @@ class Command(LoopCommand):
     )
     examples = (
         "  manage.py recover_orders              the process `recovery` of the Procfile\n"
-        "  manage.py recover_orders --once       what is due now\n\n"
+        "  manage.py recover_orders --once       resolve the orders due now\n\n"
         "While products gives no answer, an order waits for up to 30 seconds; --once then ends with 1.\n"
         "Without --once it also waits for a failing database."
     )
