@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -113,6 +114,13 @@ def test_every_shelf_of_ops_imports_only_shelves_below_it() -> None:
 
 def test_the_shelves_of_ops_have_no_circle() -> None:
     TopologicalSorter(SHELVES).prepare()  # raises CycleError
+
+
+def test_the_page_on_the_architecture_shows_the_shelves_and_their_arrows() -> None:
+    section = (ROOT / "docs/architecture.md").read_text().partition("## The shelves of `ops`")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+
+    assert {row[0].strip(" `"): set(re.findall(r"`(\w+)`", row[2])) for row in rows} == SHELVES
 
 
 def app_modules(package: str) -> Iterator[tuple[Path, str, set[str]]]:
