@@ -15,6 +15,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 
 from ops.config.service import ServiceConfig
+from ops.outbound.broker_tls import broker_tls
 
 HEARTBEAT = 20  # seconds; a peer is lost after twice this time without a sign
 PERSISTENT = 2
@@ -41,6 +42,7 @@ def connect(config: ServiceConfig, purpose: str) -> Any:
     url = config.events_url.get_secret_value()
     connection = Connection(
         url,
+        ssl=broker_tls(config, url),
         connect_timeout=config.events_timeout,
         heartbeat=HEARTBEAT,
         transport_options={

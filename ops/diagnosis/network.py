@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ops.config.service import ServiceConfig
 from ops.diagnosis.probe import NoAnswer, reason
+from ops.outbound.broker_tls import broker_tls
 from ops.outbound.session import PeerSession
 
 METHOD_NOT_ALLOWED = 405  # the right address, which takes POST only
@@ -32,7 +33,8 @@ def ask_events(config: ServiceConfig, *, timeout: float) -> None:
     url = config.events_url.get_secret_value()
     if not url.startswith("http"):
         options = {"read_timeout": timeout, "write_timeout": timeout}
-        with Connection(url, connect_timeout=timeout, transport_options=options) as connection:
+        tls = broker_tls(config, url)
+        with Connection(url, ssl=tls, connect_timeout=timeout, transport_options=options) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
         return
     token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}

@@ -55,11 +55,11 @@ class AnswerReader:
         return ReceivedAnswer(status, reason, version, fields, body, has_end and not closes and not self._buffer)
 
     def _read_head(self) -> tuple[int, int, str, dict[str, str]]:
-        head = self._take_until(b"\r\n\r\n") + b"\r\n"
-        status_line, _, lines = head.partition(b"\r\n")
-        found = STATUS_LINE.fullmatch(status_line)
-        if found is None:
-            raise BadStatusLine(repr(status_line[:100]))
+        line_end = self._find(b"\r\n")
+        found = STATUS_LINE.fullmatch(bytes(self._buffer[:line_end]))
+        if found is None:  # before the rest is waited for, which may never come
+            raise BadStatusLine(repr(bytes(self._buffer[:100])))
+        lines = self._take(self._find(b"\r\n\r\n") + 4)[line_end + 2 : -2]
         if FIELDS.fullmatch(lines) is None:
             raise HTTPException("a header is malformed")
         return 10 + int(found[1]), int(found[2]), (found[3] or b"").decode("latin-1"), _fields(lines)
@@ -82,7 +82,7 @@ class AnswerReader:
     def _read_chunks(self) -> bytes:
         body = bytearray()
         while True:
-            found = CHUNK.fullmatch(self._take_until(b"\r\n"))
+            found = CHUNK.fullmatch(self._take_line())
             if found is None:
                 raise HTTPException("the size of a chunk is malformed")
             size = int(found[1], 16)
@@ -92,7 +92,7 @@ class AnswerReader:
             body += self._take(size)
             if self._take(2) != b"\r\n":
                 raise HTTPException("a chunk is longer than its size")
-        while line := self._take_until(b"\r\n"):
+        while line := self._take_line():
             if FIELD.fullmatch(line + b"\r\n") is None:
                 raise HTTPException("a trailer is malformed")
         return bytes(body)
@@ -108,14 +108,15 @@ class AnswerReader:
             raise AnswerTooLong(f"answered more than {self._max_bytes} bytes")
         return size
 
-    def _take_until(self, mark: bytes) -> bytes:
-        """Return what comes before the mark, and drop the mark."""
+    def _find(self, mark: bytes) -> int:
         start = 0
         while (end := self._buffer.find(mark, start)) < 0:
             start = max(0, len(self._buffer) - len(mark) + 1)
             self._fill()
-        taken = self._take(end + len(mark))
-        return taken[:end]
+        return end
+
+    def _take_line(self) -> bytes:
+        return self._take(self._find(b"\r\n") + 2)[:-2]
 
     def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:

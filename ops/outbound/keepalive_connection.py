@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+from contextlib import suppress
 
 from ops.outbound.answer_reader import AnswerReader, ReceivedAnswer
 from ops.outbound.connecting import connect, encrypt
@@ -30,7 +31,9 @@ class KeepaliveConnection:
         sock = connect(self._host, self._port, limits)
         if self._context is not None:
             sock = encrypt(sock, self._context, self._host, limits)
-        self._sock, self.peer = sock, sock.getpeername()[:2]
+        self._sock, self.peer = sock, None
+        with suppress(OSError):  # the peer may have reset it already, as one that misses a certificate does
+            self.peer = sock.getpeername()[:2]
 
     def exchange(self, request: bytes, *, method: str, max_bytes: int, limits: Limits) -> ReceivedAnswer:
         """Send the request and return its answer, whole; raise HTTPException, OSError or AnswerTooLong."""

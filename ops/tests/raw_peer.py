@@ -43,12 +43,21 @@ class RawPeer:
 
 
 @contextmanager
-def raw_peer(serve: Callable[[RawPeer, socket.socket], None], *, tls: bool = False) -> Iterator[RawPeer]:
+def raw_peer(
+    serve: Callable[[RawPeer, socket.socket], None],
+    *,
+    tls: bool = False,
+    host: str = "127.0.0.1",
+    asks_for_certificate: bool = False,
+) -> Iterator[RawPeer]:
     """Call `serve` with each connection in a new thread, over TLS if requested."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    listener = socket.create_server((host, 0), backlog=64)
     peer = RawPeer(listener.getsockname())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
+    if asks_for_certificate:
+        context.load_verify_locations(CERTIFICATE)
+        context.verify_mode = ssl.CERT_REQUIRED
     threads: list[threading.Thread] = []
 
     def handle(sock: socket.socket) -> None:

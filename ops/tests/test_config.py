@@ -185,9 +185,20 @@ def test_a_database_url_that_leads_nowhere_is_a_fault(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["products:3001", "//products", "ftp://products", "http://", "http://h:0", "http://h:99999", "http://me:pw@h/"],
+    [
+        *(
+            "products:3001",
+            "//products",
+            "ftp://products",
+            "http://",
+            "http://h:0",
+            "http://h:99999",
+            "http://me:pw@h/",
+        ),
+        *("http://h?x=1", "http://h/?", "http://h/#f", "http://h#", "http://bücher.example"),
+    ],
 )
-def test_a_peers_url_must_be_absolute_and_without_credentials(url: str) -> None:
+def test_a_peers_url_must_be_absolute_and_without_credentials_query_and_fragment(url: str) -> None:
     assert set(CallingConfig.read({"PRODUCTS_SERVICE_URL": url}).faults) == {"PRODUCTS_SERVICE_URL"}
 
 
@@ -205,7 +216,14 @@ def test_events_go_over_http_or_amqp(url: str) -> None:
     "url",
     [
         *("broker", "redis://broker", "amqp://", "amqp:///vhost", "amqp://broker:0", "amqp://me:canary/@broker:x"),
-        *("amqp://me:canary@broker:99999", "amqp://[", "http://me:canary@h/events", "http://"),
+        *(
+            "amqp://me:canary@broker:99999",
+            "amqp://[",
+            "http://me:canary@h/events",
+            "http://",
+            "http://h/?canary",
+            "http://h#",
+        ),
     ],
 )
 def test_an_events_url_that_leads_nowhere_is_a_fault_that_quotes_nothing(url: str) -> None:

@@ -274,3 +274,24 @@ def test_a_retry_that_the_budget_refuses_is_counted() -> None:
         with pytest.raises(PeerUnavailable):
             get(client, url, read)
     assert metrics.http_client_retries_refused_total.labels("test-peer")._value.get() == before + 1
+
+
+def test_the_deadline_of_the_request_that_needs_the_answer_ends_the_call() -> None:
+    client = make_client(try_timeout=1.0, deadline=2.5)
+    with raw_peer(stall) as peer:
+        started = time.monotonic()
+        with pytest.raises(PeerUnavailable, match="TimeoutError"):
+            client.request("GET", peer.url(), Answer._make, deadline=started + 0.3)
+
+        assert time.monotonic() - started < 0.3 + SLACK
+        assert peer.connections == 1
+
+
+def test_past_that_deadline_the_peer_is_not_asked_and_not_blamed() -> None:
+    client = make_client()
+    with raw_peer(RawPeer.answer_forever) as peer:
+        with pytest.raises(PeerUnavailable) as failure:
+            client.request("GET", peer.url(), Answer._make, deadline=time.monotonic())
+
+        assert failure.value.outcome == "deadline_exceeded"
+        assert (peer.connections, sum(bucket.calls for bucket in client._breaker._buckets)) == (0, 0)
