@@ -283,7 +283,7 @@ def test_the_deadline_of_the_request_that_needs_the_answer_ends_the_call() -> No
         with pytest.raises(PeerUnavailable, match="TimeoutError"):
             client.request("GET", peer.url(), Answer._make, deadline=started + 0.3)
 
-        assert time.monotonic() - started < 0.3 + SLACK
+        assert time.monotonic() - started < 0.3 + TOLERANCE
         assert peer.connections == 1
 
 

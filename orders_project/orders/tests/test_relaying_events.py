@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db import connection
+from structlog.testing import capture_logs
 
 from events.outbox import queue
+from events.outbox.management.commands import relay_events
 from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
 from events.outbox.relay import relay_batch
 from events.transports.factory import open_transport
 from ops.tests.peers import refused, silent
+from ops.tests.raw_peer import CERTIFICATE, RawPeer, raw_peer
 from ops.tests.run_command import run
 from orders_project.orders.tests.event_peer import EventPeer, event_peer, send_to
 from orders_project.orders.tests.recorded_events import due_now, pending, record
@@ -218,3 +222,37 @@ def test_relays_at_once_skip_what_another_is_claiming() -> None:
         cursor.execute("ROLLBACK")
     other.close()
     assert [one.event.subject for one in claimed] == ["2", "3", "5", "6"]
+
+
+def test_each_new_reason_of_an_outage_is_logged_once(peer: EventPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses = iter([401, 401, 503, 503, 204])
+    peer.answer = lambda event: next(statuses)
+    command = Command()
+    monkeypatch.setattr(relay_events, "pause_until", lambda *_: None)
+    monkeypatch.setattr(relay_events, "beat", lambda: setattr(command, "stopping", bool(peer.taken)))
+    record(1)
+
+    with capture_logs() as logs:
+        run(command)
+
+    reasons = [line["reason"].split(" ", 1)[1] for line in logs if line["event"] == "relay.held_up"]
+    assert reasons == ["answered 401", "answered 503"]
+    assert peer.subjects == ["1"]
+
+
+def test_they_are_posted_over_tls_to_a_receiver_of_a_private_authority(settings: LazySettings) -> None:
+    def accept(server: RawPeer, sock: socket.socket) -> None:
+        server.requests.append(sock.recv(65_536))
+        sock.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    record(1)
+    with raw_peer(accept, tls=True) as server:
+        send_to(settings, server.url("https"))
+        code, _, errors = relay()
+        assert code == 1
+        assert "SSLCertVerificationError" in errors
+
+        due_now()
+        send_to(settings, server.url("https"), peer_ca_bundle=str(CERTIFICATE))
+        assert relay() == (0, "Sent 1 event.\n", "")
+    assert server.requests[0].startswith(b"POST / HTTP/1.1\r\n")

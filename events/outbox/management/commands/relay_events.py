@@ -77,7 +77,7 @@ class Command(LoopCommand):
 
     def _relay(self, transport: Transport, total: Relayed, *, once: bool, batch: int, lease: int) -> None:
         maximum: int = settings.CONFIG.events_max_attempts
-        failures = 0  # in a row
+        failures, reason = 0, ""  # failures in a row, and the last one's reason
         while not self.stopping:
             self.beat()
             try:
@@ -93,14 +93,15 @@ class Command(LoopCommand):
             if done.unavailable:
                 if once:
                     return
-                if not failures:
+                if done.unavailable != reason:  # at first, and whenever it changes
                     log.warning("relay.held_up", reason=done.unavailable)
+                reason = done.unavailable
                 pause = retry_in(failures, longest=LONGEST_PAUSE)
                 failures += 1
             else:
                 if failures:
                     log.info("relay.resumed", setbacks=failures)
-                failures = 0
+                failures, reason = 0, ""
                 if once and not done.claimed:
                     return
                 pause = 0.0 if done.sent or once else POLL  # otherwise the failed events may be the only ones
