@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from ops.config.service import ROOT
 from ops.telemetry import metrics, tracing
+from ops.tests.peers import refused
+from ops.tests.raw_peer import ANSWER, RawPeer, raw_peer
 from ops.tests.settings import PlainConfig
 
 ENDPOINT = "http://127.0.0.1:9/v1/traces"
@@ -73,10 +77,10 @@ print(json.dumps(found))
 """
 
 
-def started(**environ: str) -> dict[str, Any]:
+def started(program: str = PROGRAM, **environ: str) -> dict[str, Any]:
     """Return the result of start_tracing in a process with this environment."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         cwd=ROOT,
         env={"DJANGO_SETTINGS_MODULE": "ops.tests.settings", "PYTHONPATH": str(ROOT)} | environ,
         capture_output=True,
@@ -128,6 +132,29 @@ def test_the_standard_variables_work_too() -> None:
 def test_a_batch_may_take_a_second_unless_the_environment_says_otherwise() -> None:
     assert started(JAEGER_ENDPOINT=ENDPOINT)["timeout"] == tracing.EXPORT_TIMEOUT == 1.0
     assert started(JAEGER_ENDPOINT=ENDPOINT, OTEL_EXPORTER_OTLP_TIMEOUT="3")["timeout"] == 3
+
+
+def test_spans_go_past_any_proxy_with_the_collectors_own_token(tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login canary password canary\n")
+    netrc.chmod(0o600)
+    program = f"{PROGRAM}\nwith tracing.command_span('test'): pass\nprovider.force_flush()"
+
+    def accept(peer: RawPeer, sock: socket.socket) -> None:
+        peer.requests.append(sock.recv(65_536))
+        sock.sendall(ANSWER)
+
+    with raw_peer(accept) as collector:
+        started(
+            program,
+            NETRC=str(netrc),
+            http_proxy=refused(),
+            JAEGER_ENDPOINT=f"{collector.url()}v1/traces",
+            OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20token",
+        )
+
+    assert collector.requests[0].startswith(b"POST /v1/traces HTTP/1.1\r\n")
+    assert b"\r\nauthorization: bearer token\r\n" in collector.requests[0].lower()
 
 
 def test_spans_that_the_collector_does_not_take_are_counted() -> None:
