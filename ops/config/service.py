@@ -21,6 +21,7 @@ from ops.config.validators import (
     http_url,
     is_placeholder,
     is_weak_password,
+    words,
 )
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,12 +30,7 @@ DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S1
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carry unchanged (RFC 6750, section 2.1)
 
 
-def _words(value: object) -> object:
-    """Split a comma-separated variable into its words."""
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(certificate_authorities)]

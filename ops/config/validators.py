@@ -87,3 +87,8 @@ def is_placeholder(secret: str) -> bool:
 def is_weak_password(password: str) -> bool:
     """Tell whether the password is among the first that an attacker tries."""
     return bool(password) and (is_placeholder(password) or password in WEAK_PASSWORDS)
+
+
+def words(value: object) -> object:
+    """Split a comma-separated variable into its words."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
