@@ -50,8 +50,6 @@ def test_a_probe_trusts_it() -> None:
 
 def test_the_pushgateway_is_trusted() -> None:
     def answer(peer: RawPeer, sock: socket.socket) -> None:
-        peer.read_request(sock)
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         peer.requests.append(sock.recv(65_536))
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
@@ -59,7 +57,7 @@ def test_the_pushgateway_is_trusted() -> None:
         record_run(trusting(PUSHGATEWAY_URL=peer.url("https")), command="purge", outcome="done", seconds=1.5)
 
     assert logs == []
-    assert peer.requests[-1].startswith(b"PUT /metrics/job/plain-service/command/purge HTTP/1.1\r\n")
+    assert peer.requests[0].startswith(b"POST /metrics/job/plain-service/command/purge HTTP/1.1\r\n")
 
 
 def test_a_broker_is_trusted() -> None:
