@@ -35,5 +35,5 @@ def test_a_night_leaves_a_backup_that_restores_and_metrics_of_each_command(servi
     assert night.returncode == 0, night.stderr
     assert json.loads(night.stdout.splitlines()[-1])["counts"] == {"done": len(lines), "failed": 0}
     assert restored.returncode == 0, restored.stderr
-    wrote = {path.stem.removeprefix(f"{service}-service-") for path in metrics.iterdir()}
+    wrote = {path.stem.removeprefix(f"{service}-service-").partition("-")[0] for path in metrics.iterdir()}
     assert wrote >= {line.split()[0] for line in lines} | {"run_nightly"}
