@@ -47,6 +47,13 @@ def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collect
     standard_streams.protect()
     command = argv[1] if len(argv) > 1 else "help"
     role.decide(_role_of(command, workers))
+    try:
+        _run(command, argv, config_class)
+    finally:
+        standard_streams.settle()
+
+
+def _run(command: str, argv: list[str], config_class: type[ServiceConfig]) -> None:
     if command in EXAMINERS and config_class.read().faults:
         module = import_module(f"ops.management.commands.{command}")
         module.Command(config_class).run_from_argv(argv)
@@ -54,10 +61,7 @@ def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collect
     config = load_config()
     if command != "runserver":  # its application starts tracing
         tracing.start_tracing(config)
-    try:
-        execute_from_command_line(argv)
-    finally:
-        standard_streams.settle()
+    execute_from_command_line(argv)
 
 
 def _role_of(command: str, workers: Collection[str]) -> Role:

@@ -14,7 +14,7 @@ LONGEST_SILENCE = 90.0  # seconds: more than the longest pause of a loop
 
 
 def heartbeat_file() -> Path:
-    """Return the file that the loop touches; raise OSError where there is no temporary folder."""
+    """Return the file that the loop touches; raise OSError without a temporary folder."""
     return Path(tempfile.gettempdir()) / "argos-heartbeat"
 
 
