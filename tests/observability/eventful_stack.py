@@ -149,7 +149,7 @@ def orders_loses_its_database(stack: Stack) -> None:
     stack.orders.kill()
     with database_away(stack.orders.env["DATABASE_URL"]):
         stack.orders.start(ready_within=0).wait_until_healthy()
-        assert stack.place_order().status_code == 500
+        assert stack.place_order().status_code == 503
     stack.orders.wait_until_ready(30)
 
 
