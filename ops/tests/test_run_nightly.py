@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.cli import nightly
+from ops.cli import loop, nightly
 from ops.management.commands import run_nightly
 from ops.tests.run_command import run
 
@@ -128,9 +128,12 @@ def test_a_line_that_cannot_run_is_refused_at_the_start_and_not_at_night(
     assert lines(ran) == []
 
 
-def test_it_says_that_it_is_alive_while_a_command_takes_its_time(ran: Path) -> None:
+def test_it_says_that_it_is_alive_while_a_command_takes_its_time(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "BEAT_EVERY", 0.0)
+    monkeypatch.setattr(run_nightly, "next_run", lambda now, at: now)
+
     stopper = stop_once(ran, 1)
-    run(run_nightly.Command(), "--once", "wait_for")
+    run(run_nightly.Command(), "wait_for")
     stopper.join()
 
     assert (ran.parent / "argos-heartbeat").stat().st_mtime >= ran.stat().st_mtime - 1

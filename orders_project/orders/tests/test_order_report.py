@@ -99,7 +99,7 @@ def test_a_product_has_the_name_of_its_last_order() -> None:
     table = run(Command(), "--by", "product")[1]
     document = json.loads(run(Command(), "--by", "product", "--json")[1])
 
-    assert table.splitlines()[1].split("  ") == ["      1", "Quantum Laptop 2", "     3", "       3"]
+    assert table.splitlines()[1].split() == ["1", "Quantum", "Laptop", "2", "3", "3"]
     assert document["rows"] == [{"productId": 1, "name": "Quantum Laptop 2", "orders": 3, "quantity": 3}]
 
 
