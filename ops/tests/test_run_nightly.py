@@ -96,7 +96,7 @@ def test_it_waits_for_the_time_of_day_and_then_for_the_next(ran: Path, monkeypat
     code, output, _ = run(run_nightly.Command(), "doctor")
     stopper.join()
 
-    assert (code, lines(ran)) == (0, ["doctor", "doctor"])
+    assert (code, lines(ran)[:2]) == (0, ["doctor", "doctor"])  # the signal may still reach the second one
     assert output == "Ran 2 commands: 2 done, 0 failed.\n"
 
 
