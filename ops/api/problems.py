@@ -32,6 +32,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from ops.database.errors import is_contention, is_unavailable
+from ops.telemetry import request_context
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -117,15 +118,15 @@ def reason_phrase(status: int) -> str:
 
 def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> Problem:
     """Return the problem document: type, title, status, detail, code, traceId, requestId, and errors for validation."""
-    context = structlog.contextvars.get_contextvars()
+    context = request_context.current()
     body = Problem(
         type="about:blank",
         title=reason_phrase(status),
         status=status,
         detail=detail,
         code=code,
-        traceId=context.get("trace_id"),
-        requestId=context.get("request_id"),
+        traceId=context.trace_id,
+        requestId=context.request_id,
     )
     if errors is not None:
         body["errors"] = errors

@@ -34,7 +34,7 @@ from ops.cli import standard_streams
 from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
 from ops.database.locks import command_lock
-from ops.telemetry import tracing
+from ops.telemetry import request_context, tracing
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +132,7 @@ class OpsCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = type(self).__module__.rsplit(".", 1)[-1]
         started, clock = datetime.now(UTC), time.perf_counter()
-        structlog.contextvars.clear_contextvars()
+        request_context.clear()
         with tracing.command_span(name) as span, self._stoppable():
             tracing.bind_trace(span)
             result = Result("", code=FAILED)  # if a second signal ends the process
@@ -150,7 +150,7 @@ class OpsCommand(BaseCommand):
             "summary": result.sentence,
             "counts": result.counts,
             "problems": result.problems,
-            "traceId": structlog.contextvars.get_contextvars().get("trace_id"),
+            "traceId": request_context.current().trace_id,
             **result.details,
         }
         as_json = options["as_json"]

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import requests
-import structlog
 
 from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker
 from ops.outbound.deadline_adapter import BodyTooLong
 from ops.outbound.retry_budget import RetryBudget
-from ops.telemetry import metrics
+from ops.telemetry import metrics, request_context
+from ops.telemetry.request_context import PeerFailure
 from ops.turns import waiting
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class HttpClient:
                 pause = random.uniform(0, self._policy.max_backoff.total_seconds())  # noqa: S311 - jitter, not a secret
                 is_last = attempt == self._policy.max_tries or time.monotonic() + pause >= ends
                 if is_last or not failure.retriable or not self._may_retry():
-                    _log_failure(self.peer, failure, attempt)
+                    request_context.set_peer_failure(PeerFailure(self.peer, failure.outcome, str(failure), attempt))
                     raise
                 with waiting:
                     time.sleep(pause)
@@ -175,13 +175,6 @@ class HttpClient:
 
 def _headers(token: str | None) -> dict[str, str]:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+    if request_id := request_context.current().request_id:
         headers["X-Request-ID"] = request_id
     return headers
-
-
-def _log_failure(peer: str, failure: PeerUnavailable, tries: int) -> None:
-    """Put the failure into the one log line of the request, which has no line more while the peer is down."""
-    structlog.contextvars.bind_contextvars(
-        peer=peer, peer_outcome=failure.outcome, peer_reason=str(failure), peer_tries=tries
-    )

@@ -21,7 +21,6 @@ import struct
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -40,6 +39,7 @@ from ops.api.problems import CONTENT_TYPE, problem, reason_phrase
 from ops.manage import load_config
 from ops.server.health import is_draining, start_draining
 from ops.server.linger import LingeringWorker
+from ops.telemetry import request_context
 from ops.turns import WorkInTurn, in_turn, waiting
 
 service_config = load_config()  # `config` is a setting of gunicorn
@@ -272,8 +272,7 @@ class Worker(LingeringWorker):
         from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
         status, code = next((status, code) for kind, status, code in self.STATUSES if isinstance(exc, kind))
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)
+        request_context.begin()
         structlog.get_logger("ops.server.gunicorn").log(
             logging.ERROR if status >= 500 and code == "internal_error" else logging.WARNING,
             "request.unreadable",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +13,15 @@ from django_structlog.middlewares import RequestMiddleware as StructlogRequestMi
 
 from ops.api.problems import problem_response
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
-from ops.telemetry import metrics
+from ops.telemetry import metrics, request_context
 
 log = structlog.get_logger("ops.request")
 
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/+=@-]{0,127}", re.ASCII)
 LONGEST_PATH = 512
-STARTED = "argos.started"  # keys of request.META, which every handler shares
+# Keys of request.META, which every handler shares.
 EXCEPTION = "argos.exception"
+ARRIVED_AT = "argos.arrived_at"  # time.monotonic() of the complete request, from a server that knows it
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": health.healthz,
@@ -49,7 +49,7 @@ class RequestMiddleware(StructlogRequestMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if probe := PROBES.get(request.path_info):
-            structlog.contextvars.clear_contextvars()
+            request_context.clear()
             return _with_length(self._answer_probe(request, probe))
         self.prepare(request)
         response: HttpResponse = self.get_response(request)  # type: ignore[assignment] # never async, as said above
@@ -64,15 +64,14 @@ class RequestMiddleware(StructlogRequestMiddleware):
         return probe(request)
 
     def prepare(self, request: HttpRequest) -> None:
-        structlog.contextvars.clear_contextvars()
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        request.META[STARTED] = time.perf_counter()
+        request_context.begin(
+            given if WELL_FORMED_ID.fullmatch(given) else None, arrived_at=request.META.get(ARRIVED_AT)
+        )
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
-        seconds = time.perf_counter() - request.META[STARTED]
-        context = structlog.contextvars.get_contextvars()
+        context = request_context.current()
+        seconds = time.monotonic() - (context.arrived_at or 0)
         route = metrics.route_of(request)
         error = request.META.get(EXCEPTION)
         fields: dict[str, Any] = {"exc_info": error} if error is not None else {}
@@ -87,13 +86,13 @@ class RequestMiddleware(StructlogRequestMiddleware):
             client=request.META.get("REMOTE_ADDR"),
             **fields,
         )
-        metrics.observe_request(request.method or "", route, response.status_code, seconds, context.get("trace_id"))
-        response["X-Request-ID"] = context["request_id"]
+        metrics.observe_request(request.method or "", route, response.status_code, seconds, context.trace_id)
+        response["X-Request-ID"] = context.request_id or ""
 
     def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Keep an unhandled exception for the request's log line; log that of a probe immediately."""
         if EXCEPTION in request.META:
             return
         request.META[EXCEPTION] = exception
-        if STARTED not in request.META:
+        if request_context.current().request_id is None:
             log.error("probe.failed", path=request.path_info, exc_info=exception)

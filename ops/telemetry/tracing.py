@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import requests
-import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -18,6 +17,7 @@ from opentelemetry.trace import Span
 from ops.config import role
 from ops.config.role import Role
 from ops.config.service import ServiceConfig
+from ops.telemetry import request_context
 
 EXPORT_TIMEOUT = 1.0  # seconds for one batch; a slow collector costs spans, never requests or the shutdown
 SHUTDOWN_TIMEOUT = 0.5  # seconds to send the rest; gunicorn may have waited 2 s for idle connections before
@@ -125,9 +125,7 @@ def bind_trace(span: Span) -> None:
     """Put the span's ids into every log line and problem of this context."""
     context = span.get_span_context()
     if context.is_valid:
-        structlog.contextvars.bind_contextvars(
-            trace_id=trace.format_trace_id(context.trace_id), span_id=trace.format_span_id(context.span_id)
-        )
+        request_context.set_trace(trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id))
 
 
 def command_span(name: str) -> AbstractContextManager[Span]:

@@ -11,13 +11,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-import structlog
 
 from ops.outbound.circuit_breaker import CircuitBreaker
 from ops.outbound.client import Answer, HttpClient, PeerUnavailable, Policy
 from ops.outbound.retry_budget import RetryBudget
 from ops.outbound.session import PeerSession
-from ops.telemetry import metrics
+from ops.telemetry import metrics, request_context
 from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
 from ops.tests.settings import PlainConfig
@@ -174,10 +173,13 @@ def test_a_cookie_is_not_kept() -> None:
 
 
 def test_the_request_id_goes_along() -> None:
-    with raw_peer(RawPeer.answer_forever) as peer, structlog.contextvars.bound_contextvars(request_id="abc-123"):
+    request_context.begin("abc-123")
+
+    with raw_peer(RawPeer.answer_forever) as peer:
         get(make_client(), peer.url(), read)
 
         assert b"X-Request-ID: abc-123\r\n" in peer.requests[0]
+    request_context.clear()
 
 
 def test_what_the_reader_raises_passes_through() -> None:

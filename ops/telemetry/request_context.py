@@ -1,0 +1,74 @@
+"""The facts of the request that the current context serves; structlog's context holds a copy for the log line.
+
+The server or the middleware begins a context. A thread that runs in a copy of it (`contextvars.copy_context`) changes
+only its own.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFailure:
+    """Say how the last call to a peer failed, after `tries` requests."""
+
+    peer: str
+    outcome: str  # the metric's label
+    reason: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Hold what is known of the current request; a command has no request id and no arrival."""
+
+    request_id: str | None = None
+    arrived_at: float | None = None  # time.monotonic()
+    trace_id: str | None = None
+    span_id: str | None = None
+    peer_failure: PeerFailure | None = None
+
+
+NONE = RequestContext()
+_current: ContextVar[RequestContext] = ContextVar("request_context", default=NONE)
+
+
+def current() -> RequestContext:
+    """Return the facts that are known so far."""
+    return _current.get()
+
+
+def clear() -> None:
+    """Forget the request before this one, and its log fields."""
+    clear_contextvars()
+    _current.set(NONE)
+
+
+def begin(request_id: str | None = None, *, arrived_at: float | None = None) -> RequestContext:
+    """Start the context of a request; make an id where the client sent none, and take now as its arrival."""
+    request_id = request_id or uuid.uuid4().hex
+    clear_contextvars()
+    bind_contextvars(request_id=request_id)
+    context = RequestContext(request_id, time.monotonic() if arrived_at is None else arrived_at)
+    _current.set(context)
+    return context
+
+
+def set_trace(trace_id: str, span_id: str) -> None:
+    """Name the span of this request or command, in W3C's hexadecimal form."""
+    _current.set(replace(_current.get(), trace_id=trace_id, span_id=span_id))
+    bind_contextvars(trace_id=trace_id, span_id=span_id)
+
+
+def set_peer_failure(failure: PeerFailure) -> None:
+    """Keep the failure for the request's one log line, instead of a line for each request while the peer is down."""
+    _current.set(replace(_current.get(), peer_failure=failure))
+    bind_contextvars(
+        peer=failure.peer, peer_outcome=failure.outcome, peer_reason=failure.reason, peer_tries=failure.tries
+    )
