@@ -37,10 +37,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ops.server.middleware.RequestMiddleware",
-    # Tracing inserts OpenTelemetry's middleware here.
+    "ops.telemetry.server_span.ServerSpanMiddleware",  # left out by Django where nothing is traced
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "ops.server.visitors.VisitorMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.common.CommonMiddleware",  # refuses a bad Host, sets Content-Length
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -67,7 +69,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 
 def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, dict[str, Any]]:
-    """Return DATABASES for a process, by default this one: measured engines, with every wait bounded.
+    """Return DATABASES for a process, by default this one: measured and traced, with every wait bounded.
 
     A command takes its time, on one connection of its own, to the server itself: the bounds of a request would end a
     long statement, or a transaction that waits for its input. Only a wait for another transaction's lock stays bounded.
@@ -76,7 +78,7 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
     url = (is_command and config.database_direct_url) or config.database_url
     database: dict[str, Any] = dict(dj_database_url.parse(url.get_secret_value()))
     if database["ENGINE"].endswith("sqlite3"):
-        database["ENGINE"] = "django_prometheus.db.backends.sqlite3"
+        database["ENGINE"] = "ops.database.sqlite3"
         # Writers queue instead of failing with "database is locked"; readers do not wait for them.
         database["CONN_MAX_AGE"] = None
         database["OPTIONS"] = {

@@ -28,7 +28,7 @@ SHELVES: dict[str, set[str]] = {
     "turns": set(),
     "telemetry": {"config"},
     "api": {"config", "telemetry", "database"},
-    "database": {"config", "turns"},
+    "database": {"config", "telemetry", "turns"},
     "outbound": {"config", "telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},
     "diagnosis": {"config", "telemetry", "database", "outbound", "settings"},
@@ -36,7 +36,7 @@ SHELVES: dict[str, set[str]] = {
     "manage": {"config", "telemetry", "cli"},
     "backups": {"config", "database", "cli", "settings"},
     "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage"},
-    "management": {"config", "database", "cli", "diagnosis", "backups"},
+    "management": {"config", "telemetry", "database", "cli", "diagnosis", "backups"},
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
 SERVING = {"config", "telemetry", "api", "database", "outbound", "server", "turns"}
@@ -46,7 +46,7 @@ LEAVES = {"models", "errors", "metrics", "fault_points"}
 # Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
     "config": 600,
-    "telemetry": 780,
+    "telemetry": 1350,
     "api": 560,
     "database": 380,
     "outbound": 700,
@@ -189,8 +189,10 @@ def test_views_and_serializers_open_no_transaction(package: str) -> None:
 
 
 def test_files_are_named_after_their_job() -> None:
-    engine = ROOT / "ops/database/postgresql/base.py"  # Django asks for this name
-    files = [path for package in (*PACKAGES, "tests") for path in sources(package) if path != engine]
+    engines = {
+        ROOT / f"ops/database/{engine}/base.py" for engine in ("postgresql", "sqlite3")
+    }  # Django asks for this name
+    files = [path for package in (*PACKAGES, "tests") for path in sources(package) if path not in engines]
     found = [path for path in files if path.stem in VAGUE_NAMES]
 
     assert found == []

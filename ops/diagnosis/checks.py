@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import WARNING, CheckMessage, Error, register, run_checks
 
 MIDDLEWARE = "ops.server.middleware.RequestMiddleware"
-ENGINES = ("ops.database.postgresql", "django_prometheus.db.backends.sqlite3")
+ENGINES = ("ops.database.postgresql", "ops.database.sqlite3")
 EXCEPTION_HANDLER = "ops.api.problems.exception_handler"
 
 

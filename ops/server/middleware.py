@@ -14,14 +14,15 @@ from django_structlog.middlewares import RequestMiddleware as StructlogRequestMi
 from ops.api.problems import problem_response
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
 from ops.telemetry import metrics, request_context
+from ops.telemetry.request_context import EXCEPTION
 
 log = structlog.get_logger("ops.request")
 
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/+=@-]{0,127}", re.ASCII)
 LONGEST_PATH = 512
-# Keys of request.META, which every handler shares.
-EXCEPTION = "argos.exception"
-ARRIVED_AT = "argos.arrived_at"  # time.monotonic() of the complete request, from a server that knows it
+ARRIVED_AT = (
+    "argos.arrived_at"  # a key of request.META: time.monotonic() of the complete request, from a server that knows it
+)
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": health.healthz,

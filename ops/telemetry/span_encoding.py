@@ -1,8 +1,8 @@
-"""Spans into protobuf, written as bytes with what is the same in most spans encoded once.
+"""Spans into protobuf, written as bytes; what most spans have in common is encoded once.
 
-The library builds a message for each attribute of each span, hashes the resource, by way of its JSON, and the scope for
-each span, and then encodes it all: nine tenths of what a span costs after it has ended, on the core that answers
-requests. What is rare (events, links, a failure, whatever was dropped) is still encoded by the library.
+The library builds a message for each attribute of each span and hashes the resource for each span. That is nine tenths
+of what a span costs after its end. The library still encodes the rare spans: those with events, links, a status or a
+trace state.
 
 https://protobuf.dev/programming-guides/encoding/
 https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
@@ -11,14 +11,13 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/pr
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from opentelemetry.exporter.otlp.proto.common import _internal as common_encoder
-from opentelemetry.exporter.otlp.proto.common._internal import trace_encoder
-from opentelemetry.exporter.otlp.proto.http import trace_exporter
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -26,18 +25,11 @@ KEPT = 2048  # attributes; most repeat: methods, routes, statements; paths and p
 LONGEST_KEPT = 1024  # characters of a value
 
 # A field's number and wire type in one byte: (number << 3) | type.
-RESOURCE_SPANS, SCOPE_SPANS, SPANS, ATTRIBUTES = b"\x0a", b"\x12", b"\x12", b"\x4a"
+RESOURCE_SPANS, SCOPE_SPANS, SPANS = b"\x0a", b"\x12", b"\x12"
 IDS = struct.Struct(">2s16s2s8s")  # trace_id and span_id, with tags and lengths before them
 TIMES = struct.Struct("<cQcQ")  # start and end, in nanoseconds
 NO_STATUS = b"\x7a\x00"
-FLAGS, REMOTE_PARENT = b"\x85\x01\x00\x01\x00\x00", b"\x85\x01\x00\x03\x00\x00"  # as the library's _span_flags has them
-
-
-class EncodedRequest(bytes):
-    """An ExportTraceServiceRequest, which the exporter asks to encode itself."""
-
-    def SerializePartialToString(self) -> bytes:  # noqa: N802 - protobuf's name
-        return self
+FLAGS, REMOTE_PARENT = b"\x85\x01\x00\x01\x00\x00", b"\x85\x01\x00\x03\x00\x00"  # SpanFlags
 
 
 def delimited(tag: bytes, content: bytes) -> bytes:
@@ -51,11 +43,22 @@ def delimited(tag: bytes, content: bytes) -> bytes:
     return bytes(encoded) + content
 
 
-def _attribute(key: str, value: Any) -> bytes:
-    return delimited(ATTRIBUTES, common_encoder._encode_key_value(key, value).SerializeToString())  # noqa: SLF001 - see install
+@lru_cache(maxsize=KEPT, typed=True)  # typed, as 1 == True
+def _kept_attribute(key: str, value: str | int | float) -> bytes:
+    return _attribute(key, value)
 
 
-_kept_attribute = lru_cache(maxsize=KEPT, typed=True)(_attribute)  # typed, as 1 == True
+def _attribute(key: str, value: str | int | float) -> bytes:
+    if isinstance(value, str):
+        held = AnyValue(string_value=value)
+    elif isinstance(value, bool):
+        held = AnyValue(bool_value=value)
+    elif isinstance(value, int):
+        held = AnyValue(int_value=value)
+    else:
+        held = AnyValue(double_value=value)
+    encoded: bytes = Span(attributes=[KeyValue(key=key, value=held)]).SerializeToString()
+    return encoded
 
 
 @lru_cache(maxsize=KEPT)
@@ -66,14 +69,16 @@ def _name_and_kind(name: str, kind: SpanKind) -> bytes:
 def encode_span(span: ReadableSpan) -> bytes:
     """Return a span's message."""
     context, parent = span.context, span.parent
+    attributes: Any = span.attributes
     if (
         span.events
         or span.links
         or span.status.status_code is not StatusCode.UNSET
         or span.dropped_attributes
         or context.trace_state
+        or not all(isinstance(value, str | int | float) for value in attributes.values())
     ):
-        encoded: bytes = trace_encoder._encode_span(span).SerializeToString()  # noqa: SLF001 - see install
+        encoded: bytes = _library_message(span).scope_spans[0].spans[0].SerializeToString()
         return encoded
     parts = [
         IDS.pack(b"\x0a\x10", context.trace_id.to_bytes(16, "big"), b"\x12\x08", context.span_id.to_bytes(8, "big")),
@@ -81,37 +86,30 @@ def encode_span(span: ReadableSpan) -> bytes:
         _name_and_kind(span.name, span.kind),
         TIMES.pack(b"\x39", span.start_time, b"\x41", span.end_time),
     ]
-    attributes: Any = span.attributes
-    for key, value in attributes.copy().items():  # of a plain dictionary, whose items take no lock
-        is_kept = isinstance(value, int) or (isinstance(value, str) and len(value) <= LONGEST_KEPT)
-        parts.append((_kept_attribute if is_kept else _attribute)(key, value))
+    for key, value in attributes.items():
+        is_long = isinstance(value, str) and len(value) > LONGEST_KEPT
+        parts.append((_attribute if is_long else _kept_attribute)(key, value))
     parts += NO_STATUS, REMOTE_PARENT if parent and parent.is_remote else FLAGS
     return b"".join(parts)
 
 
-def encode_spans(spans: Iterable[ReadableSpan]) -> EncodedRequest:
-    """Return the request that exports these spans, by resource and scope."""
+def _library_message(span: ReadableSpan) -> ResourceSpans:
+    message: ResourceSpans = encode_spans([span]).resource_spans[0]
+    return message
+
+
+def encode_request(spans: Sequence[ReadableSpan]) -> bytes:
+    """Return the ExportTraceServiceRequest that exports these spans, by resource and scope."""
     groups: dict[tuple[int, int], tuple[ReadableSpan, list[bytes]]] = {}
     for span in spans:
         _, encoded = groups.setdefault((id(span.resource), id(span.instrumentation_scope)), (span, []))
         encoded.append(delimited(SPANS, encode_span(span)))
-    return EncodedRequest(b"".join(_resource_spans(first, encoded) for first, encoded in groups.values()))
+    return b"".join(_resource_spans(first, encoded) for first, encoded in groups.values())
 
 
 def _resource_spans(one: ReadableSpan, spans: Sequence[bytes]) -> bytes:
-    scope: Any = one.instrumentation_scope  # which a tracer always has
-    begin_of_scope = ScopeSpans(
-        scope=common_encoder._encode_instrumentation_scope(scope),  # noqa: SLF001 - see install
-        schema_url=scope.schema_url,
-    )
-    begin_of_resource = ResourceSpans(
-        resource=common_encoder._encode_resource(one.resource),  # noqa: SLF001 - see install
-        schema_url=one.resource.schema_url,
-    )
-    scope_spans = delimited(SCOPE_SPANS, begin_of_scope.SerializeToString() + b"".join(spans))
-    return delimited(RESOURCE_SPANS, begin_of_resource.SerializeToString() + scope_spans)
-
-
-def install() -> None:
-    """Have the exporter encode through `encode_spans`: the library has no public place for it."""
-    trace_exporter.encode_spans = encode_spans  # type: ignore[assignment,attr-defined] # likewise
+    message = _library_message(one)
+    scope = message.scope_spans[0]
+    del message.scope_spans[:], scope.spans[:]
+    scope_spans = delimited(SCOPE_SPANS, scope.SerializeToString() + b"".join(spans))
+    return delimited(RESOURCE_SPANS, message.SerializeToString() + scope_spans)

@@ -1,69 +1,36 @@
-"""OpenTelemetry traces over OTLP/HTTP, started once for each process, only if an endpoint is configured."""
+"""OpenTelemetry traces over OTLP/HTTP, started once a process, and only where an endpoint is configured."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-import requests
+import structlog
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 
-from ops.config import role
-from ops.config.role import Role
 from ops.config.service import ServiceConfig
-from ops.telemetry import request_context
+from ops.telemetry import FAULTS, request_context
+from ops.telemetry.otel_environment import LIMIT
 
-EXPORT_TIMEOUT = 1.0  # seconds for one batch; a slow collector costs spans, never requests or the shutdown
-SHUTDOWN_TIMEOUT = 0.5  # seconds to send the rest; gunicorn may have waited 2 s for idle connections before
-BATCH = 256  # spans; requests wait while a batch is encoded, twice as long with the library's 512
+log = structlog.get_logger(__name__)
+
+STOCK = "ARGOS_STOCK_TELEMETRY"  # for tests: whatever value it has, the libraries' own classes trace
 REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
-
-
-class CountingExporter(OTLPSpanExporter):
-    """Count the spans that the collector did not take."""
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = super().export(spans)
-        if result is not SpanExportResult.SUCCESS:
-            count_dropped(len(spans))
-        return result
-
-
-def count_dropped(spans: int) -> None:
-    """Count spans that are lost."""
-    from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
-
-    metrics.telemetry_spans_dropped_total.inc(spans)
-
-
-class BoundedBatchSpanProcessor(BatchSpanProcessor):
-    """Send spans in batches; give up after SHUTDOWN_TIMEOUT instead of the library's 30 s."""
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span; count the oldest one if a full queue drops it."""
-        if len(self._batch_processor._queue) == self._batch_processor._max_queue_size:  # noqa: SLF001 - no public name
-            count_dropped(1)
-        super().on_end(span)
-
-    def shutdown(self) -> None:
-        self._batch_processor.shutdown(timeout_millis=int(SHUTDOWN_TIMEOUT * 1000))
+is_stock = False  # the libraries' instrumentations trace requests and statements
+_warnings: list[dict[str, str]] = []  # until the log is set up, which is after this
 
 
 def is_configured(config: ServiceConfig) -> bool:
-    """Return whether traces have a destination: JAEGER_ENDPOINT or the standard OTEL_EXPORTER_OTLP_* variables."""
+    """Tell whether traces have somewhere to go: JAEGER_ENDPOINT or the standard OTEL_EXPORTER_OTLP_* variables."""
     return endpoint(config) is not None
 
 
 def endpoint(config: ServiceConfig) -> str | None:
-    """Return the URL of the exporter, from the same variables; None without one."""
+    """Return the URL that spans are sent to; None: nowhere."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
         return None
     if exact := config.jaeger_endpoint or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
@@ -75,50 +42,68 @@ def endpoint(config: ServiceConfig) -> str | None:
 def start_tracing(config: ServiceConfig) -> None:
     """Trace requests, outbound calls and SQL from now on; call it after the settings and before the application.
 
-    Without an endpoint, nothing is instrumented and tracing costs nothing.
+    Without an endpoint nothing is instrumented, so tracing costs nothing.
     """
-    if not is_configured(config):
+    url = endpoint(config)
+    for variable, problem in FAULTS:
+        if url or variable.endswith("_ENDPOINT"):  # else OpenTelemetry's variables are not meant for this process
+            _warnings.append({"event": "telemetry.variable_ignored", "variable": variable, "problem": problem})
+    if url is None:
         return
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-    os.environ.setdefault("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", str(BATCH))
-    timeouts = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
-    session = requests.Session()
-    session.trust_env = False  # or ~/.netrc replaces the collector's token, and a proxy takes the spans
-    exporter = CountingExporter(
-        endpoint=config.jaeger_endpoint,
-        session=session,
-        timeout=None if any(os.environ.get(name) for name in timeouts) else EXPORT_TIMEOUT,
-    )
-    use_exporter(config, BoundedBatchSpanProcessor(exporter))
+    if reason := _problem_with_lean_spans():
+        _warnings.append({"event": "telemetry.stock", "reason": reason})
+        _start_stock(config, url)
+    else:
+        _start_lean(config, url)
 
 
-def use_exporter(config: ServiceConfig, processor: BatchSpanProcessor) -> None:
-    """Install the tracer provider and the instrumentations."""
-    # Imported here, as each wraps its library on import, which must not happen without tracing.
-    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor  # noqa: PLC0415
+def report_warnings() -> None:
+    """Log what `start_tracing` found wrong; an AppConfig's `ready` calls this, once the log is set up."""
+    while _warnings:
+        log.warning(**_warnings.pop(0))
 
-    from ops.telemetry import database_span, span_encoding  # noqa: PLC0415 - likewise
-    from ops.telemetry.server_span import ServerSpanInstrumentor  # noqa: PLC0415 - likewise
 
-    resource = Resource.create(
+def _problem_with_lean_spans() -> str | None:
+    """Return why the SDK's own spans must serve: they are asked for, or would send something else."""
+    if STOCK in os.environ:
+        return f"{STOCK} is set"
+    if limits := sorted(name for name in os.environ if LIMIT.fullmatch(name)):
+        return f"lean spans have the default limits, not {', '.join(limits)}"
+    try:
+        from ops.telemetry.example_span import differs  # noqa: PLC0415 - the SDK is loaded only to trace
+
+        return "the SDK would send another message" if differs() else None
+    except Exception as error:  # noqa: BLE001 - whatever a new version of the SDK lacks
+        return f"{type(error).__name__}: {error}"
+
+
+def _start_stock(config: ServiceConfig, url: str) -> None:
+    from ops.telemetry import stock_tracing  # noqa: PLC0415 - it wraps libraries on import
+
+    global is_stock  # noqa: PLW0603 - decided once a process
+    is_stock = True
+    stock_tracing.start(resource(config), url)
+
+
+def _start_lean(config: ServiceConfig, url: str) -> None:
+    from ops.telemetry.span_export import Collector, OtlpExporter, QueueProcessor  # noqa: PLC0415 - as above
+    from ops.telemetry.spans import LeanTracerProvider  # noqa: PLC0415 - likewise
+
+    provider = LeanTracerProvider(resource=resource(config))
+    provider.add_span_processor(QueueProcessor.from_environment(OtlpExporter(Collector.from_environment(url))))
+    trace.set_tracer_provider(provider)
+
+
+def resource(config: ServiceConfig) -> Resource:
+    """Return what every span says of this process."""
+    return Resource.create(
         {
             "service.name": os.environ.get("OTEL_SERVICE_NAME") or config.service,
             "service.version": config.service_version,
             "deployment.environment.name": config.django_env,
         }
     )
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(processor)
-    trace.set_tracer_provider(provider)
-    # Behind ops.server.middleware.RequestMiddleware, which answers the probes and /metrics, so these are never traced;
-    # and what this middleware refuses (a bad Host) is logged and counted.
-    if role.current() is Role.WEB:
-        ServerSpanInstrumentor().instrument(middleware_position=1)
-    PsycopgInstrumentor().instrument()
-    SQLite3Instrumentor().instrument()
-    database_span.install()
-    span_encoding.install()
 
 
 def bind_trace(span: Span) -> None:

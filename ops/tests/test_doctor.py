@@ -177,7 +177,7 @@ def test_the_temporary_folder_must_take_a_file(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_folder_of_a_sqlite_file_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(connection.settings_dict, "ENGINE", "django_prometheus.db.backends.sqlite3")
+    monkeypatch.setitem(connection.settings_dict, "ENGINE", "ops.database.sqlite3")
     levels = []
     for name in (tmp_path / "shop.sqlite3", tmp_path / "gone" / "shop.sqlite3", Path("/proc/shop.sqlite3")):
         monkeypatch.setitem(connection.settings_dict, "NAME", str(name))

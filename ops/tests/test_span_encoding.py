@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from opentelemetry.exporter.otlp.proto.common._internal import trace_encoder
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -13,7 +13,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanK
 from opentelemetry.trace import set_span_in_context as within
 from opentelemetry.trace.span import TraceState
 
-from ops.telemetry.span_encoding import encode_spans
+from ops.telemetry.span_encoding import encode_request
 
 provider = TracerProvider(resource=Resource.create({"service.name": "orders-service"}))
 tracer = provider.get_tracer("argos", "1.0", "https://opentelemetry.io/schemas/1.27.0", {"of": "a scope"})
@@ -72,8 +72,7 @@ def test_a_span_is_encoded_as_the_library_encodes_it(make: Callable[[], Span]) -
     made = make()
     made.end()
     assert isinstance(made, ReadableSpan)
-    request = ExportTraceServiceRequest.FromString(encode_spans([made]).SerializePartialToString())
-    assert request == trace_encoder.encode_spans([made])
+    assert ExportTraceServiceRequest.FromString(encode_request([made])) == encode_spans([made])
 
 
 def test_spans_are_sent_below_their_own_scope() -> None:
@@ -81,7 +80,7 @@ def test_spans_are_sent_below_their_own_scope() -> None:
     made = [span(), other.start_span("INSERT"), span(), other.start_span("SELECT")]
     for one in made:
         one.end()
-    request = ExportTraceServiceRequest.FromString(encode_spans(made))  # type: ignore[arg-type] # the SDK's spans
+    request = ExportTraceServiceRequest.FromString(encode_request(made))  # type: ignore[arg-type] # the SDK's spans
     found = {
         scope.scope.name: [one.name for one in scope.spans]
         for resource in request.resource_spans

@@ -1,4 +1,4 @@
-"""Traces go to the configured endpoint; without one, nothing is instrumented."""
+"""Traces go where the environment says, or nowhere, and then nothing is instrumented."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import json
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ops.config.service import ROOT
-from ops.telemetry import metrics, tracing
+from ops.telemetry import example_span, span_encoding, tracing
+from ops.telemetry.otel_environment import EXPORT_TIMEOUT
 from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, RawPeer, raw_peer
 from ops.tests.settings import PlainConfig
@@ -55,10 +51,17 @@ def test_tracing_is_on_where_an_endpoint_is_named_and_nothing_forbids_it(
 
 # A process of its own: a tracer provider and instrumentations cannot be taken back.
 PROGRAM = """
-import json, sys
+import json, os, sys
+from importlib import import_module
 from django.conf import settings
+if "RENAME" in os.environ:
+    import opentelemetry.exporter.otlp.proto.http.trace_exporter
+    path, name = os.environ["RENAME"].rsplit(".", 1)
+    delattr(import_module(path), name)
 from ops.telemetry import tracing
 tracing.start_tracing(settings.CONFIG)
+import django
+django.setup()
 from opentelemetry import trace
 provider = trace.get_tracer_provider()
 found = {
@@ -66,11 +69,12 @@ found = {
     "instrumented": sorted(m for m in sys.modules if m.startswith("opentelemetry.instrumentation.")),
     "provider": type(provider).__name__,
 }
-if hasattr(provider, "_active_span_processor"):
-    exporter = provider._active_span_processor._span_processors[0]._batch_processor._exporter
+if processors := getattr(provider, "processors", ()):
+    collector = processors[0].exporter.collector
     found |= {
-        "endpoint": exporter._endpoint,
-        "timeout": exporter._client._timeout,
+        "endpoint": collector.endpoint,
+        "timeout": collector.timeout,
+        "headers": dict(collector.headers),
         "resource": dict(provider.resource.attributes),
     }
 print(json.dumps(found))
@@ -82,14 +86,15 @@ def started(program: str = PROGRAM, **environ: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"DJANGO_SETTINGS_MODULE": "ops.tests.settings", "PYTHONPATH": str(ROOT)} | environ,
+        env={"DJANGO_SETTINGS_MODULE": "ops.tests.settings", "PYTHONPATH": str(ROOT), "LOG_FORMAT": "json"} | environ,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    *lines, last = done.stdout.splitlines()
+    found: dict[str, Any] = json.loads(last)
+    return found | {"lines": [json.loads(line) for line in lines]}
 
 
 def test_without_an_endpoint_nothing_is_instrumented() -> None:
@@ -102,11 +107,74 @@ def test_without_an_endpoint_nothing_is_instrumented() -> None:
     assert found["provider"] == "ProxyTracerProvider"
 
 
-def test_its_middleware_stands_behind_the_one_that_answers_probes() -> None:
+def test_tracing_is_by_lean_spans_and_patches_neither_django_nor_a_database() -> None:
     found = started(JAEGER_ENDPOINT=ENDPOINT)
 
-    assert found["middleware"][0] == "ops.server.middleware.RequestMiddleware"
-    assert found["middleware"][1] == "ops.telemetry.server_span.ServerSpanMiddleware"
+    assert found["provider"] == "LeanTracerProvider"
+    assert not [name for name in found["instrumented"] if name.endswith((".django", ".psycopg", ".sqlite3"))]
+
+
+def test_a_limit_that_lean_spans_do_not_have_is_left_to_the_sdk() -> None:
+    found = started(JAEGER_ENDPOINT=ENDPOINT, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="5")
+
+    assert found["provider"] == "TracerProvider"
+    assert [line["reason"] for line in found["lines"] if line["event"] == "telemetry.stock"] == [
+        "lean spans have the default limits, not OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
+    ]
+
+
+# Renames what lean spans use of the SDK, as its next version might, behind the back of the SDK itself.
+RENAMED = (
+    "opentelemetry.sdk.trace.Event",
+    "opentelemetry.sdk.util.instrumentation.InstrumentationScope",
+    "opentelemetry.util.re.parse_env_headers",
+    "opentelemetry.instrumentation.utils.suppress_instrumentation",
+    "opentelemetry.proto.trace.v1.trace_pb2.ResourceSpans",
+    "opentelemetry.exporter.otlp.proto.common.trace_encoder.encode_spans",
+)
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_name_that_the_sdk_no_longer_has_leaves_tracing_to_the_sdk_with_a_warning(name: str) -> None:
+    found = started(JAEGER_ENDPOINT=ENDPOINT, RENAME=name)
+
+    (line,) = [line for line in found["lines"] if line["event"] == "telemetry.stock"]
+    assert line["level"] == "warning"
+    assert name.rsplit(".", 1)[-1] in line["reason"]
+    assert found["provider"] != "LeanTracerProvider"
+
+
+def test_another_message_than_the_sdks_leaves_tracing_to_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not example_span.differs()
+
+    monkeypatch.setattr(span_encoding, "FLAGS", b"")
+
+    assert example_span.differs()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OTEL_PROPAGATORS", "b3"), ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc"), ("OTEL_BSP_SCHEDULE_DELAY", "-1")],
+)
+def test_a_faulty_variable_is_named_and_has_no_effect(variable: str, value: str) -> None:
+    found = started(JAEGER_ENDPOINT=ENDPOINT, **{variable: value})
+
+    (line,) = [line for line in found["lines"] if line["event"] == "telemetry.variable_ignored"]
+    assert line["variable"] == variable
+    assert found["provider"] == "LeanTracerProvider"
+
+
+def test_without_tracing_a_faulty_variable_is_not_even_named() -> None:
+    found = started(OTEL_PROPAGATORS="b3", OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="abc")
+
+    assert found["lines"] == []
+
+
+def test_an_endpoint_that_is_none_is_named_though_it_means_no_tracing() -> None:
+    found = started(OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4318")
+
+    (line,) = found["lines"]
+    assert (line["variable"], line["problem"]) == ("OTEL_EXPORTER_OTLP_ENDPOINT", "must be a URL of http or https")
 
 
 def test_jaeger_endpoint_comes_before_the_standard_variables() -> None:
@@ -121,16 +189,18 @@ def test_the_standard_variables_work_too() -> None:
         OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="4",
         OTEL_SERVICE_NAME="renamed",
         OTEL_RESOURCE_ATTRIBUTES="team=shop",
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20abc",
     )
 
     assert found["endpoint"] == "http://127.0.0.1:10/v1/traces"
     assert found["timeout"] == 4
+    assert found["headers"] == {"authorization": "Bearer abc"}
     assert found["resource"]["service.name"] == "renamed"
     assert found["resource"]["team"] == "shop"
 
 
 def test_a_batch_may_take_a_second_unless_the_environment_says_otherwise() -> None:
-    assert started(JAEGER_ENDPOINT=ENDPOINT)["timeout"] == tracing.EXPORT_TIMEOUT == 1.0
+    assert started(JAEGER_ENDPOINT=ENDPOINT)["timeout"] == EXPORT_TIMEOUT == 1.0
     assert started(JAEGER_ENDPOINT=ENDPOINT, OTEL_EXPORTER_OTLP_TIMEOUT="3")["timeout"] == 3
 
 
@@ -155,36 +225,3 @@ def test_spans_go_past_any_proxy_with_the_collectors_own_token(tmp_path: Path) -
 
     assert collector.requests[0].startswith(b"POST /v1/traces HTTP/1.1\r\n")
     assert b"\r\nauthorization: bearer token\r\n" in collector.requests[0].lower()
-
-
-def test_spans_that_the_collector_does_not_take_are_counted() -> None:
-    exporter = tracing.CountingExporter(endpoint=ENDPOINT, timeout=0.2)  # a closed port
-    before = metrics.telemetry_spans_dropped_total._value.get()
-
-    exporter.export([ReadableSpan("one"), ReadableSpan("two")])
-
-    assert metrics.telemetry_spans_dropped_total._value.get() == before + 2
-
-
-def test_a_span_that_a_full_queue_pushes_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "2")
-    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2")
-    release = threading.Event()
-
-    class Slow(InMemorySpanExporter):
-        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-            release.wait(30)
-            return super().export(spans)
-
-    processor = tracing.BoundedBatchSpanProcessor(Slow())
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
-    tracer = provider.get_tracer("test")
-    before = metrics.telemetry_spans_dropped_total._value.get()
-
-    for number in range(6):  # two are being sent, two wait, and two of those that waited are lost, at the least
-        tracer.start_span(str(number)).end()
-    release.set()
-    processor.shutdown()
-
-    assert metrics.telemetry_spans_dropped_total._value.get() >= before + 2

@@ -1,4 +1,4 @@
-"""PostgreSQL as django-prometheus measures it, with a pool that never gives out a connection that has ended.
+"""Django's engine for PostgreSQL: measured and traced, with a pool that never gives out a connection that has ended.
 
 https://docs.djangoproject.com/en/5.2/ref/databases/#subclassing-the-built-in-database-backends
 """
@@ -9,15 +9,24 @@ import select
 from typing import Any
 
 import psycopg
-from django_prometheus.db.backends.postgresql import base
+from django.db.backends.postgresql import base
+from django_prometheus.db.common import DatabaseWrapperMixin
+
+from ops.telemetry.queries import observe_query
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # the library has no types
+class DatabaseWrapper(DatabaseWrapperMixin, base.DatabaseWrapper):  # type: ignore[misc] # the library has no types
     """Discard each pooled connection that the server has closed; the pool opens others in its background threads.
 
     The pool's own check pauses a second after the second such connection, so that a restarted database costs a 500.
     It also asks the server before each use; to look whether the server has said anything costs no round trip.
     """
+
+    create_cursor = base.DatabaseWrapper.create_cursor  # the mixin's own would count each statement a second time
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(observe_query)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)

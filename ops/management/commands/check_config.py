@@ -16,6 +16,7 @@ from ops.diagnosis.checks import django_findings
 from ops.diagnosis.probe import Probe, examine
 from ops.diagnosis.registry import probes
 from ops.diagnosis.surroundings import ANSWERS
+from ops.telemetry import FAULTS
 
 CONNECT_DEADLINE = Probe.deadline.total_seconds()  # for all backing services together
 
@@ -61,6 +62,7 @@ class Command(OpsCommand):
             if connect or deploy:
                 result.sentence += "\nNothing else was tried: --connect and --deploy need a sound environment."
         else:
+            self._add(result, "telemetry", dict(FAULTS) or {"OTEL_*": OK}, as_json)
             if connect:
                 self._add(result, "connections", _connections(reading.config), as_json)
             if deploy:
