@@ -37,7 +37,6 @@ import io, os, sys, time
 BLOCK = 512  # twice as many spans are two batches of the exporter, so that each is counted
 variant = sys.argv[1]
 off = lambda *names: variant in (*names, "nothing")
-from unittest import mock
 import django.conf
 if off("no_database_metrics"):
     url = os.environ["DATABASE_URL"]

@@ -120,7 +120,7 @@ def rest_framework() -> dict[str, Any]:
         "DEFAULT_RENDERER_CLASSES": ["ops.api.renderers.JSONRenderer", "ops.api.renderers.BrowsableAPIRenderer"],
         "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ops.api.negotiation.ContentNegotiation",
         "DEFAULT_PARSER_CLASSES": ["ops.api.parsers.JSONParser"],
-        "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+        "DEFAULT_AUTHENTICATION_CLASSES": ["ops.api.sessions.SessionAuthentication"],
         "DEFAULT_PERMISSION_CLASSES": ["ops.api.permissions.IsStaff"],
         "DEFAULT_PAGINATION_CLASS": "ops.api.pagination.CursorPagination",
         "DEFAULT_SCHEMA_CLASS": "ops.api.openapi.ProblemSchema",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,8 +26,10 @@ class ProblemsAsJSON(APIView):
 class OpenAPI(ProblemsAsJSON, SpectacularJSONAPIView):
     """The service's OpenAPI document."""
 
-    def _get_version_parameter(self, request: Request) -> None:
-        """Ignore `?version=`, which would write into the document."""
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Drop the query: `?version=` would write into the document."""
+        request.GET = QueryDict()
+        return super().initialize_request(request, *args, **kwargs)
 
 
 class Docs(ProblemsAsJSON, SpectacularSwaggerView):

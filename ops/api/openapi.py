@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular import authentication
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
@@ -36,6 +37,12 @@ class ProblemSerializer(serializers.Serializer[Any]):
     traceId = serializers.CharField(allow_null=True, help_text="finds the request in Jaeger and in the logs")  # noqa: N815 - wire name
     requestId = serializers.CharField(allow_null=True, help_text="the X-Request-ID of this request")  # noqa: N815 - wire name
     errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment] # shadows Serializer.errors
+
+
+class SessionScheme(authentication.SessionScheme):  # type: ignore[no-untyped-call] # the library has no types
+    """Describe the session's cookie as the library does for its own class."""
+
+    target_class = "ops.api.sessions.SessionAuthentication"
 
 
 class ProblemSchema(AutoSchema):
@@ -72,8 +79,8 @@ class ProblemSchema(AutoSchema):
         if {SERVICE_SCHEME: []} in security:
             found |= {401: "`not_authenticated`: no service token, or not this one"}
         elif {} not in security:
-            found |= {403: "`not_authenticated` or `permission_denied`"}
+            found |= {403: "`not_authenticated`, `permission_denied` or `csrf_failed`"}
         elif "requestBody" in operation:
-            found |= {403: "`permission_denied`: a session's cookie came without its CSRF token"}
+            found |= {403: "`csrf_failed`: a session's cookie came without its CSRF token"}
         own: dict[str, dict[int, str]] = getattr(self.view, "problems", {})
         return found | own.get(self.method, {})

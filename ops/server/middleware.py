@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +13,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware as StructlogRequestMiddleware
 
-from ops.api.problems import problem_response
+from ops.api.problems import RENAMED, problem_response
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
 from ops.telemetry import metrics, request_context
 from ops.telemetry.request_context import EXCEPTION
@@ -31,8 +33,14 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
 }
 
 
-def _with_length(response: HttpResponse) -> HttpResponse:
-    """Set the Content-Length of an answer that bypassed CommonMiddleware; a server would send it in chunks."""
+def _level(status: int) -> int:
+    return logging.ERROR if status >= 500 else logging.WARNING if status >= 400 else logging.INFO
+
+
+def _complete(response: HttpResponse) -> HttpResponse:
+    """Add the length, without which a server sends chunks, and the reason that the problem's title says too."""
+    if response.status_code in RENAMED:
+        response.reason_phrase = RENAMED[response.status_code]
     if not response.streaming and "Content-Length" not in response:
         response["Content-Length"] = str(len(response.content))
     return response
@@ -42,7 +50,7 @@ class RequestMiddleware(StructlogRequestMiddleware):
     """Answer probes for any Host before anything else; log and measure every other request once.
 
     The library's class logs a request twice, with its query string, and either trusts or ignores X-Request-ID.
-    `prepare`, `handle_response` and `_process_exception` are its extension points.
+    Its public methods are its extension points.
     """
 
     sync_capable = True
@@ -51,11 +59,11 @@ class RequestMiddleware(StructlogRequestMiddleware):
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if probe := PROBES.get(request.path_info):
             request_context.clear()
-            return _with_length(self._answer_probe(request, probe))
+            return _complete(self._answer_probe(request, probe))
         self.prepare(request)
         response: HttpResponse = self.get_response(request)  # type: ignore[assignment] # never async, as said above
         self.handle_response(request, response)
-        return _with_length(response)
+        return _complete(response)
 
     def _answer_probe(self, request: HttpRequest, probe: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
@@ -77,7 +85,7 @@ class RequestMiddleware(StructlogRequestMiddleware):
         error = request.META.get(EXCEPTION)
         fields: dict[str, Any] = {"exc_info": error} if error is not None else {}
         log.log(
-            self._log_level_for_status_code(response.status_code),
+            _level(response.status_code),
             "request.finished",
             method=request.method,
             route=route,
@@ -90,9 +98,10 @@ class RequestMiddleware(StructlogRequestMiddleware):
         metrics.observe_request(request.method or "", route, response.status_code, seconds, context.trace_id)
         response["X-Request-ID"] = context.request_id or ""
 
-    def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
+    def process_got_request_exception(self, sender: type[Any], request: HttpRequest, **kwargs: Any) -> None:
         """Keep an unhandled exception for the request's log line; log that of a probe immediately."""
-        if EXCEPTION in request.META:
+        exception = sys.exception()
+        if EXCEPTION in request.META or exception is None:
             return
         request.META[EXCEPTION] = exception
         if request_context.current().request_id is None:

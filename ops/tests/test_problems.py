@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import json
 
 import pytest
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
-from django.http import UnreadablePostError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.test import RequestFactory
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from ops.api import problems
+from ops.server.middleware import RequestMiddleware
 from ops.tests.problem_shape import assert_problem
 
 pytestmark = pytest.mark.urls("ops.tests.contract_urls")
@@ -55,6 +57,16 @@ def test_a_problem_has_the_members_that_its_error_gives_it(client: APIClient) ->
 )
 def test_a_title_is_the_name_that_rfc_9110_gives_the_status_whatever_python_calls_it(status: int, title: str) -> None:
     assert problems.problem(status, "code", "detail")["title"] == title
+
+
+@pytest.mark.parametrize("status", sorted(problems.RENAMED))
+def test_the_reason_phrase_is_the_title(status: int) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        return problems.problem_response(status, "code", "detail")
+
+    answer = RequestMiddleware(view)(RequestFactory().get("/"))
+
+    assert answer.reason_phrase == json.loads(answer.content)["title"]
 
 
 def test_validation_errors_carry_the_dotted_path_of_their_field(client: APIClient) -> None:

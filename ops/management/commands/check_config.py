@@ -62,7 +62,8 @@ class Command(OpsCommand):
             if connect or deploy:
                 result.sentence += "\nNothing else was tried: --connect and --deploy need a sound environment."
         else:
-            self._add(result, "telemetry", dict(FAULTS) or {"OTEL_*": OK}, as_json)
+            if FAULTS:
+                self._add(result, "telemetry", dict(FAULTS), as_json)
             if connect:
                 self._add(result, "connections", _connections(reading.config), as_json)
             if deploy:

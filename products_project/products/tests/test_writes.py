@@ -51,7 +51,7 @@ def test_staff_without_the_csrf_token_of_their_session_do_not_write() -> None:
 
     answer = client.put("/products/1", {"name": "Chair"})
 
-    assert_problem(answer, 403, "permission_denied")
+    assert_problem(answer, 403, "csrf_failed")
     assert names() == BUILT_IN
 
 

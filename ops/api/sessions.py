@@ -1,0 +1,27 @@
+"""The session of a browser as a credential."""
+
+from __future__ import annotations
+
+from rest_framework import authentication
+from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
+
+
+class CsrfFailed(APIException):
+    """A session's cookie came without its CSRF token."""
+
+    status_code = 403
+    default_code = "csrf_failed"
+    default_detail = "The CSRF token is missing or incorrect."
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Name a missing CSRF token in JSON as `ops.api.problems.csrf_failure` does for forms."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as refusal:
+            bind_contextvars(csrf_reason=str(refusal.detail))  # for the request's log line
+            raise CsrfFailed from None
