@@ -16,6 +16,7 @@ from django_structlog.middlewares import RequestMiddleware as StructlogRequestMi
 from ops.api.problems import RENAMED, problem_response
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
 from ops.telemetry import metrics, request_context
+from ops.telemetry.log_stream import count_lost
 from ops.telemetry.request_context import EXCEPTION
 
 log = structlog.get_logger("ops.request")
@@ -79,9 +80,18 @@ class RequestMiddleware(StructlogRequestMiddleware):
         )
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        try:
+            self._observe(request, response)
+        except Exception:  # noqa: BLE001 - an answer is worth more than its log line and its metrics
+            count_lost()
+        response["X-Request-ID"] = request_context.current().request_id or ""
+
+    def _observe(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Measure the request, then log it: the metrics do not depend on the log."""
         context = request_context.current()
         seconds = time.monotonic() - (context.arrived_at or 0)
         route = metrics.route_of(request)
+        metrics.observe_request(request.method or "", route, response.status_code, seconds, context.trace_id)
         error = request.META.get(EXCEPTION)
         fields: dict[str, Any] = {"exc_info": error} if error is not None else {}
         log.log(
@@ -95,8 +105,6 @@ class RequestMiddleware(StructlogRequestMiddleware):
             client=request.META.get("REMOTE_ADDR"),
             **fields,
         )
-        metrics.observe_request(request.method or "", route, response.status_code, seconds, context.trace_id)
-        response["X-Request-ID"] = context.request_id or ""
 
     def process_got_request_exception(self, sender: type[Any], request: HttpRequest, **kwargs: Any) -> None:
         """Keep an unhandled exception for the request's log line; log that of a probe immediately."""

@@ -16,6 +16,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from ops.config import role
 from ops.config.role import Role
 from ops.config.service import ServiceConfig
+from ops.telemetry.console import ConsoleRenderer, has_colours
+from ops.telemetry.log_stream import LogStream, guarded
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 COUNTED_LEVELS = frozenset({"warning", "error", "critical"})
@@ -34,13 +36,11 @@ def configure(logging_settings: Mapping[str, Any]) -> None:
     logging.captureWarnings(True)
     formatter = logging_settings["formatters"]["structured"]
     to_bytes = formatter["render_bytes"]
-    stream = getattr(sys, stream_name())
+    stream: Any = LogStream(stream_name())
     structlog.configure(
-        processors=[*formatter["foreign_pre_chain"], *formatter["final"]],
+        processors=[guarded(processor) for processor in (*formatter["foreign_pre_chain"], *formatter["final"])],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(logging_settings["root"]["level"])),
-        logger_factory=structlog.BytesLoggerFactory(stream.buffer)
-        if to_bytes
-        else structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.BytesLoggerFactory(stream) if to_bytes else structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
 
@@ -55,10 +55,12 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
         _count,
     ]
     is_json = config.log_format == "json"
-    console = structlog.dev.ConsoleRenderer(
-        colors=getattr(sys, stream_name()).isatty(),
-        exception_formatter=structlog.dev.plain_traceback,  # the default prints the frames' locals
-    )
+    stream = LogStream(stream_name())
+    is_watched = stream.isatty()
+    console = ConsoleRenderer(colours=has_colours(is_terminal=is_watched), every_field=config.log_level == "debug")
+    # On a terminal, a command's own sentence says what it did.
+    is_quiet = is_watched and not is_json and role.current() is Role.COMMAND and config.log_level == "info"
+    level = "WARNING" if is_quiet else config.log_level.upper()
     last: list[Processor] = [structlog.processors.format_exc_info, render_json] if is_json else [console]
     return {
         "version": 1,
@@ -74,14 +76,14 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
         "filters": {"sparse": {"()": _Sparse, "seconds": 60.0}},
         "handlers": {
             "stream": {
-                "class": "logging.StreamHandler",
-                "stream": f"ext://sys.{stream_name()}",
+                "class": "ops.telemetry.log_stream.Handler",
+                "stream": stream,
                 "formatter": "structured",
             }
         },
-        "root": {"handlers": ["stream"], "level": config.log_level.upper()},
+        "root": {"handlers": ["stream"], "level": level},
         "loggers": {
-            "gunicorn.error": {"propagate": True, "level": config.log_level.upper()},
+            "gunicorn.error": {"propagate": True, "level": level},
             "django": {"handlers": [], "propagate": True},
             # Their debug lines contain SQL with parameters, and URLs with queries.
             "django.db.backends": {"level": "INFO"},

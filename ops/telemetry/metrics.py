@@ -80,6 +80,9 @@ web_queue_seconds_total = Counter(
 log_lines_total = Counter("log_lines_total", "Log lines of level warning and above.", ["level"])
 for level in ("warning", "error", "critical"):
     log_lines_total.labels(level)  # starts at 0, so that rate() sees the first event
+log_lines_lost_total = Counter(
+    "log_lines_lost_total", "Log lines that could not be written: a full disk, or a pipe without a reader."
+)
 telemetry_spans_dropped_total = Counter(
     "telemetry_spans_dropped_total", "Spans that did not reach the collector, as it failed or the queue was full."
 )
