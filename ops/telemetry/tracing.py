@@ -12,7 +12,7 @@ from opentelemetry.trace import Span
 
 from ops.config.service import ServiceConfig
 from ops.telemetry import FAULTS, request_context
-from ops.telemetry.otel_environment import LIMIT
+from ops.telemetry.otel_environment import LIMIT, Fault
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,8 @@ REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
 is_stock = False  # the libraries' instrumentations trace requests and statements
-_warnings: list[dict[str, str]] = []  # until the log is set up, which is after this
+_ignored: list[Fault] = []  # what `report_warnings` says once the log is set up
+_stock_reasons: list[str] = []
 
 
 def is_configured(config: ServiceConfig) -> bool:
@@ -45,14 +46,13 @@ def start_tracing(config: ServiceConfig) -> None:
     Without an endpoint nothing is instrumented, so tracing costs nothing.
     """
     url = endpoint(config)
-    for variable, problem in FAULTS:
-        if url or variable.endswith("_ENDPOINT"):  # else OpenTelemetry's variables are not meant for this process
-            _warnings.append({"event": "telemetry.variable_ignored", "variable": variable, "problem": problem})
+    # Without tracing, OpenTelemetry's variables are not meant for this process.
+    _ignored.extend(fault for fault in FAULTS if url or fault.variable.endswith("_ENDPOINT"))
     if url is None:
         return
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     if reason := _problem_with_lean_spans():
-        _warnings.append({"event": "telemetry.stock", "reason": reason})
+        _stock_reasons.append(reason)
         _start_stock(config, url)
     else:
         _start_lean(config, url)
@@ -60,8 +60,12 @@ def start_tracing(config: ServiceConfig) -> None:
 
 def report_warnings() -> None:
     """Log what `start_tracing` found wrong; an AppConfig's `ready` calls this, once the log is set up."""
-    while _warnings:
-        log.warning(**_warnings.pop(0))
+    for variable, problem in _ignored:
+        log.warning("telemetry.variable_ignored", variable=variable, problem=problem)
+    for reason in _stock_reasons:
+        log.warning("telemetry.stock", reason=reason)
+    _ignored.clear()
+    _stock_reasons.clear()
 
 
 def _problem_with_lean_spans() -> str | None:
