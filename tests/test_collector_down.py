@@ -68,6 +68,6 @@ def test_no_request_no_shutdown_and_no_log_suffers_from_its_collector(
         assert times[mode] < 2 * times["ok"] + 1, mode  # an exporter that is waited for takes 2 s
         assert stops[mode] < 3 * stops["ok"] + 3, mode  # the library's own way out takes 7 to 10 s
         lines = [line for line in service.log_lines() if line["event"] != "request.finished"]
-        failures = [line for line in lines if "export" in line.get("message", "")]
+        failures = [line for line in lines if line["event"] == "telemetry.export_failed"]
         assert len(failures) == 1, failures
         assert len(lines) <= 12, lines

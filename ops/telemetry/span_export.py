@@ -16,7 +16,6 @@ from typing import Any
 import requests
 import structlog
 from opentelemetry.context import Context
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.util.re import parse_env_headers
@@ -111,8 +110,7 @@ class OtlpExporter(SpanExporter):
 
     def _post(self, body: bytes, timeout: float) -> tuple[str | None, bool]:
         try:
-            with suppress_instrumentation():
-                answer = self._session.post(self.collector.endpoint, body, timeout=timeout, allow_redirects=False)
+            answer = self._session.post(self.collector.endpoint, body, timeout=timeout, allow_redirects=False)
         except requests.RequestException as error:
             return type(error).__name__, isinstance(error, requests.ConnectionError)
         if answer.status_code < 400:

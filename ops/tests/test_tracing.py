@@ -128,7 +128,6 @@ RENAMED = (
     "opentelemetry.sdk.trace.Event",
     "opentelemetry.sdk.util.instrumentation.InstrumentationScope",
     "opentelemetry.util.re.parse_env_headers",
-    "opentelemetry.instrumentation.utils.suppress_instrumentation",
     "opentelemetry.proto.trace.v1.trace_pb2.ResourceSpans",
     "opentelemetry.exporter.otlp.proto.common.trace_encoder.encode_spans",
 )
