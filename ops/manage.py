@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Collection
 from importlib import import_module
-from io import TextIOWrapper
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
@@ -47,9 +46,6 @@ def main(argv: list[str], config_class: type[ServiceConfig], *, workers: Collect
     """
     standard_streams.protect()
     command = argv[1] if len(argv) > 1 else "help"
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
     role.decide(_role_of(command, workers))
     try:
         _run(command, argv, config_class)

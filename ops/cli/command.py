@@ -197,27 +197,17 @@ class OpsCommand(BaseCommand):
             log.error("command.failed", command=name, exc_info=error)
 
     def _print(self, result: Result, document: str | None) -> None:
-        if document is None and result.code != DONE:
-            self._complain(result.sentence)
-            return
         try:
-            if result.sentence or document is not None:
-                self.stdout.write(result.sentence if document is None else document)
+            if document is not None:
+                self.stdout.write(document)
+            elif result.sentence:
+                (self.stdout if result.code == DONE else self.stderr).write(result.sentence)
             self.stdout.flush()
         except OSError as error:  # the work stays done
             standard_streams.discard_output()
             if not isinstance(error, BrokenPipeError):  # a reader may stop when it has seen enough
-                self._complain(f"standard output: {error.strerror}.")
+                self.stderr.write(f"standard output: {error.strerror}.")
                 result.code = FAILED
-
-    def _complain(self, sentence: str) -> None:
-        """Write to standard error; where that fails, the exit code alone says what happened."""
-        try:
-            if sentence:
-                self.stderr.write(sentence)
-            self.stderr.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python writes again, and exits 120
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
