@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from events.config import EventsConfig
 from ops.config.service import ROOT, HttpUrl, Seconds, ServiceConfig
 
 
-class OrdersConfig(ServiceConfig):
+class OrdersConfig(EventsConfig):
     """The variables of orders: the address of products and the limits of its calls."""
 
     service: ClassVar[str] = "orders-service"

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
+from events.config import EventsConfig
 from ops.config.service import ROOT, ServiceConfig
 
 
-class ProductsConfig(ServiceConfig):
+class ProductsConfig(EventsConfig):
     """Only defaults: products calls no other service."""
 
     service: ClassVar[str] = "products-service"

@@ -14,11 +14,11 @@ from django.db import connection as database
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
+from events.config import EventsConfig
 from events.fault_points import EventStep
 from events.inbox.handler import handle_event
 from events.inbox.queues import Queues
 from events.transports import broker
-from ops.config.service import ServiceConfig
 from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class DatabaseAway(Exception):
 class Consumer:
     """Consume events over one connection. The broker redelivers unacknowledged events when it ends."""
 
-    def __init__(self, config: ServiceConfig, *, prefetch: int, retry_after: float) -> None:
+    def __init__(self, config: EventsConfig, *, prefetch: int, retry_after: float) -> None:
         self._config = config
         self._queues = Queues.of(config)
         self._prefetch = prefetch

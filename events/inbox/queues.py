@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from events.config import EventsConfig
 from events.transports.broker import declare_exchange
-from ops.config.service import ServiceConfig
 
 EVERYTHING = "argos.#"  # every type: types without a handler are acknowledged, so their sender does not wait
 # After so many unacknowledged deliveries the message becomes a dead letter. RabbitMQ 4's default is 20 and drops the
@@ -34,7 +34,7 @@ class Queues:
     dead: str
 
     @classmethod
-    def of(cls, config: ServiceConfig) -> Queues:
+    def of(cls, config: EventsConfig) -> Queues:
         main = f"{config.events_exchange}.{config.service}"
         return cls(config.events_exchange, main, f"{main}.retry", f"{main}.dead")
 

@@ -14,7 +14,7 @@ import pytest
 from kombu import Connection
 from pydantic import SecretStr
 
-from ops.config.service import ServiceConfig
+from events.config import EventsConfig
 
 
 def url() -> str:
@@ -41,7 +41,7 @@ class Broker:
     exchange: str
     channel: Any
 
-    def configured(self, config: ServiceConfig, **more: Any) -> ServiceConfig:
+    def configured(self, config: EventsConfig, **more: Any) -> EventsConfig:
         return config.model_copy(
             update={"events_url": SecretStr(url()), "events_exchange": self.exchange, "events_timeout": 10.0, **more}
         )
@@ -81,8 +81,10 @@ def take_away(exchange: str) -> None:
     """Delete an exchange and its queues."""
     with Connection(url(), connect_timeout=10) as connection:
         channel = connection.channel()
-        for kind in (".products-service", ".products-service.retry", ".products-service.dead", ".everything"):
-            channel.queue_delete(f"{exchange}{kind}")
+        for service in ("products-service", "shop-service"):
+            for kind in ("", ".retry", ".dead"):
+                channel.queue_delete(f"{exchange}.{service}{kind}")
+        channel.queue_delete(f"{exchange}.everything")
         channel.exchange_delete(exchange)
 
 

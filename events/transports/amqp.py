@@ -7,15 +7,15 @@ from typing import Any
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
+from events.config import EventsConfig
 from events.transports import broker
 from events.transports.contract import SendResult
-from ops.config.service import ServiceConfig
 
 
 class AmqpTransport:
     """Publish a whole batch, then wait for its confirms; reconnect after a failure."""
 
-    def __init__(self, config: ServiceConfig) -> None:
+    def __init__(self, config: EventsConfig) -> None:
         self._config = config
         self._connection: Any = None
         self._publisher: broker.ConfirmedPublisher | None = None

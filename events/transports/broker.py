@@ -14,8 +14,8 @@ import amqp
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from ops.config.service import ServiceConfig
 from ops.outbound.broker_tls import broker_tls
+from events.config import EventsConfig
 
 HEARTBEAT = 20  # seconds; a peer is lost after twice this time without a sign
 PERSISTENT = 2
@@ -36,7 +36,7 @@ class Outgoing:
     expires_in: float | None = None  # seconds
 
 
-def connect(config: ServiceConfig, purpose: str) -> Any:
+def connect(config: EventsConfig, purpose: str) -> Any:
     """Return an open connection; raise one of UNAVAILABLE."""
     assert config.events_url is not None  # noqa: S101 - the caller has checked
     url = config.events_url.get_secret_value()
@@ -64,7 +64,7 @@ def close(connection: Any) -> None:
         connection.collect()
 
 
-def host_of(config: ServiceConfig) -> str:
+def host_of(config: EventsConfig) -> str:
     """Return the address of the broker without its password."""
     assert config.events_url is not None  # noqa: S101 - the caller has checked
     parts = urlsplit(config.events_url.get_secret_value())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from events.config import EventsConfig
 from events.transports.contract import Transport
-from ops.config.service import ServiceConfig
 
 
-def open_transport(config: ServiceConfig) -> Transport | None:
+def open_transport(config: EventsConfig) -> Transport | None:
     """Return the transport of EVENTS_URL, not connected yet; None if it is unset."""
     if config.events_url is None:
         return None

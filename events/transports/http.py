@@ -9,8 +9,8 @@ import requests
 
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
+from events.config import EventsConfig
 from events.transports.contract import SendResult
-from ops.config.service import ServiceConfig
 from ops.outbound.session import PeerSession
 
 LONGEST_CONNECT = 2.0  # seconds
@@ -21,7 +21,7 @@ UNAVAILABLE = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 429, 502, 503, 
 class HttpTransport:
     """POST one event after another over one connection; 2xx means accepted."""
 
-    def __init__(self, config: ServiceConfig) -> None:
+    def __init__(self, config: EventsConfig) -> None:
         assert config.events_url is not None  # noqa: S101 - the caller has checked
         self._url = config.events_url.get_secret_value()
         self._host = urlsplit(self._url).netloc

@@ -17,7 +17,6 @@ from ops.config.sources import EnvironmentSource, Origin
 from ops.config.validators import (
     certificate_authorities,
     client_certificate,
-    events_transport,
     http_url,
     is_placeholder,
     is_weak_password,
@@ -104,24 +103,6 @@ class ServiceConfig(BaseSettings):
         2, ge=1, le=60, description="seconds to connect to PostgreSQL, and to wait for a pooled connection"
     )
     database_statement_timeout: Seconds = Field(5.0, description="seconds that one SQL statement may take (PostgreSQL)")
-    events_url: SecretStr | None = Field(
-        None,
-        description="where events go to and come from: `https://host/events` (POST) or "
-        "`amqp://user:password@host:5672/vhost` (RabbitMQ; `amqps://` with TLS); a secret because of its password",
-        json_schema_extra={"default": "unset: events wait in the outbox"},
-    )
-    events_exchange: str = Field(
-        "argos.events",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="RabbitMQ's exchange of events, with which the names of its queues begin",
-    )
-    events_timeout: Seconds = Field(5.0, description="seconds to connect to EVENTS_URL, and for each answer from there")
-    events_max_attempts: int = Field(
-        20,
-        ge=1,
-        le=1000,
-        description="failed tries of one event, to send it or to take it, after which it is a dead letter",
-    )
     peer_ca_bundle: Authorities | None = Field(
         None,
         description="PEM file of the certificate authorities that `https://` and `amqps://` peers are checked against: "
@@ -234,16 +215,6 @@ class ServiceConfig(BaseSettings):
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
         return key
-
-    @field_validator("events_url")
-    @classmethod
-    def _refuse_an_unusable_transport(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if url is None:
-            return None
-        transport, password = events_transport(url.get_secret_value())
-        if info.data.get("django_env") == "production" and is_weak_password(password):
-            raise ValueError("has a placeholder for a password, which production refuses")
-        return SecretStr(transport)
 
     @field_validator("allowed_hosts")
     @classmethod

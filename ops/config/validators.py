@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 PLACEHOLDERS = (
     "changeme",
@@ -41,20 +41,6 @@ def absolute_http_url(url: str) -> None:
         raise ValueError("must have a port between 1 and 65535 after its colon")
     if not url.isascii():
         raise ValueError("must be ASCII: the host in Punycode (xn--…), the path percent-encoded")
-
-
-def events_transport(url: str) -> tuple[str, str]:
-    """Accept a valid EVENTS_URL; return it with its password."""
-    if url.startswith(("http://", "https://")):
-        return http_url(url), ""
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise ValueError("must be an http://, https://, amqp:// or amqps:// URL with a host")
-    return url, unquote(parts.password or "")
 
 
 def certificate_authorities(path: str) -> str:

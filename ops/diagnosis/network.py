@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import requests
-from kombu import Connection
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -15,7 +14,6 @@ from ops.diagnosis.probe import NoAnswer, reason
 from ops.outbound.broker_tls import broker_tls
 from ops.outbound.session import PeerSession
 
-METHOD_NOT_ALLOWED = 405  # the right address, which takes POST only
 LARGEST_DOCUMENT = 1024 * 1024  # bytes
 
 
@@ -24,23 +22,6 @@ def ask_url(config: ServiceConfig, *, url: str, timeout: float) -> None:
     with PeerSession(config, max_bytes=LARGEST_DOCUMENT) as session:
         status = session.get(url, timeout=timeout).status_code
     if status >= 400:
-        raise NoAnswer(f"answers {status}")
-
-
-def ask_events(config: ServiceConfig, *, timeout: float) -> None:
-    """Log in to RabbitMQ, or GET the URL with the service token; neither sends an event."""
-    assert config.events_url is not None  # noqa: S101 - the caller has looked
-    url = config.events_url.get_secret_value()
-    if not url.startswith("http"):
-        options = {"read_timeout": timeout, "write_timeout": timeout}
-        tls = broker_tls(config, url)
-        with Connection(url, ssl=tls, connect_timeout=timeout, transport_options=options) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
-        return
-    token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
-    with PeerSession(config) as session:
-        status = session.get(url, headers=token, timeout=timeout).status_code
-    if status >= 300 and status != METHOD_NOT_ALLOWED:
         raise NoAnswer(f"answers {status}")
 
 

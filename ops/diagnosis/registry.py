@@ -37,5 +37,5 @@ COMMAND_METRICS = Probe(
 
 def probes(config: ServiceConfig) -> tuple[Probe, ...]:
     """Return every probe of this service, in the order that doctor shows."""
-    around = (*surroundings.peers(config), *surroundings.events(config), *surroundings.telemetry(config))
+    around = (*surroundings.peers(config), *surroundings.declared(config), *surroundings.telemetry(config))
     return (*CONFIGURATION, *DATABASE, *DISKS, *around, COMMAND_METRICS)

@@ -12,20 +12,21 @@ from functools import partial
 from typing import Any
 
 from django.core.checks import CheckMessage
+from django.utils.module_loading import import_string
 
 from ops.config.service import ServiceConfig
-from ops.diagnosis.network import ask_collector, ask_events, ask_url, openapi_document
+from ops.diagnosis.network import ask_collector, ask_url, openapi_document
 from ops.diagnosis.probe import Probe, failure, ok
 from ops.telemetry import tracing
 
 TIMEOUT = 4.0  # seconds; less than a probe's deadline, so that the line says which one was silent
 ANSWERS = "answers"
-PEER, CONTRACT, EVENTS, TELEMETRY = "peer.healthy", "peer.contract", "events.reachable", "telemetry.reachable"
+PEER, CONTRACT, TELEMETRY = "peer.healthy", "peer.contract", "telemetry.reachable"
 
 
 def url_probe(probe_id: str, url: str, *, variable: str = "", hint: str = "", is_optional: bool = False) -> Probe:
     """Return a probe that GETs the URL."""
-    ask = _answers(partial(ask_url, url=url, timeout=TIMEOUT))
+    ask = answers(partial(ask_url, url=url, timeout=TIMEOUT))
     return Probe(probe_id, ask, hint, variable=variable, is_optional=is_optional)
 
 
@@ -36,24 +37,21 @@ def peers(config: ServiceConfig) -> Iterator[Probe]:
         hint = f"Start the service at {url}, or correct {variable}; docs/operations/mend.md says what clients get."
         yield url_probe(PEER, f"{url}{health}", variable=variable, hint=hint)
     if not found:
-        yield _not_needed(PEER, "it calls no other service")
+        yield not_needed(PEER, "it calls no other service")
     contracts = {name.upper(): str(extra["contract"]) for name, extra in _extras(config) if "contract" in extra}
     for variable, operation in contracts.items():
         url = getattr(config, variable.lower())
         ask = partial(_has_operation, url=url, operation=operation, variable=variable)
         yield Probe(CONTRACT, ask, "Look at the peer's /openapi.json.", PEER)
     if not contracts:
-        yield _not_needed(CONTRACT, "it calls no other service")
+        yield not_needed(CONTRACT, "it calls no other service")
 
 
-def events(config: ServiceConfig) -> Iterator[Probe]:
-    """Yield the probe of where events go to and come from."""
-    if config.events_url is None:
-        yield _not_needed(EVENTS, "off: EVENTS_URL is unset")
-        return
-    ask = _answers(partial(ask_events, timeout=TIMEOUT))
-    hint = "Start what it names, or correct it; meanwhile events wait in the outbox."
-    yield Probe(EVENTS, ask, hint, variable="EVENTS_URL", is_optional=True)
+def declared(config: ServiceConfig) -> Iterator[Probe]:
+    """Yield the probes of packages that the service uses: a field's `probes` names the function that makes them."""
+    for _, extra in _extras(config):
+        if "probes" in extra:
+            yield from import_string(str(extra["probes"]))(config)
 
 
 def telemetry(config: ServiceConfig) -> Iterator[Probe]:
@@ -64,12 +62,14 @@ def telemetry(config: ServiceConfig) -> Iterator[Probe]:
         for variable, (url, health) in _probed_urls(config, is_optional=True).items()
     ]
     if (endpoint := tracing.endpoint(config)) is not None:
-        ask = _answers(partial(ask_collector, endpoint=endpoint, timeout=TIMEOUT))
+        ask = answers(partial(ask_collector, endpoint=endpoint, timeout=TIMEOUT))
         found.append(Probe(TELEMETRY, ask, hint, variable="JAEGER_ENDPOINT", is_optional=True))
-    yield from found or [_not_needed(TELEMETRY, "off: JAEGER_ENDPOINT and PUSHGATEWAY_URL are unset")]
+    yield from found or [not_needed(TELEMETRY, "off: JAEGER_ENDPOINT and PUSHGATEWAY_URL are unset")]
 
 
-def _answers(ask: Callable[[ServiceConfig], None]) -> Callable[[ServiceConfig], list[CheckMessage]]:
+def answers(ask: Callable[[ServiceConfig], None]) -> Callable[[ServiceConfig], list[CheckMessage]]:
+    """Return a probe's question that is answered unless `ask` raises."""
+
     def answered(config: ServiceConfig) -> list[CheckMessage]:
         ask(config)
         return [ok(ANSWERS)]
@@ -77,7 +77,8 @@ def _answers(ask: Callable[[ServiceConfig], None]) -> Callable[[ServiceConfig], 
     return answered
 
 
-def _not_needed(probe_id: str, message: str) -> Probe:
+def not_needed(probe_id: str, message: str) -> Probe:
+    """Return a probe that has nothing to ask, and says why."""
     return Probe(probe_id, lambda _config: [ok(message)], "")
 
 

@@ -126,32 +126,6 @@ def test_connect_waits_for_all_silent_services_together_only_as_long_as_for_one(
     assert report["connections"]["JAEGER_ENDPOINT"].startswith("no answer")
 
 
-def test_connect_tries_where_events_are_posted_with_the_service_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(200) as (peer, _), answering(405, 401) as (inbox, asked):
-        monkeypatch.setenv("PEER_URL", peer)
-        monkeypatch.setenv("EVENTS_URL", f"{inbox}/events")
-
-        _, takes_post_only = check("--connect")
-        _, refuses_the_token = check("--connect")
-
-    assert takes_post_only["connections"]["EVENTS_URL"] == "answers"
-    assert refuses_the_token["connections"]["EVENTS_URL"] == "answers 401"
-    assert asked == ["GET /events"] * 2
-
-
-def test_connect_says_why_the_broker_of_events_is_no_use_and_not_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(200) as (peer, _), silent() as listener:
-        monkeypatch.setenv("PEER_URL", peer)
-        for address, why in ((refused(), "Connection refused"), (listener, "no answer"), (peer, "")):
-            monkeypatch.setenv("EVENTS_URL", address.replace("http://", "amqp://me:canary@"))
-
-            code, report = check("--connect")
-
-            assert code == 1
-            assert report["connections"]["EVENTS_URL"].startswith(why)
-            assert "canary" not in str(report)
-
-
 def test_deploy_adds_djangos_checks(settings: Any) -> None:
     settings.SECURE_HSTS_SECONDS = 0
     settings.SILENCED_SYSTEM_CHECKS = ["security.W008"]

@@ -313,17 +313,6 @@ def test_telemetry_that_does_not_answer_is_a_warning(monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_events_that_have_nowhere_to_go_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVENTS_URL", refused().replace("http://", "amqp://me:canary@"))
-
-    code, found = doctor(PlainConfig)
-
-    assert code == 0
-    assert only(found, "events.reachable") == ("warning", "EVENTS_URL: Connection refused")
-    assert [line["level"] for line in found["telemetry.reachable"]] == ["ok"]
-    assert "canary" not in str(found)
-
-
 def test_everything_silent_takes_no_longer_than_the_longest_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     with silent() as peer, silent() as collector:
         monkeypatch.setenv("PEER_URL", peer)

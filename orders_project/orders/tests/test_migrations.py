@@ -6,7 +6,7 @@ import pytest
 
 from ops.tests import migrations
 
-APPS = ("orders", "outbox")
+APPS = ("orders",)
 
 
 @pytest.mark.parametrize("app", APPS)

@@ -95,3 +95,19 @@ def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:
         for name, found in schema["properties"].items()
     }
     return {key: schema[key] for key in ("type", "required", "additionalProperties")} | {"properties": properties}
+
+
+def test_an_order_that_is_stored_publishes_its_event_on_each_database() -> None:
+    order = Order(product_id=7, product_name="Lamp", quantity=3)
+    lifecycle.store_confirmed(order)
+
+    (claimed,) = queue.claim(limit=10, lease=30)
+    document = json.loads(claimed.event.to_json())
+
+    schema = json.loads((ROOT / "docs" / "events" / f"{OrderConfirmed.type}.schema.json").read_text())
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+    assert (document["type"], document["subject"]) == (OrderConfirmed.type, str(order.pk))
+    confirmed_at = document["data"].pop("confirmedAt")
+    assert document["data"] == {"orderId": order.pk, "productId": 7, "quantity": 3}
+    assert confirmed_at.endswith("Z")
+    assert datetime.fromisoformat(confirmed_at) == order.created_at

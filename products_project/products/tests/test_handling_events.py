@@ -14,12 +14,12 @@ from prometheus_client import REGISTRY
 from events.cloudevents import InvalidEvent, read_event
 from events.inbox.handler import handle_event
 from events.inbox.models import InboxEvent
+from events.tests.made_events import CONFIRMED, confirmed
 from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.clients import anonymous, staff
 from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product, ProductSales
 from products_project.products.services.catalogue import built_in_products, retire_product, seed_products
-from products_project.products.tests.made_events import CONFIRMED, confirmed
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ import pytest
 
 from ops.tests import migrations
 
-APPS = ("products", "inbox")
+APPS = ("products",)
 
 
 @pytest.mark.parametrize("app", APPS)

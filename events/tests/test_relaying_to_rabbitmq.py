@@ -11,13 +11,13 @@ from django.conf import LazySettings
 from events.outbox import queue
 from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
+from events.tests.event_peer import send_to
 from events.tests.rabbitmq import Broker
+from events.tests.recorded_events import CONFIRMED, pending, record
 from events.transports import broker
 from events.transports.factory import open_transport
 from ops.tests.peers import refused, silent
 from ops.tests.run_command import run
-from orders_project.orders.tests.event_peer import send_to
-from orders_project.orders.tests.recorded_events import CONFIRMED, pending, record
 
 pytestmark = pytest.mark.django_db
 

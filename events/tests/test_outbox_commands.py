@@ -11,8 +11,8 @@ from django.utils import timezone
 from events.outbox.management.commands import list_events, purge_events, redrive_events
 from events.outbox.models import OutboxEvent
 from events.outbox.selectors import outbox_events
+from events.tests.recorded_events import CONFIRMED, pending, record
 from ops.tests.run_command import run
-from orders_project.orders.tests.recorded_events import CONFIRMED, pending, record
 
 pytestmark = pytest.mark.django_db
 

@@ -15,11 +15,12 @@ from events.inbox.management.commands import consume_events
 from events.inbox.management.commands.consume_events import Command
 from events.inbox.models import InboxEvent
 from events.inbox.queues import Queues
+from events.payloads import PUBLISHED, OrderConfirmed
+from events.tests import sold
+from events.tests.made_events import confirmed
 from events.tests.rabbitmq import Broker
 from ops.tests.peers import refused
 from ops.tests.run_command import run
-from products_project.products.models import ProductSales
-from products_project.products.tests.made_events import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -46,10 +47,6 @@ def send(rabbitmq: Broker, event: dict[str, Any] | bytes, **properties: Any) -> 
     rabbitmq.publish(body, message_id=str(uuid4()), delivery_mode=2, **properties)
 
 
-def sold() -> int:
-    return sum(ProductSales.objects.values_list("units_sold", flat=True))
-
-
 def broken(event: Any) -> None:
     raise RuntimeError("broken")
 
@@ -61,9 +58,9 @@ def test_events_take_effect_once_and_are_acknowledged(rabbitmq: Broker, queues: 
     send(rabbitmq, confirmed(quantity=1))
     send(rabbitmq, confirmed(type="argos.unheard.of.v1"))
 
-    assert consume() == (0, "Took 5 events: 0 to be tried again, 0 set aside.\n", "")
+    assert consume() == (0, "Consumed 5 events: 0 to retry, 0 dead letters.\n", "")
 
-    assert sold() == 6
+    assert sold.units() == 6
     assert [rabbitmq.count(name) for name in (queues.main, queues.retry, queues.dead)] == [0, 0, 0]
 
 
@@ -75,20 +72,21 @@ def test_a_poison_message_is_set_aside_at_once_with_its_reason_and_blocks_nothin
     send(rabbitmq, confirmed(data={}))
     send(rabbitmq, confirmed())
 
-    assert consume()[:2] == (0, "Took 5 events: 0 to be tried again, 4 set aside.\n")
+    assert consume()[:2] == (0, "Consumed 5 events: 0 to retry, 4 dead letters.\n")
 
-    assert sold() == 2
+    assert sold.units() == 2
     aside = rabbitmq.messages(queues.dead)
     assert [message.body for message in aside[:2]] == [b"{", b"\xff\x00"]
     reasons = [message.properties["application_headers"][ERROR] for message in aside]
     assert reasons[0] == "The body is not JSON."
-    assert reasons[3] == "data.productId must be a positive integer."
+    assert reasons[3] == "data.orderId: Field required."
 
 
 def test_what_fails_is_tried_again_and_then_set_aside(
     rabbitmq: Broker, queues: Queues, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.INBOX = {**settings.INBOX, "argos.broken.v1": f"{__name__}.broken"}
+    monkeypatch.setitem(PUBLISHED, "argos.broken.v1", OrderConfirmed)
     monkeypatch.setattr(consume_events, "ONCE", 1.5)  # each try comes again after a second
     send(rabbitmq, confirmed(type="argos.broken.v1"))
     send(rabbitmq, confirmed())
@@ -100,8 +98,8 @@ def test_what_fails_is_tried_again_and_then_set_aside(
         code, output, _ = consume("--retry-after", "1")
 
     assert code == 0
-    assert output.endswith("1 set aside.\n")
-    assert sold() == 2
+    assert output.endswith("1 dead letters.\n")
+    assert sold.units() == 2
     (message,) = rabbitmq.messages(queues.dead)
     headers = message.properties["application_headers"]
     assert (headers[ATTEMPTS], headers[ERROR]) == (3, "RuntimeError")
@@ -122,9 +120,9 @@ def test_a_database_that_is_away_costs_no_event_an_attempt(
         patch.setattr("events.inbox.consumer.database", _Away())
         code, _, errors = consume()
 
-    assert (code, errors) == (1, "Not all events could be taken: the database: OperationalError.\n")
-    assert consume()[1] == "Took 1 events: 0 to be tried again, 0 set aside.\n"
-    assert sold() == 2
+    assert (code, errors) == (1, "Could not consume all events: the database: OperationalError.\n")
+    assert consume()[1] == "Consumed 1 events: 0 to retry, 0 dead letters.\n"
+    assert sold.units() == 2
 
 
 class _Away:
@@ -158,7 +156,7 @@ def test_queues_that_exist_with_other_arguments_are_named(rabbitmq: Broker, sett
 
     assert code == 1
     assert errors.startswith("A queue or the exchange exists with other arguments: ")
-    assert "products-service.dead" in errors
+    assert "shop-service.dead" in errors
 
 
 @pytest.mark.parametrize("url", [None, "http://localhost:3001/events"])

@@ -16,12 +16,12 @@ from events.outbox.management.commands import relay_events
 from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
 from events.outbox.relay import relay_batch
+from events.tests.event_peer import EventPeer, event_peer, send_to
+from events.tests.recorded_events import due_now, pending, record
 from events.transports.factory import open_transport
 from ops.tests.peers import refused, silent
 from ops.tests.raw_peer import CERTIFICATE, RawPeer, raw_peer
 from ops.tests.run_command import run
-from orders_project.orders.tests.event_peer import EventPeer, event_peer, send_to
-from orders_project.orders.tests.recorded_events import due_now, pending, record
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_events_are_posted_in_their_order_as_cloudevents_with_the_service_token(
     assert peer.subjects == ["3", "1", "2"]
     assert peer.headers[0]["Content-Type"] == "application/cloudevents+json"
     assert peer.headers[0]["Authorization"] == f"Bearer {settings.CONFIG.service_token.get_secret_value()}"
-    assert peer.taken[0]["source"] == "/orders-service"
+    assert peer.taken[0]["source"] == "/shop-service"
     assert pending() == []
 
 

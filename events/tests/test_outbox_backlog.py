@@ -11,10 +11,10 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.outbox.models import OutboxEvent
+from events.tests.event_peer import send_to
+from events.tests.recorded_events import record
 from ops.telemetry.backlog import backlog
 from ops.tests.clients import anonymous
-from orders_project.orders.tests.event_peer import send_to
-from orders_project.orders.tests.recorded_events import record
 
 pytestmark = pytest.mark.django_db(transaction=True)  # /metrics reads over a connection of its own
 

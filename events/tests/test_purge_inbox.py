@@ -11,9 +11,9 @@ from events.cloudevents import read_event
 from events.inbox.handler import handle_event
 from events.inbox.management.commands.purge_inbox import Command
 from events.inbox.models import InboxEvent
+from events.tests import sold
+from events.tests.made_events import confirmed
 from ops.tests.run_command import run
-from products_project.products.models import ProductSales
-from products_project.products.tests.made_events import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -31,5 +31,4 @@ def test_it_forgets_old_events_and_keeps_what_was_sold() -> None:
     assert output.startswith("Purged 1 event processed before 20")
 
     assert InboxEvent.objects.count() == 2
-    sales = ProductSales.objects.get()
-    assert str(sales) == "6 of product 1"
+    assert sold.units() == 6
