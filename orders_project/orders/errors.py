@@ -2,10 +2,10 @@
 
 DomainError
 ├── IdempotencyKeyInvalid     400 idempotency_key_invalid
-├── OrderRejected             stored with its order, so that a retry with the same key gets the same answer
-│   ├── ProductDoesNotExist   400 product_does_not_exist; stored only for a product with tracked stock
+├── OrderRejected, which a retry with the same key gets again if the order is stored:
+│   ├── ProductDoesNotExist   400 product_does_not_exist
 │   ├── OutOfStock            409 out_of_stock, with the remaining stock as `available`
-│   └── OrderExpired          409 order_expired
+│   └── OrderExpired          409 order_expired.
 ├── RequestInProgress         409 request_in_progress, with Retry-After
 ├── IdempotencyKeyReused      422 idempotency_key_reused
 └── ProductsUnavailable       500 products_unavailable, with Retry-After

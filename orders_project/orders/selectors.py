@@ -30,12 +30,12 @@ def order_of_key(key: str) -> Order | None:
 
 
 def orders_due(now: datetime) -> QuerySet[Order]:
-    """Return the orders that recover_orders has something to do for, the longest due first."""
+    """Return the orders that are due for recover_orders, the longest due first."""
     return Order.objects.filter(recover_after__lte=now).order_by("recover_after")
 
 
 def _pending_orders() -> QuerySet[Order]:
-    # Only of orders that are to be settled is there an index; these are few.
+    # The index covers only orders with recover_after, which are few.
     return Order.objects.filter(recover_after__isnull=False, status=Order.Status.PENDING)
 
 
@@ -56,19 +56,19 @@ def orders_before(moment: datetime) -> QuerySet[Order]:
 
 
 def purgeable_orders(before: datetime) -> QuerySet[Order]:
-    """Return the orders placed before a moment that nothing speaks for any more.
+    """Return the orders placed before a moment that may be deleted.
 
-    Something is to be done yet for a pending order, and for a rejected one whose reservation is to be given back. A
-    young key must answer as it did first.
+    A pending order is still to be resolved, and the reservation of a rejected one may still be released. A young key
+    must answer as it did first.
     """
     is_young = Q(idempotency_key__isnull=False, created_at__gt=timezone.now() - KEY_LIFETIME)
     return orders_before(before).filter(recover_after__isnull=True).exclude(is_young)
 
 
 def orders_with_old_keys(before: datetime) -> QuerySet[Order]:
-    """Return the settled orders placed before a moment that still have their key, which may be forgotten.
+    """Return the orders placed before a moment whose key may be forgotten.
 
-    That of a pending order may not: its client could place it a second time.
+    The key of a pending order may not: its client could place the order a second time.
     """
     limit = min(before, timezone.now() - KEY_LIFETIME)
     return orders_before(limit).filter(idempotency_key__isnull=False).exclude(status=Order.Status.PENDING)

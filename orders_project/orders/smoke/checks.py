@@ -1,4 +1,4 @@
-"""The promises that a smoke test holds the services to, in the order in which they are tried."""
+"""The checks of a smoke test, in their order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBLEM = {"type", "title", "status", "detail", "code", "traceId", "requestId"}
 KEEP = "argos=keep"  # jaeger/config.yaml keeps each trace that carries it, whatever TRACES_KEPT_PERCENT says
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
-Step = tuple[str, Callable[[], None]]  # its name, and what tries it: it raises CheckFailed
+Step = tuple[str, Callable[[], None]]  # its name, and the function that checks; it raises CheckFailed
 
 
 @dataclass
@@ -40,7 +40,7 @@ class SmokeChecks:
     orders_before: float = 0.0
 
     def steps(self) -> Iterator[Step]:
-        """Yield each step once; a later one builds on the earlier ones."""
+        """Yield each step once; a later step depends on the earlier ones."""
         services = {"products": self.products, "orders": self.orders}
         for what, look in (("health", self._health), ("readiness", self._readiness)):
             yield from ((f"{name}.{what}", partial(look, url)) for name, url in services.items())
@@ -119,7 +119,7 @@ class SmokeChecks:
         self._refused({"productId": UNKNOWN, "quantity": 1}, "product_does_not_exist")
 
     def _refused(self, body: dict[str, int], code: str) -> Answer:
-        """Send what must be refused; return the problem that came, its ids those that were sent."""
+        """Send an invalid order; return the problem, which must carry the ids of the request."""
         trace_id, request_id = uuid4().hex, uuid4().hex
         answer = self._post(body, trace_id=trace_id, request_id=request_id)
         problem = answer.document()

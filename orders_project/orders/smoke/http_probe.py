@@ -49,7 +49,7 @@ class Answer:
             return None
 
     def expect(self, holds: object, expected: str) -> None:
-        """Raise CheckFailed, quoting the answer, unless the promise holds."""
+        """Raise CheckFailed, quoting the answer, unless the condition holds."""
         if not holds:
             raise CheckFailed(expected, str(self))
 

@@ -1,4 +1,4 @@
-"""Try one promise after the other, up to the first that is broken."""
+"""Run one check after the other, up to the first that fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CheckResult:
 
 
 def run_checks(steps: Iterable[Step], *, is_stopping: Callable[[], bool]) -> Iterator[CheckResult]:
-    """Yield each step's result as soon as it is there; what comes after a broken one is not tried."""
+    """Yield each step's result at once; after a failure the other steps are not tried."""
     goes_on = True
     for step, attempt in steps:
         goes_on = goes_on and not is_stopping()

@@ -33,7 +33,7 @@ class ProductStats(APIView):
 
     @extend_schema(
         operation_id="products_stats",
-        summary="Read what was sold of a product",
+        summary="Read the units sold of a product",
         responses=ProductStatsSerializer,
         examples=[OpenApiExample("two sold", value={"productId": 1, "unitsSold": 2}, response_only=True)],
     )
