@@ -54,4 +54,4 @@ def _transport(url: str) -> tuple[str, str]:
         is_address = False
     if not is_address:
         raise ValueError("must be an http://, https://, amqp:// or amqps:// URL with a host")
-    return url, unquote(parts.password or "")
+    return f"{parts.scheme}{url[len(parts.scheme) :]}", unquote(parts.password or "")  # the scheme in lower case

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connection as database
 
 from events import tracing
+from events.backoff import LONGEST_PAUSE, retry_in
 from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
 from events.config import EventsConfig
 from events.fault_points import EventStep
@@ -24,6 +27,7 @@ from ops.testing.fault_points import fault_point
 log = structlog.get_logger(__name__)
 
 ATTEMPTS, ERROR = "x-argos-attempts", "x-argos-error"  # headers of retried and dead messages
+KEPT = ("traceparent", "tracestate")  # the only headers of the sender's that a moved message keeps
 LOOK_EVERY = 0.2  # seconds between two checks for a signal
 
 
@@ -31,8 +35,25 @@ class DatabaseAway(Exception):
     """The database does not answer; this is not a failure of the event."""
 
 
+@dataclass(frozen=True)
+class Move:
+    """A delivered message that goes to the retry queue or to the dead letters."""
+
+    delivery_tag: int
+    copy: broker.Outgoing
+    is_dead: bool
+    reason: str
+    attempts: int
+    cause: Exception | None
+
+
 class Consumer:
-    """Consume events over one connection. The broker redelivers unacknowledged events when it ends."""
+    """Consume events over one connection, and move failed ones over another.
+
+    During an alarm RabbitMQ blocks a whole connection that publishes. Acknowledgements must still reach it then, as
+    they are the way out of the alarm. A message that cannot be moved yet stays unacknowledged; the others go on. The
+    broker redelivers unacknowledged events when the consumer ends.
+    """
 
     def __init__(self, config: EventsConfig, *, prefetch: int, retry_after: float) -> None:
         self._config = config
@@ -40,6 +61,8 @@ class Consumer:
         self._prefetch = prefetch
         self._retry_after = retry_after
         self._delivered: deque[Any] = deque()
+        self._held: deque[Move] = deque()
+        self._mover = Mover(config)
         self.taken = 0
         self.retried = 0
         self.dead_lettered = 0
@@ -49,32 +72,38 @@ class Consumer:
 
         Raise one of broker.UNAVAILABLE or DatabaseAway.
         """
-        with self._connected() as (connection, channel, publisher):
+        with self._connected() as (connection, channel):
             while not stopping():
                 if not self._delivered and not self._wait(connection) and idle():
+                    self._move_held(channel)
+                    if self._held:
+                        raise OSError(f"{len(self._held)} failed events could not be moved")
                     return
                 while self._delivered and not stopping():
                     message = self._delivered.popleft()
-                    self._handle(message, publisher)
-                    with fault_point(EventStep.ACKNOWLEDGE):
-                        channel.basic_ack(message.delivery_tag)
-                    self.taken += 1
+                    if move := self._handle(message):
+                        self._held.append(move)
+                    else:
+                        self._acknowledge(channel, message.delivery_tag)
+                    self._move_held(channel)
+                self._move_held(channel)
                 connection.heartbeat_check()
 
     @contextmanager
-    def _connected(self) -> Iterator[tuple[Any, Any, broker.ConfirmedPublisher]]:
+    def _connected(self) -> Iterator[tuple[Any, Any]]:
         connection = broker.connect(self._config, "consumer")
         try:
-            # Two channels, as the delivery tags of confirms and of acknowledgements must not be mixed.
-            publisher = broker.ConfirmedPublisher(connection, timeout=self._config.events_timeout)
             channel = connection.channel()
+            channel.auto_decode = False  # a body is bytes until it is parsed
             self._queues.declare(channel)
             channel.basic_qos(0, self._prefetch, False)
             self._delivered.clear()
-            # Only collect here: handling one may wait for a confirm, and others are delivered meanwhile.
+            self._held.clear()
+            # Only collect here: handling one may take a while, and others are delivered meanwhile.
             channel.basic_consume(self._queues.main, callback=self._delivered.append)
-            yield connection, channel, publisher
+            yield connection, channel
         finally:
+            self._mover.close()
             broker.close(connection)
 
     def _wait(self, connection: Any) -> bool:
@@ -85,52 +114,111 @@ class Consumer:
             return False
         return bool(self._delivered)
 
-    def _handle(self, message: Any, publisher: broker.ConfirmedPublisher) -> None:
-        """Apply the message, or move it to the retry queue or the dead letters."""
+    def _acknowledge(self, channel: Any, delivery_tag: int) -> None:
+        with fault_point(EventStep.ACKNOWLEDGE):
+            channel.basic_ack(delivery_tag)
+        self.taken += 1
+
+    def _handle(self, message: Any) -> Move | None:
+        """Apply the message; return where it goes if that failed."""
         headers = message.properties.get("application_headers") or {}
+        kept = {name: headers[name] for name in KEPT if isinstance(headers.get(name), str)}
         try:
             event = parse_event(message.body)
-            with tracing.consumer_span(event, system="rabbitmq", destination=self._queues.main, headers=headers):
+            with tracing.consumer_span(event, system="rabbitmq", destination=self._queues.main, headers=kept):
                 handle_event(event)
         except InvalidEvent as error:
-            self._move(message, publisher, str(error), headers, is_hopeless=True)
+            return self._move(message, str(error), kept, attempts=_attempts(headers), is_hopeless=True)
         except DatabaseFailure as error:
             if not database.is_usable():
                 database.close()
                 raise DatabaseAway(type(error).__name__) from error
-            self._move(message, publisher, type(error).__name__, headers)
+            return self._move(message, type(error).__name__, kept, attempts=_attempts(headers))
         except Exception as error:  # noqa: BLE001 - a failing handler must not stop the other events
-            self._move(message, publisher, type(error).__name__, headers, exc_info=error)
+            return self._move(message, type(error).__name__, kept, attempts=_attempts(headers), cause=error)
+        return None
 
     def _move(
         self,
         message: Any,
-        publisher: broker.ConfirmedPublisher,
         reason: str,
-        headers: dict[str, Any],
+        headers: Mapping[str, str],
         *,
+        attempts: int | None,
         is_hopeless: bool = False,
-        exc_info: Exception | None = None,
-    ) -> None:
-        """Move the message: acknowledge it only after the other queue has confirmed it."""
-        attempts = int(headers.get(ATTEMPTS, 0)) + 1
-        is_dead = is_hopeless or attempts >= self._config.events_max_attempts
-        body = message.body if isinstance(message.body, bytes) else message.body.encode()
+        cause: Exception | None = None,
+    ) -> Move:
+        """Return where a failed message goes; a count of attempts that cannot be read counts as the last one."""
+        most = self._config.events_max_attempts
+        made = most if attempts is None else min(attempts + 1, most)
+        is_dead = is_hopeless or made >= most
         copy = broker.Outgoing(
             routing_key=self._queues.dead if is_dead else self._queues.retry,
-            body=body,
+            body=message.body,
             message_id=str(message.properties.get("message_id") or uuid4()),
-            content_type=str(message.properties.get("content_type") or CONTENT_TYPE),
-            headers={**headers, ATTEMPTS: attempts, ERROR: reason[:200]},
+            content_type=CONTENT_TYPE,
+            headers={**headers, ATTEMPTS: made, ERROR: reason[:200]},
             expires_in=None if is_dead else self._retry_after,
         )
-        _, failed = publisher.publish([copy])
-        if failed:
-            raise OSError(f"{copy.routing_key}: {failed[0]}")
-        fields = {"event_id": copy.message_id, "reason": reason, "attempts": attempts}
-        if is_dead:
-            self.dead_lettered += 1
-            log.error("event.set_aside", queue=self._queues.dead, exc_info=exc_info, **fields)
-        else:
-            self.retried += 1
-            log.warning("event.put_off", exc_info=exc_info, **fields)
+        return Move(message.delivery_tag, copy, is_dead, reason, made, cause)
+
+    def _move_held(self, channel: Any) -> None:
+        """Move the held messages, and acknowledge each one that the other queue has confirmed."""
+        while self._held and self._mover.move(self._held[0].copy):
+            move = self._held.popleft()
+            self._acknowledge(channel, move.delivery_tag)
+            fields = {"event_id": move.copy.message_id, "reason": move.reason, "attempts": move.attempts}
+            if move.is_dead:
+                self.dead_lettered += 1
+                log.error("event.set_aside", queue=self._queues.dead, exc_info=move.cause, **fields)
+            else:
+                self.retried += 1
+                log.warning("event.put_off", exc_info=move.cause, **fields)
+
+
+class Mover:
+    """Publish failed messages over a connection of its own; after a failure, pause before the next attempt."""
+
+    def __init__(self, config: EventsConfig) -> None:
+        self._config = config
+        self._connection: Any = None
+        self._publisher: broker.ConfirmedPublisher | None = None
+        self._failures = 0  # in a row
+        self._not_before = 0.0
+
+    def move(self, copy: broker.Outgoing) -> bool:
+        """Return whether the broker has confirmed the message."""
+        if time.monotonic() < self._not_before:
+            return False
+        try:
+            _, failed = self._connected().publish([copy])
+            trouble = failed.get(0, "")
+        except (*broker.UNAVAILABLE, broker.PublishingEnded) as error:
+            trouble = broker.reason(error)
+            self.close()
+        if not trouble:
+            self._failures = 0
+            return True
+        pause = retry_in(self._failures, longest=LONGEST_PAUSE)
+        self._not_before, self._failures = time.monotonic() + pause, self._failures + 1
+        log.warning("consumer.held_up", reason=f"{copy.routing_key}: {trouble}", setbacks=self._failures)
+        return False
+
+    def close(self) -> None:
+        if self._connection is not None:
+            broker.close(self._connection)
+        self._connection = self._publisher = None
+
+    def _connected(self) -> broker.ConfirmedPublisher:
+        if self._publisher is not None and self._connection is not None:
+            self._connection.heartbeat_check()  # raises if the broker has been silent
+            return self._publisher
+        self._connection = broker.connect(self._config, "consumer, moving")
+        self._publisher = broker.ConfirmedPublisher(self._connection, timeout=self._config.events_timeout)
+        return self._publisher
+
+
+def _attempts(headers: Mapping[str, Any]) -> int | None:
+    """Return how often the event has failed before; None if that cannot be read."""
+    found = headers.get(ATTEMPTS, 0)
+    return found if type(found) is int and found >= 0 else None

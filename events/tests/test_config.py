@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from events.tests.settings import ShopConfig
+from events.transports.broker import host_of
 
 
 def faults(**environ: str) -> dict[str, str]:
@@ -46,3 +47,11 @@ def test_production_refuses_a_brokers_default_password() -> None:
 
     assert "EVENTS_URL" not in faults(EVENTS_URL=url)
     assert "EVENTS_URL" in faults(EVENTS_URL=url, DJANGO_ENV="production")
+
+
+def test_the_scheme_may_be_written_in_capitals() -> None:
+    transport = config(EVENTS_URL="AMQPS://me:Pass@Broker/Vhost").events_url
+
+    assert transport is not None
+    assert transport.get_secret_value() == "amqps://me:Pass@Broker/Vhost"
+    assert host_of(config(EVENTS_URL="AMQPS://me:Pass@broker/vhost")) == "broker:5671"

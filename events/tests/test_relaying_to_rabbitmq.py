@@ -13,7 +13,7 @@ from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
 from events.tests.event_peer import send_to
 from events.tests.rabbitmq import Broker
-from events.tests.recorded_events import CONFIRMED, pending, record
+from events.tests.recorded_events import CONFIRMED, due_now, pending, record
 from events.transports import broker
 from events.transports.factory import open_transport
 from ops.tests.peers import refused, silent
@@ -74,7 +74,7 @@ def test_one_that_no_queue_takes_does_not_keep_the_others(rabbitmq: Broker) -> N
     assert (event.sent_at, event.last_error) == (None, "no queue takes it")
 
 
-def test_what_the_broker_refuses_has_failed(rabbitmq: Broker) -> None:
+def test_what_the_broker_refuses_has_failed_unless_it_refuses_the_whole_batch(rabbitmq: Broker) -> None:
     full = rabbitmq.queue("full")
     rabbitmq.channel.queue_delete(full)
     arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -83,10 +83,18 @@ def test_what_the_broker_refuses_has_failed(rabbitmq: Broker) -> None:
     record(1, 2, 3)
 
     code, _, _ = relay()
+    assert code == 1
+    assert "refused by the broker" in set(OutboxEvent.objects.values_list("last_error", flat=True))
+
+    due_now()
+    before = list(OutboxEvent.objects.filter(sent_at=None).values_list("attempts", flat=True))
+    code, _, errors = relay()
     rabbitmq.channel.queue_delete(full)
 
     assert code == 1
-    assert "refused by the broker" in set(OutboxEvent.objects.values_list("last_error", flat=True))
+    assert "refused by the broker" in errors
+    assert before
+    assert list(OutboxEvent.objects.filter(sent_at=None).values_list("attempts", flat=True)) == before
 
 
 def test_after_the_broker_has_dropped_the_connection_it_connects_anew(rabbitmq: Broker, settings: LazySettings) -> None:

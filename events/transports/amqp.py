@@ -32,9 +32,8 @@ class AmqpTransport:
         except broker.UNAVAILABLE as error:
             self.close()
             return SendResult(unavailable=f"{broker.host_of(self._config)}: {broker.reason(error)}")
-        if failed and not sent and set(failed.values()) == {broker.UNROUTABLE}:
-            # No queue is bound, so this is not a failure of the events.
-            return SendResult(unavailable=f"{broker.host_of(self._config)}: {broker.UNROUTABLE}")
+        if failed and not sent:  # a queue is full or missing: this is not a failure of each event
+            return SendResult(unavailable=f"{broker.host_of(self._config)}: {next(iter(failed.values()))}")
         return SendResult(sent, failed)
 
     def _connected(self) -> broker.ConfirmedPublisher:

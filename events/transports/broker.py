@@ -68,7 +68,7 @@ def host_of(config: EventsConfig) -> str:
     """Return the address of the broker without its password."""
     assert config.events_url is not None  # noqa: S101 - the caller has checked
     parts = urlsplit(config.events_url.get_secret_value())
-    return f"{parts.hostname}:{parts.port or 5672}"
+    return f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
 
 
 def declare_exchange(channel: Any, name: str) -> None:
