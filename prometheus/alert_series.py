@@ -245,6 +245,13 @@ ALERTS = [
     Alert("OutboxLag", "warning", [gauge(f"outbox_oldest_pending_age_seconds{{{HTTP}}}", 61, 60, 0)]),
     Alert("OutboxLag", "critical", [gauge(f"outbox_oldest_pending_age_seconds{{{HTTP}}}", 601, 600, 0)]),
     Alert("DeadLetters", "warning", [gauge(f"outbox_events_dead{{{HTTP}}}", 1, 0, 0)]),
+    Alert(
+        "DeadLetters",
+        "warning",
+        [Series('events_consumed_total{job="consumer", type="unknown", outcome="dead"}', 1)],
+        PRODUCTS,
+        resolves_after=65,  # the window of an hour
+    ),
     Alert("OrdersPendingTooLong", "warning", [gauge(f"orders_oldest_pending_age_seconds{{{HTTP}}}", 301, 300, 0)]),
     Alert("OrdersPendingTooLong", "critical", [gauge(f"orders_oldest_pending_age_seconds{{{HTTP}}}", 1801, 1800, 0)]),
 ]

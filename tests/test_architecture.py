@@ -62,7 +62,7 @@ SHELF_BUDGETS = {
     "manage": 58,
     "apps": 30,
 }
-LINE_BUDGETS = {"ops": 7000, "events": 1600, "products_project": 1400, "orders_project": 2100}
+LINE_BUDGETS = {"ops": 7000, "events": 1800, "products_project": 1400, "orders_project": 2100}
 SERVING_BUDGET = 3900
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}

@@ -19,6 +19,7 @@ from events.backoff import LONGEST_PAUSE, retry_in
 from events.cloudevents import CONTENT_TYPE, InvalidEvent, parse_event
 from events.config import EventsConfig
 from events.fault_points import EventStep
+from events.inbox import metrics
 from events.inbox.handler import handle_event
 from events.inbox.queues import Queues
 from events.transports import broker
@@ -40,6 +41,7 @@ class Move:
     """A delivered message that goes to the retry queue or to the dead letters."""
 
     delivery_tag: int
+    type: str
     copy: broker.Outgoing
     is_dead: bool
     reason: str
@@ -160,7 +162,8 @@ class Consumer:
             headers={**headers, ATTEMPTS: made, ERROR: reason[:200]},
             expires_in=None if is_dead else self._retry_after,
         )
-        return Move(message.delivery_tag, copy, is_dead, reason, made, cause)
+        kind = str(message.delivery_info.get("routing_key", ""))  # which is the type of the event
+        return Move(message.delivery_tag, kind, copy, is_dead, reason, made, cause)
 
     def _move_held(self, channel: Any) -> None:
         """Move the held messages, and acknowledge each one that the other queue has confirmed."""
@@ -170,6 +173,7 @@ class Consumer:
             fields = {"event_id": move.copy.message_id, "reason": move.reason, "attempts": move.attempts}
             if move.is_dead:
                 self.dead_lettered += 1
+                metrics.count(move.type, metrics.DEAD)
                 log.error("event.set_aside", queue=self._queues.dead, exc_info=move.cause, **fields)
             else:
                 self.retried += 1

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from events.backoff import LONGEST_PAUSE, retry_in
 from events.inbox.consumer import Consumer, DatabaseAway
+from events.inbox.metrics import start_dead_letters
 from events.tracing import untraced
 from events.transports import broker
 from ops.cli.arguments import whole_number
@@ -60,6 +61,7 @@ class Command(LoopCommand):
         if url is None or not url.get_secret_value().startswith("amqp"):
             raise CommandError("EVENTS_URL is not an amqp:// URL, so there are no queues to consume.", returncode=USAGE)
         consumer = Consumer(settings.CONFIG, prefetch=prefetch, retry_after=retry_after)
+        start_dead_letters()
         try:
             with untraced():
                 self._consume(consumer, once=once)
