@@ -249,7 +249,7 @@ ALERTS = [
         "DeadLetters",
         "warning",
         [Series('events_consumed_total{job="consumer", type="unknown", outcome="dead"}', 1)],
-        PRODUCTS,
+        "consumer",
         resolves_after=65,  # the window of an hour
     ),
     Alert("OrdersPendingTooLong", "warning", [gauge(f"orders_oldest_pending_age_seconds{{{HTTP}}}", 301, 300, 0)]),

@@ -109,11 +109,9 @@ def test_a_signal_ends_a_purge_after_the_batch_in_hand() -> None:
     assert errors.endswith("3 are left: stopped by a signal. Run it again to go on.\n")
 
 
-@pytest.mark.parametrize(
-    "age", [("--before", timezone.now().isoformat()), ("--older-than", "23h")], ids=["date", "duration"]
-)
-def test_what_is_younger_than_a_day_is_not_purged(age: tuple[str, str]) -> None:
-    code, _, errors = _usage(*age)
+@pytest.mark.parametrize("option", ["--before", "--older-than"])
+def test_what_is_younger_than_a_day_is_not_purged(option: str) -> None:
+    code, _, errors = _usage(option, timezone.now().isoformat() if option == "--before" else "23h")
 
     assert code == 2
     assert "less than 1d" in errors
@@ -124,7 +122,9 @@ def test_how_long_ago_is_said_as_a_duration_too() -> None:
     OutboxEvent.objects.filter(subject="waiting").update(sent_at=timezone.now() - timedelta(days=31))
 
     code, output, _ = run(purge_events.Command(), "--older-than", "30d", "--yes")
-    assert (code, output[: output.index(" before")]) == (0, "Purged 1 event sent")
+
+    assert code == 0
+    assert output.startswith("Purged 1 event sent before ")
     assert pending() == []
     assert OutboxEvent.objects.count() == 3
 

@@ -14,8 +14,8 @@ import amqp
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from ops.outbound.broker_tls import broker_tls
 from events.config import EventsConfig
+from ops.outbound.broker_tls import broker_tls
 
 HEARTBEAT = 20  # seconds; a peer is lost after twice this time without a sign
 PERSISTENT = 2

@@ -11,7 +11,6 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ops.config.service import ServiceConfig
 from ops.diagnosis.probe import NoAnswer, reason
-from ops.outbound.broker_tls import broker_tls
 from ops.outbound.session import PeerSession
 
 LARGEST_DOCUMENT = 1024 * 1024  # bytes
