@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS, ERROR = "x-argos-attempts", "x-argos-error"  # headers of retried and dead messages
 KEPT = ("traceparent", "tracestate")  # the only headers of the sender's that a moved message keeps
+UNAVAILABLE: tuple[type[Exception], ...] = (*broker.UNAVAILABLE, broker.PublishingEnded)
 LOOK_EVERY = 0.2  # seconds between two checks for a signal
 
 
@@ -197,7 +198,7 @@ class Mover:
         try:
             _, failed = self._connected().publish([copy])
             trouble = failed.get(0, "")
-        except (*broker.UNAVAILABLE, broker.PublishingEnded) as error:
+        except UNAVAILABLE as error:
             trouble = broker.reason(error)
             self.close()
         if not trouble:

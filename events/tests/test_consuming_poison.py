@@ -42,7 +42,7 @@ def queues(rabbitmq: Broker, settings: LazySettings) -> Queues:
 
 
 def send(rabbitmq: Broker, body: bytes, **properties: Any) -> None:
-    rabbitmq.publish(body, **({"message_id": str(uuid4()), "delivery_mode": 2} | properties))
+    rabbitmq.publish(body, message_id=str(uuid4()), delivery_mode=2, **properties)
 
 
 def consume() -> tuple[object, str, str]:

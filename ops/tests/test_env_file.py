@@ -16,8 +16,8 @@ LOG_LEVEL=debug
 export LOG_FORMAT = "json"
 SECRET_KEY='it is # quoted, $HOME and all'
 COMMAND_METRICS_DIR=ab#cd
-EVENTS_EXCHANGE=shop.events # a comment
-EVENTS_URL="amqp://guest:guest@localhost:5672//"
+SERVICE_VERSION=shop.7 # a comment
+DATABASE_URL="postgres://guest:guest@localhost:5432/shop"
 """
 
 
@@ -47,11 +47,10 @@ def test_quotes_export_blanks_and_comments_are_read_as_docker_compose_does(
 
     config = read()
 
-    assert (config.log_level, config.log_format, config.events_exchange) == ("debug", "json", "shop.events")
+    assert (config.log_level, config.log_format, config.service_version) == ("debug", "json", "shop.7")
     assert config.command_metrics_dir == "ab#cd"
     assert config.secret_key.get_secret_value() == "it is # quoted, $HOME and all"
-    assert config.events_url is not None
-    assert config.events_url.get_secret_value() == "amqp://guest:guest@localhost:5672//"
+    assert config.database_url.get_secret_value() == "postgres://guest:guest@localhost:5432/shop"
     assert PlainConfig.read().origins["LOG_LEVEL"] == ".env"
 
 

@@ -53,7 +53,9 @@ def check_row(line: int, item: object, *, from_text: bool) -> Row | BadRow:
     if not isinstance(item, dict):
         return BadRow(line, "", "is not an object")
     if unknown := [str(key) for key in item if key not in PRODUCT.names]:
-        return BadRow(line, unknown[0][:40], f"is not a field of a product; its fields are {' and '.join(PRODUCT.names)}")
+        return BadRow(
+            line, unknown[0][:40], f"is not a field of a product; its fields are {' and '.join(PRODUCT.names)}"
+        )
     product_id, name = item.get("id"), item.get("name")
     if from_text and isinstance(product_id, str) and re.fullmatch(r"[0-9]{1,19}", product_id):
         product_id = int(product_id)
