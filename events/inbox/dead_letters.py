@@ -83,6 +83,7 @@ def _messages(config: EventsConfig) -> Iterator[tuple[int, Any, Queues]]:
                 yield message
 
         yield total, take, queues
+        channel.close()  # waits for the broker, so that no acknowledgement is lost
     finally:
         broker.close(connection)
 
