@@ -11,6 +11,7 @@ from kombu import Connection
 from events.config import EventsConfig
 from ops.diagnosis.probe import NoAnswer, Probe
 from ops.diagnosis.surroundings import TIMEOUT, answers, not_needed
+from ops.outbound.broker_tls import broker_tls
 from ops.outbound.session import PeerSession
 
 EVENTS = "events.reachable"
@@ -33,7 +34,9 @@ def ask_events(config: EventsConfig, *, timeout: float) -> None:
     url = config.events_url.get_secret_value()
     if not url.startswith("http"):
         options = {"read_timeout": timeout, "write_timeout": timeout}
-        with Connection(url, connect_timeout=timeout, transport_options=options) as connection:
+        with Connection(
+            url, ssl=broker_tls(config, url), connect_timeout=timeout, transport_options=options
+        ) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
         return
     token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from ops.cli.run_metrics import record_run
 from ops.config.validators import client_certificate
-from ops.diagnosis.network import ask_events, ask_url
+from ops.diagnosis.network import ask_url
 from ops.tests.raw_peer import CERTIFICATE, RawPeer, raw_peer
 from ops.tests.settings import PlainConfig
 
@@ -23,7 +23,6 @@ MERpDz4qJKQeI9qPSGR/3MDFqKiRMTEDJGWiHoXufaTGsxAuaP5PY1LkRLMnS79O
 PvxvK/QoHcTyrV3sgv1GMekW7LD0Rmc/5fuELdVxrU448B4EYincgLkcknY3v2I=
 -----END ENCRYPTED PRIVATE KEY-----
 """
-PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 
 
 def config(**variables: str) -> PlainConfig:
@@ -34,10 +33,6 @@ def config(**variables: str) -> PlainConfig:
 
 def trusting(**variables: str) -> PlainConfig:
     return config(PEER_CA_BUNDLE=str(CERTIFICATE), **variables)
-
-
-def greet(peer: RawPeer, sock: socket.socket) -> None:
-    peer.requests.append(sock.recv(8))
 
 
 def test_a_probe_trusts_it() -> None:
@@ -58,24 +53,6 @@ def test_the_pushgateway_is_trusted() -> None:
 
     assert logs == []
     assert peer.requests[0].startswith(b"POST /metrics/job/plain-service/command/purge HTTP/1.1\r\n")
-
-
-def test_a_broker_is_trusted() -> None:
-    with raw_peer(greet, tls=True) as peer:
-        with pytest.raises(OSError, match=r"closed|reset"):
-            ask_events(trusting(EVENTS_URL=peer.url("amqps").rstrip("/")), timeout=5)
-
-        assert set(peer.requests) == {PROTOCOL_HEADER}
-
-
-def test_a_broker_without_a_known_authority_is_refused() -> None:
-    with raw_peer(greet, tls=True) as peer, pytest.raises(OSError, match="self-signed"):
-        ask_events(config(EVENTS_URL=peer.url("amqps").rstrip("/")), timeout=5)
-
-
-def test_a_broker_of_another_name_is_refused() -> None:
-    with raw_peer(greet, tls=True, host="127.0.0.2") as peer, pytest.raises(OSError, match=r"127\.0\.0\.2"):
-        ask_events(trusting(EVENTS_URL=peer.url("amqps", host="127.0.0.2").rstrip("/")), timeout=5)
 
 
 def test_a_peer_that_asks_for_a_certificate_gets_it() -> None:
