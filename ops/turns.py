@@ -1,122 +1,111 @@
-"""One request computes at a time in a process; whoever waits for somebody lets the next one go.
+"""One request computes at a time in a process; a thread that waits for a peer gives its turn to the next.
 
-Python lets one thread compute at a time anyway. But whoever makes a system call loses its place to any thread that
-wants it, a request makes a dozen short ones, and to wake a thread takes longer than most of them do.
+Python lets one thread compute at a time anyway. But a thread loses its place at every system call, a request makes a
+dozen short ones, and to wake another thread takes longer than most of them do (docs/decisions/0012).
+
+This stands below every shelf of `ops`: outbound calls and the database give the turn up, the server hands it out.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
-from typing import Any
+import time
+from collections import deque
+from collections.abc import Callable
 
-PATIENCE = 0.02  # seconds; then one goes on without its turn, as nobody knows what the one before it is at
-
-_turn = threading.Lock()
-_first_of_the_idle = threading.Lock()
-_claims: list[None] = []  # one for each thread that has begun something and wants its turn; append and pop are atomic
+PATIENCE = 0.02  # seconds of one stint; then others go on beside it, as nothing says what it is at
 
 
-class _State(threading.local):
+class _Mine(threading.local):
+    """What this thread knows of its own part."""
+
     is_at_work = False
     has_turn = False
+    arrived = 0.0
+    bell: threading.Lock | None = None
 
 
-_mine = _State()
+_mine = _Mine()
 
 
-def _take() -> None:
-    _mine.has_turn = _turn.acquire(timeout=PATIENCE)
+def _my_bell() -> threading.Lock:
+    if _mine.bell is None:
+        _mine.bell = threading.Lock()
+        _mine.bell.acquire()
+    return _mine.bell
 
 
-def _claim() -> None:
-    _claims.append(None)
-    _take()
-    _claims.pop()
-
-
-def _give() -> None:
-    if _mine.has_turn:
-        _mine.has_turn = False
-        _turn.release()
-
-
-class WorkInTurn:
-    """The queue of a pool whose threads work in turn: each gets its next work together with its turn.
-
-    So who is ready goes on with the next without waking anybody, unless somebody has claimed the turn meanwhile. It
-    stands in for the `queue.SimpleQueue` of a ThreadPoolExecutor, for which None says that the pool is shut down.
-    """
+class Turn:
+    """A lock that is handed on in the order of the claims; its holder cannot overtake those that wait."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.put = self._queue.put
-        self.qsize = self._queue.qsize
+        self._mutex = threading.Lock()
+        self._claims: deque[threading.Lock] = deque()
+        self.is_taken = False
+        self.stints = 0  # how often the turn went to a thread
+        self.before_waiting: Callable[[], None] | None = None  # the server sees that another thread is awake
 
-    def get_nowait(self) -> Any:
-        """Return the next work, and wait for the turn if need be; raise queue.Empty where there is no work.
+    def take(self) -> None:
+        """Return with the turn; without it, where one thread keeps it for longer than PATIENCE."""
+        if _mine.has_turn:
+            return
+        bell = _my_bell()
+        with self._mutex:
+            if not self.is_taken:
+                self._begin()
+                return
+            self._claims.append(bell)
+            stint = self.stints
+        while not bell.acquire(timeout=PATIENCE):
+            with self._mutex:
+                if stint == self.stints and bell in self._claims:
+                    self._claims.remove(bell)
+                    return
+                stint = self.stints
+        _mine.has_turn = True
 
-        Nor is it said that there is none where there is: the pool, from Python 3.12 on, would take the thread for idle.
-        """
+    def give(self) -> None:
+        """Hand the turn to the thread that has claimed it longest, or lay it down."""
+        if not _mine.has_turn:
+            return
+        _mine.has_turn = False
+        with self._mutex:
+            if self._claims:
+                self.stints += 1
+                self._claims.popleft().release()
+            else:
+                self.is_taken = False
+
+    def begin_work(self, arrived: float) -> None:
+        """Tell that this thread works from now on, on what arrived then (on the monotonic clock)."""
+        _mine.is_at_work = True
+        _mine.arrived = arrived
+
+    def end_work(self) -> None:
+        """Tell that this thread's work is done."""
         _mine.is_at_work = False
-        if _claims:
-            _give()
-        try:
-            if not _mine.has_turn:
-                if not self.qsize():
-                    raise queue.Empty
-                with _first_of_the_idle:
-                    _take()
-                    return self._begun(self._queue.get_nowait())
-            return self._begun(self._queue.get_nowait())
-        except queue.Empty:
-            _give()
-            raise
 
-    def get(self, block: bool = True) -> Any:
-        """Return the next work; wait for it and for the turn."""
-        try:
-            return self.get_nowait()
-        except queue.Empty:
-            with _first_of_the_idle:  # and so nobody takes work in hand that would have to wait there
-                return self._begun(self._wait())
-
-    def _wait(self) -> Any:
-        while True:
-            _take()
-            try:
-                return self._queue.get_nowait()
-            except queue.Empty:
-                if _mine.has_turn:
-                    _give()
-                    work = self._queue.get()
-                    _take()
-                    return work
-
-    def _begun(self, work: Any) -> Any:
-        if work is None:
-            _give()
-        else:
-            _mine.is_at_work = True
-        return work
-
-
-class _InTurn:
-    def __enter__(self) -> None:
-        _claim()
-
-    def __exit__(self, *_: object) -> None:
-        _give()
+    def _begin(self) -> None:
+        self.is_taken = _mine.has_turn = True
+        self.stints += 1
 
 
 class _Waiting:
     def __enter__(self) -> None:
-        _give()
+        if _mine.is_at_work:
+            if turn.before_waiting is not None:
+                turn.before_waiting()
+            turn.give()
 
     def __exit__(self, *_: object) -> None:
         if _mine.is_at_work:
-            _claim()
+            turn.take()
 
 
-in_turn = _InTurn()  # with it, a thread that is not the pool's computes in turn with those that are
-waiting = _Waiting()  # with it, a thread lets others compute while it waits; outside of its work it does nothing
+turn = Turn()
+waiting = _Waiting()  # with it, a thread lets others compute while it waits; outside of a request it does nothing
+
+
+def seconds_since_arrival() -> float:
+    """Return for how long the request that this thread works on has been here; 0 outside of a request."""
+    return time.monotonic() - _mine.arrived if _mine.is_at_work else 0.0

@@ -102,7 +102,7 @@ def test_clients_that_do_not_hang_up_keep_nobody_waiting(stack: Stack) -> None:
     assert time.monotonic() - started < 10  # it would be 18 s if gunicorn waited 2 s for each in its accepting loop
 
 
-def test_stalled_clients_free_their_threads(stack: Stack) -> None:
+def test_stalled_clients_are_told_so_and_hold_no_thread(stack: Stack) -> None:
     stalls = {
         "head": request(b"POST", b"/orders")[:40],
         "body": post(ORDER[:9], length=31),
@@ -118,13 +118,12 @@ def test_stalled_clients_free_their_threads(stack: Stack) -> None:
         after = requests.get(f"{stack.orders.url}/nowhere", timeout=30)
 
         assert after.status_code == 404
-        assert connections.pop("head").recv(100) == b""  # without a request there is nothing to answer
         for connection in connections.values():
             answer = read_answer(connection)
             assert (answer.status, answer.json()["code"]) == (408, "request_timeout")
 
     lines = stack.orders.log_lines()[lines_before:]
-    assert sorted(line["status"] for line in lines) == [404, 408, 408, 408]
+    assert sorted(line["status"] for line in lines) == [404, 408, 408, 408, 408]
     assert not any("exception" in line for line in lines)
 
 

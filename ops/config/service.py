@@ -123,6 +123,9 @@ class ServiceConfig(BaseSettings):
         1, ge=1, le=64, description="web processes; more replicas of one process scale as well and keep exemplars"
     )
     web_threads: int = Field(4, ge=1, le=128, description="threads of each web process")
+    web_queue_timeout: Seconds = Field(
+        1.5, description="seconds that a request may wait for a thread; then it is answered 503 `busy`"
+    )
     request_max_bytes: int = Field(
         1_048_576, ge=1024, le=104_857_600, description="largest request body; more is answered 413"
     )

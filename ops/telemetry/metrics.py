@@ -77,6 +77,11 @@ web_queue_seconds_total = Counter(
     "web_queue_seconds_total",
     "Time that connections waited for a free thread and for their turn; its rate is the number of waiting ones.",
 )
+web_queue_length = Gauge("web_queue_length", "Requests that wait for a free thread.", multiprocess_mode="livesum")
+web_queue_age_seconds = Gauge(
+    "web_queue_age_seconds", "For how long the oldest of them has waited.", multiprocess_mode="livemax"
+)
+web_connections = Gauge("web_connections", "Connections of clients, silent ones included.", multiprocess_mode="livesum")
 log_lines_total = Counter("log_lines_total", "Log lines of level warning and above.", ["level"])
 for level in ("warning", "error", "critical"):
     log_lines_total.labels(level)  # starts at 0, so that rate() sees the first event

@@ -1,0 +1,105 @@
+"""Why a request is answered in the application's place.
+
+Refusal
+├── BadRequest                  400 bad_request
+├── UnreadableBody              400 parse_error
+├── RequestTimeout              408 request_timeout
+├── RequestTooLarge             413 request_too_large
+├── TargetTooLong               414 uri_too_long
+├── ExpectationFailed           417 expectation_failed
+├── HeadersTooLarge             431 headers_too_large
+├── ApplicationFailed           500 internal_error
+├── UnsupportedTransferCoding   501 unsupported_transfer_coding
+└── Busy                        503 busy
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """State what a request did wrong, in one word or two for the log; `environ` is there once its head was read."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    detail: ClassVar[str] = "The request could not be read as HTTP."
+
+    def __init__(self, reason: str = "", environ: dict[str, Any] | None = None) -> None:
+        super().__init__(reason or type(self).__name__)
+        self.environ = environ
+
+
+class BadRequest(Refusal):
+    """The head is no HTTP/1.1, or two readers might understand it differently."""
+
+    status = 400
+    code = "bad_request"
+
+
+class UnreadableBody(Refusal):
+    """The body ends early, or its chunks are malformed."""
+
+    status = 400
+    code = "parse_error"
+    detail = "The request's body could not be read."
+
+
+class RequestTimeout(Refusal):
+    """Head or body did not arrive in time (RFC 9110, section 15.5.9)."""
+
+    status = 408
+    code = "request_timeout"
+    detail = "The request did not arrive in time."
+
+
+class RequestTooLarge(Refusal):
+    """The body is larger than REQUEST_MAX_BYTES."""
+
+    status = 413
+    code = "request_too_large"
+    detail = "The request body is too large."
+
+
+class TargetTooLong(Refusal):
+    """The request line is too long."""
+
+    status = 414
+    code = "uri_too_long"
+
+
+class ExpectationFailed(Refusal):
+    """The client expects what is unknown here."""
+
+    status = 417
+    code = "expectation_failed"
+
+
+class HeadersTooLarge(Refusal):
+    """A header, their number or their sum is too large."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class ApplicationFailed(Refusal):
+    """The application raised an exception, or gave an answer that is no HTTP."""
+
+    status = 500
+    code = "internal_error"
+    detail = "An unexpected error occurred; it was logged under this requestId."
+
+
+class UnsupportedTransferCoding(Refusal):
+    """The body is coded in another way than in chunks alone."""
+
+    status = 501
+    code = "unsupported_transfer_coding"
+
+
+class Busy(Refusal):
+    """No thread could begin with the request within WEB_QUEUE_TIMEOUT."""
+
+    status = 503
+    code = "busy"
+    detail = "The service is busy and could not begin with this request in time; try again."

@@ -1,0 +1,50 @@
+"""Answer a request that the application never sees: a problem document, one log line, one count."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+
+import structlog
+
+from ops.api.problems import CONTENT_TYPE, problem, reason_phrase
+from ops.server.answer import date_line
+from ops.server.errors import ApplicationFailed, Busy, Refusal
+from ops.server.http1 import Environ
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = "Retry-After: 1\r\n"
+
+
+def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
+    """Log and count the refusal, and return the whole answer; neither repeats what was sent."""
+    from ops.server.middleware import WELL_FORMED_ID  # noqa: PLC0415 - likewise
+    from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
+    method = environ.get("REQUEST_METHOD")
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    is_ours = isinstance(refusal, ApplicationFailed)
+    log.log(
+        logging.ERROR if is_ours else logging.WARNING,
+        "request.refused",
+        status=refusal.status,
+        code=refusal.code,
+        error=str(refusal),
+        client=environ.get("REMOTE_ADDR"),
+        **({"exc_info": refusal.__cause__} if is_ours else {}),
+    )
+    metrics.http_requests_total.labels(metrics.method_label(method), metrics.UNMATCHED, refusal.status).inc()
+    body = json.dumps(problem(refusal.status, refusal.code, refusal.detail)).encode()
+    head = (
+        f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n{date_line(int(time.time()))}"
+        f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\n"
+        f"{RETRY_AFTER if isinstance(refusal, Busy) else ''}"
+        f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
+    )
+    return head.encode() + (b"" if method == "HEAD" else body)
