@@ -31,6 +31,7 @@ class Load:
     method: str
     path: str
     body: bytes | None = None
+    pause: float = 0.0
     requests: list[Request] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -49,7 +50,7 @@ class Load:
 
     def run(self, *, keep_alive: bool) -> None:
         connection = None
-        while not self._stopping.is_set():
+        while not self._stopping.wait(self.pause):
             connection = connection or self._connect()
             if connection is None:
                 time.sleep(0.01)
@@ -82,9 +83,11 @@ class Load:
 
 
 @contextmanager
-def load(port: int, method: str, path: str, body: bytes | None = None, *, clients: int = 6) -> Iterator[Load]:
-    """Yield working clients; half of them keep their connections alive."""
-    running = Load(port, method, path, body)
+def load(
+    port: int, method: str, path: str, body: bytes | None = None, *, clients: int = 6, pause: float = 0.0
+) -> Iterator[Load]:
+    """Yield working clients that pause before each request; half of them keep their connections alive."""
+    running = Load(port, method, path, body, pause)
     threads = [
         threading.Thread(target=running.run, kwargs={"keep_alive": number % 2 == 0}) for number in range(clients)
     ]

@@ -67,6 +67,17 @@ def test_a_stop_under_load_answers_every_request_and_refuses_later_ones(
     assert clients.ended("refused")
 
 
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_stop_breaks_no_connection_that_clients_keep_between_requests(products: Service, workers: str) -> None:
+    restart(products, WEB_CONCURRENCY=workers)
+    with load(products.port, "GET", "/products/1", clients=24, pause=0.2) as clients:
+        clients.wait_for(100)
+        assert products.stop() == 0
+
+    assert clients.ended("cut off") == []
+    assert {request.status for request in clients.ended("answered")} == {200}
+
+
 def test_a_request_that_has_begun_is_answered_after_the_signal(products: Service) -> None:
     restart(products)
     with half_a_request(products) as connection:

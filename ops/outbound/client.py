@@ -17,7 +17,7 @@ from ops.outbound.deadline_adapter import BodyTooLong
 from ops.outbound.retry_budget import RetryBudget
 from ops.telemetry import metrics, request_context
 from ops.telemetry.request_context import PeerFailure
-from ops.turns import waiting
+from ops.turns import seconds_since_arrival, waiting
 
 T = TypeVar("T")
 
@@ -95,7 +95,8 @@ class HttpClient:
         for a broken contract. That counts as a failure of the peer and is not retried. Other exceptions of `read` pass
         through and count as a success.
         """
-        ends = time.monotonic() + self._policy.deadline.total_seconds()
+        # From the arrival of the request that asks for this, which may have waited for its thread.
+        ends = time.monotonic() + self._policy.deadline.total_seconds() - seconds_since_arrival()
         ends = ends if deadline is None else min(ends, deadline)
         self._budget.earn()
         for attempt in range(1, self._policy.max_tries + 1):

@@ -19,15 +19,16 @@ from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """State what a request did wrong, in one word or two for the log; `environ` is there once its head was read."""
+    """State what a request did wrong, in one word or two for the log; `environ` has what was read of its head."""
 
     status: ClassVar[int]
     code: ClassVar[str]
     detail: ClassVar[str] = "The request could not be read as HTTP."
 
-    def __init__(self, reason: str = "", environ: dict[str, Any] | None = None) -> None:
+    environ: dict[str, Any] | None = None
+
+    def __init__(self, reason: str = "") -> None:
         super().__init__(reason or type(self).__name__)
-        self.environ = environ
 
 
 class BadRequest(Refusal):

@@ -13,6 +13,7 @@ from ops.config.service import ServiceConfig
 from ops.diagnosis.probe import Probe, failure
 from ops.diagnosis.registry import MIGRATED, REACHABLE
 from ops.diagnosis.remembered import OK, RememberedProbe
+from ops.turns import waiting
 
 # One byte shared by the gunicorn master and its workers: 1 after the master was told to stop.
 _draining = mmap.mmap(-1, 1)
@@ -48,7 +49,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 with each probe's result, or 503 as a problem with the same member `probes`."""
-    results = {probe.name: probe.result() for probe in PROBES}
+    with waiting:
+        results = {probe.name: probe.result() for probe in PROBES}
     failing = [name for name, result in results.items() if result != OK]
     if failing:
         body = problem(503, "not_ready", f"Not ready: {', '.join(failing)}.") | {"probes": results}

@@ -17,6 +17,7 @@ from ops.server.errors import (
     BadRequest,
     ExpectationFailed,
     HeadersTooLarge,
+    Refusal,
     RequestTooLarge,
     TargetTooLong,
     UnreadableBody,
@@ -35,9 +36,9 @@ END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Z-]{1,32}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([0-9])")
+REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Z-]{3,20}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([0-9])")
 HEADERS = re.compile(rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*")
-ABSOLUTE = re.compile(r"https?://([^/?@]+)([^?]*)(.*)", re.IGNORECASE)
+ABSOLUTE = re.compile(r"https?://([^/?@]+)((?:/[^?]*)?)((?:\?.*)?)", re.IGNORECASE)
 CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:=(?:" + TOKEN + rb'|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))?)*'
 )
@@ -94,19 +95,22 @@ def read_head(head: bytes, base: Environ) -> Request:
     match = REQUEST_LINE.fullmatch(line)
     if match is None:
         raise BadRequest("InvalidRequestLine")
-    block += b"\r\n" if block else b""
-    if HEADERS.fullmatch(block) is None:
-        raise BadRequest("InvalidHeader")
-    environ = base.copy()
     method, target, minor = match.groups()
+    environ = base.copy()
     environ["REQUEST_METHOD"] = method.decode()
-    _take_headers(environ, block)
     environ["SERVER_PROTOCOL"] = "HTTP/1.0" if minor == b"0" else "HTTP/1.1"
-    environ["RAW_URI"] = uri = target.decode()
-    return _judge(environ, uri, is_1_0=minor == b"0")
+    environ["RAW_URI"] = target.decode()
+    try:
+        _take_headers(environ, block + b"\r\n" if block else b"")
+        return _judge(environ, is_1_0=minor == b"0")
+    except Refusal as refusal:
+        refusal.environ = environ
+        raise
 
 
 def _take_headers(environ: Environ, block: bytes) -> None:
+    if HEADERS.fullmatch(block) is None:
+        raise BadRequest("InvalidHeader")
     lines = block.decode("latin-1").split("\r\n")
     lines.pop()
     if len(lines) > MOST_HEADERS:
@@ -125,11 +129,11 @@ def _take_headers(environ: Environ, block: bytes) -> None:
         environ[key] = value
 
 
-def _judge(environ: Environ, uri: str, *, is_1_0: bool) -> Request:
+def _judge(environ: Environ, *, is_1_0: bool) -> Request:
     """Settle the target and the framing; everything that two readers may understand differently is refused."""
     if not is_1_0 and "HTTP_HOST" not in environ:
         raise BadRequest("MissingHost")
-    environ["PATH_INFO"], environ["QUERY_STRING"] = _split(environ, uri)
+    environ["PATH_INFO"], environ["QUERY_STRING"] = _split(environ)
     options = environ.get("HTTP_CONNECTION", "").lower().replace(" ", "").split(",")
     keep_alive = "keep-alive" in options if is_1_0 else "close" not in options
     request = Request(environ, _length(environ, is_1_0=is_1_0), keep_alive, expects_continue=False, is_1_0=is_1_0)
@@ -137,15 +141,15 @@ def _judge(environ: Environ, uri: str, *, is_1_0: bool) -> Request:
         request.keep_alive = False
     if expectation := environ.get("HTTP_EXPECT"):
         if expectation.lower() != "100-continue":
-            raise ExpectationFailed(environ=environ)
+            raise ExpectationFailed
         request.expects_continue = not is_1_0
     return request
 
 
-def _split(environ: Environ, uri: str) -> tuple[str, str]:
+def _split(environ: Environ) -> tuple[str, str]:
     """Return path and query of the target (RFC 9112, section 3.2); an absolute one is judged by its own host."""
+    uri, method = environ["RAW_URI"], environ["REQUEST_METHOD"]
     if uri[0] != "/":
-        method = environ["REQUEST_METHOD"]
         if absolute := ABSOLUTE.fullmatch(uri):
             environ["HTTP_HOST"] = absolute[1]
             uri = (absolute[2] or "/") + absolute[3]
@@ -172,7 +176,7 @@ def _length(environ: Environ, *, is_1_0: bool) -> int | None:
     if "chunked" in codings[:-1]:
         raise BadRequest("InvalidTransferCoding")
     if codings != ["chunked"]:
-        raise UnsupportedTransferCoding(environ=environ)
+        raise UnsupportedTransferCoding
     return None
 
 

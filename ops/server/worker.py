@@ -83,7 +83,9 @@ class Worker(BaseWorker):
         self.has_leader = False
         self.ordinary = Lane(self.cfg.threads)
         probes = Lane(RESERVED - 1)
-        self.lanes = [Lane(sys.maxsize), probes, self.ordinary]  # in the order in which they are served
+        self.streams = Lane(self.cfg.threads)
+        # In the order in which they are served: what never waits, what may, what has begun, what has not.
+        self.lanes = [Lane(sys.maxsize), probes, self.streams, self.ordinary]
         self.lane_of = {"/healthz": self.lanes[0], "/readyz": probes, "/metrics": probes}
         self.poller = Poller(self.cfg, self.sockets, self.enqueue)
         self.collected = self.next_sweep = 0.0
@@ -196,13 +198,15 @@ class Worker(BaseWorker):
 
     def enqueue(self, connection: Connection) -> None:
         """Let a thread take up the connection's request, or more of its stream."""
-        path = connection.request.environ["PATH_INFO"] if connection.request else ""
-        self.lane_of.get(path, self.ordinary).queue.append(connection)
+        if connection.stream is not None or connection.request is None:
+            self.streams.queue.append(connection)
+        else:
+            self.lane_of.get(connection.request.environ["PATH_INFO"], self.ordinary).queue.append(connection)
 
     def _shed(self, now: float) -> None:
         """Refuse requests that could not be begun in time; a client may still be waiting for the answer."""
         queue = self.ordinary.queue
-        while queue and queue[0].stream is None and now - queue[0].arrived > self.patience:
+        while queue and now - queue[0].arrived > self.patience:
             connection = queue.popleft()
             request = connection.request
             keep_alive = request is not None and request.keep_alive and not self.poller.is_closing
