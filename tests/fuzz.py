@@ -1,8 +1,8 @@
 """Send mutated requests on raw sockets: `python -m tests.fuzz PORT COUNT [SEED]`.
 
-Each connection sends a few requests, one of which is damaged, and closes its side. What comes back must be whole
-answers and then the end; no more answers than gunicorn's own reader finds requests, but for one refusal at the end; and
-no 5xx other than 501. A body holds a request: an answer too many is one that was smuggled.
+Each connection sends a few requests with some damage and closes its side. The server must answer with whole answers and
+then close, with no 5xx other than 501. It must not give more answers than gunicorn's own reader finds requests, but for
+one refusal at the end. A body holds a request: one answer too many means that it was smuggled.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Unclosed(io.BufferedReader):
 
 
 def answers(port: int, raw: bytes, methods: list[str], pieces: int) -> list[int]:
-    """Return the statuses of all answers; raise for what is no whole answer, and TimeoutError for a hang."""
+    """Return the statuses of all answers; raise HTTPException for a broken answer, TimeoutError for a hang."""
     statuses: list[int] = []
     with socket.create_connection(("127.0.0.1", port), timeout=HANG) as connection:
         size = max(1, len(raw) // pieces)

@@ -1,7 +1,7 @@
 """Read requests of HTTP/1.1 strictly (RFC 9112): their heads, their bodies in chunks.
 
 One grammar, compiled by `re`, takes a head or refuses it; nothing here mends what a client got wrong. Measured against
-llhttp and picohttpparser in docs/decisions/0014, and compared with both of gunicorn's readings in the tests.
+llhttp and picohttpparser in docs/decisions/0015, and compared with both of gunicorn's readings in the tests.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Z-]{3,20}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([0-9])")
+REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Z-]{3,20}) ([\x21-\x7e]+) HTTP/1\.([0-9])")
 HEADERS = re.compile(rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*")
-ABSOLUTE = re.compile(r"https?://([^/?@]+)((?:/[^?]*)?)((?:\?.*)?)", re.IGNORECASE)
+AUTHORITY = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+ABSOLUTE = re.compile(rf"https?://({AUTHORITY})((?:/[^?]*)?)((?:\?.*)?)", re.IGNORECASE)
 CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:=(?:" + TOKEN + rb'|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))?)*'
 )
@@ -149,6 +150,8 @@ def _judge(environ: Environ, *, is_1_0: bool) -> Request:
 def _split(environ: Environ) -> tuple[str, str]:
     """Return path and query of the target (RFC 9112, section 3.2); an absolute one is judged by its own host."""
     uri, method = environ["RAW_URI"], environ["REQUEST_METHOD"]
+    if "#" in uri:
+        raise BadRequest("InvalidTarget")
     if uri[0] != "/":
         if absolute := ABSOLUTE.fullmatch(uri):
             environ["HTTP_HOST"] = absolute[1]

@@ -47,6 +47,7 @@ REFUSED = {
     "fragment": (head(b"GET /a#b HTTP/1.1"), 400),
     "other scheme": (head(b"GET ftp://a/ HTTP/1.1"), 400),
     "user in the target": (head(b"GET http://u@a/ HTTP/1.1"), 400),
+    "bracket in the target's host": (head(b"GET http://lo[cal/ HTTP/1.1"), 400),
     "no Host": (head(host=b""), 400),
     "no Host, absolute target": (head(b"GET http://a/ HTTP/1.1", host=b""), 400),
     "two Hosts": (head(b"GET / HTTP/1.1", b"Host: localhost"), 400),
