@@ -1,7 +1,7 @@
 """Read requests of HTTP/1.1 strictly (RFC 9112): their heads, their bodies in chunks.
 
-One grammar, compiled by `re`, takes a head or refuses it; nothing here mends what a client got wrong. Measured against
-llhttp and picohttpparser in docs/decisions/0015, and compared with both of gunicorn's readings in the tests.
+One grammar, compiled by `re`, takes a head or refuses it; nothing here mends what a client got wrong. docs/decisions/0015 compares it with
+llhttp and picohttpparser, the tests with gunicorn's own reader.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 SINGLE = frozenset(  # fields that have one value; a second one leaves open which of them counts
     {"HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_AUTHORIZATION", "HTTP_EXPECT", "HTTP_IDEMPOTENCY_KEY"}
 )
+NO_TRAILERS = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te"})
 
 
 @dataclass(slots=True)
@@ -234,7 +235,8 @@ class Chunks:
         if self._framing > SPARE_FRAMING + len(self.body):
             raise UnreadableBody("TooManyChunks")
         if self._is_in_trailers:
-            if line and HEADERS.fullmatch(line + b"\r\n") is None:
+            name = line.partition(b":")[0].lower()
+            if line and (HEADERS.fullmatch(line + b"\r\n") is None or name in NO_TRAILERS):
                 raise UnreadableBody("InvalidTrailer")
             return not line
         match = CHUNK_LINE.fullmatch(line)

@@ -79,6 +79,7 @@ REFUSED = {
     "chunk that is longer": (CHUNKED + b"1\r\naX\r\n0\r\n\r\n", 400),
     "chunk without its end": (CHUNKED + b"1\r\naXX0\r\n\r\n", 400),
     "trailer without a colon": (CHUNKED + b"0\r\nGET / HTTP/1.1\r\n\r\n", 400),
+    "length as a trailer": (CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n", 400),
     "folded trailer": (CHUNKED + b"0\r\nX: a\r\n b\r\n\r\n", 400),
     "more framing than body": (CHUNKED + b"1;" + b"a" * 900 + b"\r\na\r\n0\r\n\r\n", 0),
     "much more framing than body": (CHUNKED + (b"1;" + b"a" * 900 + b"\r\na\r\n") * 30 + b"0\r\n\r\n", 400),
