@@ -1,7 +1,7 @@
 """Read requests of HTTP/1.1 strictly (RFC 9112): their heads, their bodies in chunks.
 
-One grammar, compiled by `re`, takes a head or refuses it; nothing here mends what a client got wrong. docs/decisions/0015 compares it with
-llhttp and picohttpparser, the tests with gunicorn's own reader.
+One grammar, compiled by `re`, takes a head or refuses it; nothing here mends what a client got wrong. The tests compare
+it with gunicorn's own reader, docs/decisions/0015 with llhttp and picohttpparser.
 """
 
 from __future__ import annotations
