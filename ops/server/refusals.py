@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-import uuid
 
 import structlog
 
@@ -13,6 +12,7 @@ from ops.api.problems import CONTENT_TYPE, problem, reason_phrase
 from ops.server.answer import date_line
 from ops.server.errors import ApplicationFailed, Busy, Refusal
 from ops.server.http1 import Environ
+from ops.telemetry import request_context
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +25,8 @@ def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
     from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    request_id = given if WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
+    context = request_context.begin(given if WELL_FORMED_ID.fullmatch(given) else None)
     method = environ.get("REQUEST_METHOD")
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
     is_ours = isinstance(refusal, ApplicationFailed)
     log.log(
         logging.ERROR if is_ours else logging.WARNING,
@@ -43,7 +41,7 @@ def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
     body = json.dumps(problem(refusal.status, refusal.code, refusal.detail)).encode()
     head = (
         f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n{date_line(int(time.time()))}"
-        f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\n"
+        f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\nX-Request-ID: {context.request_id}\r\n"
         f"{RETRY_AFTER if isinstance(refusal, Busy) else ''}"
         f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
     )
