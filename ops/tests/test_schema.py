@@ -38,7 +38,7 @@ def test_it_leaves_the_operational_paths_out(document: Document) -> None:
 
 
 def test_an_operation_with_a_body_documents_what_may_be_wrong_with_it(document: Document) -> None:
-    assert statuses(document, "/things", "post") == {"200", "400", "403", "406", "408", "413", "415", "500"}
+    assert statuses(document, "/things", "post") == {"200", "400", "403", "406", "408", "413", "415", "500", "503"}
 
 
 def test_a_list_documents_its_parameters_and_their_limits(document: Document) -> None:
@@ -47,7 +47,7 @@ def test_a_list_documents_its_parameters_and_their_limits(document: Document) ->
     parameters = {parameter["name"]: parameter["schema"] for parameter in operation["parameters"]}
     assert set(parameters) == {"cursor", "page_size", "search"}
     assert parameters["page_size"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
-    assert set(operation["responses"]) == {"200", "400", "406", "500"}
+    assert set(operation["responses"]) == {"200", "400", "406", "500", "503"}
     assert "naming the parameter" in operation["responses"]["400"]["description"]
 
 
@@ -55,7 +55,7 @@ def test_staff_only_is_documented_with_its_own_problems(document: Document) -> N
     operation = document["paths"]["/groups/{id}"]["get"]
 
     assert operation["security"] == [{"cookieAuth": []}]
-    assert set(operation["responses"]) == {"200", "400", "403", "404", "406", "409", "500"}
+    assert set(operation["responses"]) == {"200", "400", "403", "404", "406", "409", "500", "503"}
     assert operation["responses"]["409"]["description"] == "`out_of_stock`"
 
 
