@@ -12,7 +12,6 @@ from django.db import connection
 from structlog.testing import capture_logs
 
 from events.outbox import queue
-from events.outbox.management.commands import relay_events
 from events.outbox.management.commands.relay_events import Command
 from events.outbox.models import OutboxEvent
 from events.outbox.relay import relay_batch
@@ -228,8 +227,7 @@ def test_each_new_reason_of_an_outage_is_logged_once(peer: EventPeer, monkeypatc
     statuses = iter([401, 401, 503, 503, 204])
     peer.answer = lambda event: next(statuses)
     command = Command()
-    monkeypatch.setattr(relay_events, "pause_until", lambda *_: None)
-    monkeypatch.setattr(relay_events, "beat", lambda: setattr(command, "stopping", bool(peer.taken)))
+    monkeypatch.setattr(command, "pause", lambda _: setattr(command, "stopping", bool(peer.taken)))
     record(1)
 
     with capture_logs() as logs:
