@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ops.outbound.answer_reader import AnswerTooLong, ReceivedAnswer
 from ops.outbound.connecting import tls_context
-from ops.outbound.keepalive_connection import KeepaliveConnection
+from ops.outbound.keepalive_connection import RECEIVED_AT_ONCE, KeepaliveConnection
 from ops.outbound.limits import Limits
 from ops.telemetry.client_span import client_span, set_answer
 
@@ -53,7 +53,9 @@ class DeadlineAdapter(BaseAdapter):
     ) -> Response:
         """Return the answer, read whole; raise RequestException, which names the cause. It uses no proxy."""
         connect_timeout, seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        limits = Limits(connect_timeout=connect_timeout, seconds=seconds, max_bytes=self._max_bytes + HEAD_BYTES)
+        # The last bytes received may begin the part that is too long: the body's own limit must tell it first.
+        max_bytes = self._max_bytes + HEAD_BYTES + RECEIVED_AT_ONCE
+        limits = Limits(connect_timeout=connect_timeout, seconds=seconds, max_bytes=max_bytes)
         method, url = str(request.method), str(request.url)
         late: type[RequestException] = ConnectTimeout
         try:
