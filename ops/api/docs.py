@@ -13,17 +13,25 @@ from rest_framework.views import APIView
 from ops.api.renderers import JSONRenderer
 
 
-class ProblemsAsJSON(APIView):
-    """Answer errors in JSON, as the renderers of the document and the page cannot show a problem."""
+class OthersAsJSON(APIView):
+    """Answer errors and OPTIONS in JSON, as the renderers of the document and the page cannot show them."""
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
-        self.request.accepted_renderer = JSONRenderer()
-        self.request.accepted_media_type = JSONRenderer.media_type
+        self._accept_json()
         return response
 
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().options(request, *args, **kwargs)
+        self._accept_json()
+        return response
 
-class OpenAPI(ProblemsAsJSON, SpectacularJSONAPIView):
+    def _accept_json(self) -> None:
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+
+
+class OpenAPI(OthersAsJSON, SpectacularJSONAPIView):
     """The service's OpenAPI document."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -32,5 +40,5 @@ class OpenAPI(ProblemsAsJSON, SpectacularJSONAPIView):
         return super().initialize_request(request, *args, **kwargs)
 
 
-class Docs(ProblemsAsJSON, SpectacularSwaggerView):
+class Docs(OthersAsJSON, SpectacularSwaggerView):
     """Swagger UI over that document."""
