@@ -24,7 +24,7 @@ RECONNECT_TIMEOUT = 1.0  # seconds; then the next request reconnects, instead of
 
 INSTALLED_APPS = [
     "ops",  # before staticfiles, as it replaces its runserver
-    "django.contrib.admin",
+    "ops.api.apps.StrictAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -21,7 +21,7 @@ class OthersAsJSON(APIView):
         self._accept_json()
         return response
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         response = super().options(request, *args, **kwargs)
         self._accept_json()
         return response

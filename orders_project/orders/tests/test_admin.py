@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops.tests.clients import anonymous, customer, staff
+from ops.tests.problem_shape import assert_problem
 from orders_project.orders.models import Order
 from orders_project.orders.tests.stored_orders import store_unsettled
 
@@ -72,3 +73,25 @@ def test_nothing_is_added_changed_or_deleted(orders: list[Order], path: str) -> 
 
     assert answer.status_code == 403
     assert list(Order.objects.order_by("pk").values_list("product_id", "quantity")) == [(111, 5), (222, 5)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00",
+        "product_name__gt=%00",
+        "product_name__regex=(",
+        "created_at__year=9999",
+        "created_at__year=9999&created_at__month=12&created_at__day=31",
+        "created_at__year=2026&created_at__month=13",
+        "created_at__gte=9999-99-99",
+        "status__exact=%00",
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(orders: list[Order], query: str) -> None:
+    assert_problem(staff().get(f"{LIST}?{query}"), 400, "bad_request")
+
+
+@pytest.mark.parametrize("query", ["q=(", "created_at__year=9998", "created_at__year=1", "q=" + "9" * 30])
+def test_a_filter_that_fits_no_order_shows_an_empty_list(orders: list[Order], query: str) -> None:
+    assert shown(f"?{query}") == []

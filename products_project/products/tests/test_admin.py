@@ -136,6 +136,14 @@ def test_reservations_are_shown_and_found_but_not_written() -> None:
         assert client.post(page, {}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["reservation/?q=%00", "reservation/?created_at__year=10000", "product/?name__regex=(", "product/?sale=%00"],
+)
+def test_a_filter_that_means_nothing_is_refused(query: str) -> None:
+    assert_problem(staff().get(f"/admin/products/{query}"), 400, "bad_request")
+
+
 def test_its_pages_are_styled_from_here() -> None:
     page = anonymous().get("/admin/login/").content.decode()
 
