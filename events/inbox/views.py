@@ -17,6 +17,7 @@ from events.inbox.handler import handle_event
 from ops.api.authentication import IsService, ServiceTokenAuthentication
 from ops.api.parsers import JSONParser
 from ops.api.problems import DomainError
+from ops.api.renderers import JSONRenderer
 
 
 class EventInvalid(DomainError):
@@ -53,6 +54,7 @@ class EventInbox(APIView):
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
     parser_classes: list[type[BaseParser]] = [EventParser]
+    renderer_classes = [JSONRenderer]  # for services alone: no page for browsers
     serializer_class = EventSerializer
     problems = {"POST": {400: "`event_invalid`, `parse_error` or `bad_request`"}}
 

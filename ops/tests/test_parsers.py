@@ -76,3 +76,17 @@ def test_a_body_over_the_limit_is_too_large(client: APIClient) -> None:
 @override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=20)
 def test_a_body_that_announces_more_than_the_limit_is_not_even_read(client: APIClient) -> None:
     assert_problem(post(client, b"{}", CONTENT_LENGTH="10000000"), 413, "request_too_large")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["*/*", "application/*", "*", "application/json+x", "application/cloudevents+json"]
+)
+def test_another_media_type_or_a_range_is_refused(client: APIClient, content_type: str) -> None:
+    assert_problem(post(client, b"{}", content_type), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["APPLICATION/JSON", "application/json ; charset=UTF-8", "application/json;x=y"]
+)
+def test_the_media_type_is_read_in_any_case_and_with_parameters(client: APIClient, content_type: str) -> None:
+    assert post(client, b"{}", content_type).status_code == 200

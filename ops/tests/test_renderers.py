@@ -43,6 +43,31 @@ def test_a_browser_gets_errors_in_html_too(client: APIClient, path: str, status:
     assert f"&quot;{code}&quot;" in answer.content.decode()
 
 
-@pytest.mark.parametrize("accept", ["application/pdf", "text/plain", "\xff;;q=;/*"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/pdf",
+        "text/plain",
+        "\xff;;q=;/*",
+        "*/*;q=0",
+        "*/* ; Q=0.000",
+        "application/json;q=0, text/*;q=0",
+        "application/*;q=0.0, text/html;q=0, */*",
+    ],
+)
 def test_what_nothing_satisfies_is_not_acceptable(client: APIClient, accept: str) -> None:
     assert_problem(client.get("/groups", headers={"accept": accept}), 406, "not_acceptable")
+
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("application/json;q=0, */*", "text/html; charset=utf-8"),
+        ("text/html;q=0, */*", "application/json"),
+        ("*/*;q=0, application/json", "application/json"),
+        ("*/*;q=0.5", "application/json"),
+        ("text/html;q=0.01, */*;q=0", "text/html; charset=utf-8"),
+    ],
+)
+def test_a_weight_of_zero_refuses_a_media_type(client: APIClient, accept: str, given: str) -> None:
+    assert client.get("/groups", headers={"accept": accept}).headers["Content-Type"] == given

@@ -15,7 +15,8 @@ from orders_project.orders.errors import IdempotencyKeyInvalid
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 LONGEST_KEY = 255
-BARE = r"[!#-~](?:[ -~]{0,253}[!-~])?"
+# Without a comma: a server joins two headers by one, and two keys are none (RFC 9110, section 5.3).
+BARE = r"[!#-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?"
 QUOTED = r'"(?:[ !#-\[\]-~]|\\["\\]){1,255}"'
 PATTERN = f"^(?:{BARE}|{QUOTED})$"  # shown in the OpenAPI document
 

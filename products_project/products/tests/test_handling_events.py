@@ -16,7 +16,7 @@ from events.inbox.handler import handle_event
 from events.inbox.models import InboxEvent
 from events.tests.made_events import CONFIRMED, confirmed
 from ops.config.service import DEVELOPMENT_TOKEN
-from ops.tests.clients import anonymous, staff
+from ops.tests.clients import BROWSER, anonymous, staff
 from ops.tests.problem_shape import assert_problem
 from products_project.products.models import Product, ProductSales
 from products_project.products.services.catalogue import built_in_products, retire_product, seed_products
@@ -222,3 +222,17 @@ def test_rows_say_what_they_are() -> None:
     post(confirmed())
 
     assert str(InboxEvent.objects.get()).startswith(f"{CONFIRMED} ")
+
+
+@pytest.mark.parametrize("accept", ["text/html", BROWSER])
+@pytest.mark.parametrize("token", [DEVELOPMENT_TOKEN, None])
+def test_the_answer_is_never_a_page(token: str | None, accept: str) -> None:
+    headers = {"accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
+    answer = anonymous().generic("POST", "/events", b"{}", content_type=STRUCTURED, headers=headers)
+
+    if accept == "text/html":
+        assert_problem(answer, 406, "not_acceptable")
+    elif token is None:
+        assert_problem(answer, 401, "not_authenticated")
+    else:
+        assert_problem(answer, 400, "event_invalid")
