@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",  # refuses a bad Host, sets Content-Length
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ops.api.query.QueryMiddleware",  # refuses unknown parameters
 ]
 
 TEMPLATES = [

@@ -28,6 +28,7 @@ from django.core.exceptions import (
 )
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.urls import is_valid_path
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -139,6 +140,19 @@ def problem_response(status: int, code: str, detail: str) -> HttpResponse:
     return JsonResponse(problem(status, code, detail), status=status, content_type=CONTENT_TYPE)
 
 
+def validation_response(detail: Any) -> HttpResponse:
+    """Return the problem of names or values that are not valid, from outside a view."""
+    structlog.contextvars.bind_contextvars(code="validation_error")  # for the request's log line
+    return JsonResponse(_validation_problem(detail), status=400, content_type=CONTENT_TYPE)
+
+
+def _validation_problem(detail: Any) -> Problem:
+    errors = [
+        {"field": field, "code": error.code or "invalid", "detail": str(error)} for field, error in _flatten(detail)
+    ]
+    return problem(400, "validation_error", "The request is not valid; see errors.", errors)
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an API exception, a DomainError or a refusal by Django; return None for any other, which becomes a 500."""
     headers: dict[str, str] = {}
@@ -161,11 +175,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = problem(error.status, error.code, str(error))
         body.update(error.members)
     elif isinstance(error, exceptions.ValidationError):
-        errors = [
-            {"field": field, "code": detail.code or "invalid", "detail": str(detail)}
-            for field, detail in _flatten(error.detail)
-        ]
-        body = problem(400, "validation_error", "The request is not valid; see errors.", errors)
+        body = _validation_problem(error.detail)
     elif isinstance(error, exceptions.APIException):
         body = problem(error.status_code, _code(error), _detail(error))
         if header := getattr(error, "auth_header", None):
@@ -218,6 +228,9 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unrouted path (handler404)."""
+    path = request.path_info.rstrip("/")
+    if path != request.path_info and is_valid_path(path):
+        return problem_response(404, "not_found", f"Paths have no trailing slash: this one is {path}.")
     return problem_response(404, "not_found", "Nothing is at this path.")
 
 

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from ops.api.fields import StrictIntegerField, UtcDateTimeField
+from ops.api.members import KnownMembers
 from ops.api.projection import Projection
 from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
 
@@ -16,7 +17,7 @@ from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
     component_name="Order",  # shown as OrderRequest
     examples=[OpenApiExample("two of product 1", value={"productId": 1, "quantity": 2})],
 )
-class OrderRequestSerializer(serializers.Serializer[Any]):
+class OrderRequestSerializer(KnownMembers):
     """The input of an order."""
 
     productId = StrictIntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name

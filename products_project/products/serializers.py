@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from ops.api.fields import StrictCharField, StrictIntegerField
+from ops.api.members import KnownMembers
 from ops.api.projection import Projection
 from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Reservation
 
@@ -18,7 +17,7 @@ from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Rese
         OpenApiExample("a product to store", value={"name": "Quantum Laptop"}, request_only=True),
     ]
 )
-class ProductSerializer(serializers.ModelSerializer[Product]):
+class ProductSerializer(KnownMembers, serializers.ModelSerializer[Product]):
     """A product: id and name."""
 
     name = StrictCharField(max_length=Product.NAME_LENGTH)
@@ -32,7 +31,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
     component_name="Reservation",  # shown as ReservationRequest
     examples=[OpenApiExample("two of product 1", value={"productId": 1, "quantity": 2})],
 )
-class ReservationRequestSerializer(serializers.Serializer[Any]):
+class ReservationRequestSerializer(KnownMembers):
     """The input of a reservation."""
 
     productId = StrictIntegerField(source="product_id", min_value=1, max_value=MAX_ID)  # noqa: N815 - wire name

@@ -77,10 +77,22 @@ def test_quantities_within_the_limits_are_taken(quantity: int) -> None:
     assert place(quantity=quantity).json()["quantity"] == quantity
 
 
-def test_members_that_are_not_asked_for_are_ignored() -> None:
-    answer = anonymous().post("/orders", {"id": 9, "status": "paid", "productId": 1, "quantity": 2})
+@pytest.mark.parametrize(
+    ("member", "field", "said"),
+    [
+        ("status", "status", "it takes productId, quantity"),
+        ("quantitiy", "quantitiy", "quantity may be meant"),
+        ("product_id", "product_id", "productId may be meant"),
+        ("t0ken", "non_field_errors", "it takes productId, quantity"),
+        (r"\ud800", "non_field_errors", "it takes productId, quantity"),
+    ],
+)
+def test_an_unknown_member_is_refused_with_the_one_that_may_be_meant(member: str, field: str, said: str) -> None:
+    body = f'{{"{member}": 9, "productId": 1, "quantity": 2}}'
+    answer = anonymous().generic("POST", "/orders", body, content_type="application/json")
 
-    assert (answer.status_code, answer.json()["status"]) == (201, "confirmed")
+    assert said in assert_problem(answer, 400, "validation_error", fields=[field])["errors"][0]["detail"]
+    assert not Order.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +101,7 @@ def test_members_that_are_not_asked_for_are_ignored() -> None:
         ({}, ["productId", "quantity"]),
         ({"productId": 1}, ["quantity"]),
         ({"quantity": 1}, ["productId"]),
-        ({"product_id": 1, "Quantity": 1}, ["productId", "quantity"]),
+        ({"product_id": 1, "Quantity": 1}, ["productId", "quantity", "product_id", "Quantity"]),
         ({"productId": "x", "quantity": 0}, ["productId", "quantity"]),
     ],
 )

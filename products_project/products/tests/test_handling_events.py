@@ -228,7 +228,7 @@ def test_rows_say_what_they_are() -> None:
 @pytest.mark.parametrize("token", [DEVELOPMENT_TOKEN, None])
 def test_the_answer_is_never_a_page(token: str | None, accept: str) -> None:
     headers = {"accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
-    answer = anonymous().generic("POST", "/events", b"{}", content_type=STRUCTURED, headers=headers)
+    answer = anonymous().generic("POST", "/events", "{}", content_type=STRUCTURED, headers=headers)
 
     if accept == "text/html":
         assert_problem(answer, 406, "not_acceptable")

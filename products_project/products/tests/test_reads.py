@@ -116,6 +116,37 @@ def test_a_bad_parameter_is_named(query: str, field: str) -> None:
     assert_problem(anonymous().get(f"/products?{query}"), 400, "validation_error", fields=[field])
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "said"),
+    [
+        ("/products?serach=x", "serach", "search may be meant"),
+        ("/products?limit=1", "limit", "page_size may be meant"),
+        ("/products?ordering=-name", "ordering", "it takes cursor, page_size, search"),
+        ("/products?search=a&search=b", "search", "once"),
+        ("/products/1?fields=id", "fields", "it takes none"),
+        ("/products/1/stats?limit=1", "limit", "it takes none"),
+        ("/products?%ED%A0%80=1", "non_field_errors", "it takes"),
+        ("/openapi.json?version=1", "version", "it takes none"),
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "head", "post"])
+def test_an_unknown_parameter_is_refused_with_the_one_that_may_be_meant(
+    method: str, query: str, field: str, said: str
+) -> None:
+    answer = getattr(anonymous(), method)(query)
+
+    assert answer.status_code == 400
+    if method != "head":
+        assert said in assert_problem(answer, 400, "validation_error", fields=[field])["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("path", ["/products", "/products/1", "/products/1/stats"])
+def test_a_path_with_a_trailing_slash_is_told_the_one_without(path: str) -> None:
+    problem = assert_problem(anonymous().get(f"{path}/"), 404, "not_found")
+
+    assert problem["detail"] == f"Paths have no trailing slash: this one is {path}."
+
+
 @pytest.mark.parametrize("path", ["/products", "/products/1"])
 def test_head_answers_without_a_body(path: str) -> None:
     answer = anonymous().head(path)

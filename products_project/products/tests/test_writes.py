@@ -86,7 +86,7 @@ def test_staff_change_a_product(method: str) -> None:
 def test_a_change_of_the_name_never_writes_the_stock(method: str) -> None:
     client = staff()
     with CaptureQueriesContext(connection) as queries:
-        getattr(client, method)("/products/1", {"name": "Chair", "stock": 5})
+        getattr(client, method)("/products/1", {"name": "Chair"})
 
     writes = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
     assert len(writes) == 1
@@ -110,6 +110,16 @@ def test_the_id_is_not_the_clients_to_choose() -> None:
     answer = staff().put("/products/1", {"id": 99, "name": "Chair"})
 
     assert answer.json() == {"id": 1, "name": "Chair"}
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+@pytest.mark.parametrize(("member", "said"), [("nmae", "name may be meant"), ("stock", "it takes id, name")])
+def test_an_unknown_member_is_refused_by_name(method: str, path: str, member: str, said: str) -> None:
+    answer = getattr(staff(), method.lower())(path, {"name": "Chair", member: 5})
+
+    problem = assert_problem(answer, 400, "validation_error", fields=[member])
+    assert said in problem["errors"][0]["detail"]
+    assert names() == BUILT_IN
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\x00b", "x" * 201, 5, 1.5, True, None, ["Chair"], {"en": "Chair"}])
