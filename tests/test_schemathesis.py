@@ -22,7 +22,7 @@ EXAMPLES = "6"  # for each operation and phase; about 200 requests a run
 CONFIGURATION = """
 {login}
 [generation]
-# Unknown query parameters and headers are ignored, as everywhere on the web.
+# Unknown headers are ignored, as everywhere on the web.
 allow-extra-parameters = false
 
 [checks]

@@ -56,7 +56,9 @@ class EventInbox(APIView):
     parser_classes: list[type[BaseParser]] = [EventParser]
     renderer_classes = [JSONRenderer]  # for services alone: no page for browsers
     serializer_class = EventSerializer
-    problems = {"POST": {400: "`event_invalid`, `parse_error` or `bad_request`"}}
+    problems = {
+        "POST": {400: "`event_invalid`, `validation_error`, naming the parameter, `parse_error` or `bad_request`"}
+    }
 
     @extend_schema(
         operation_id="events_take",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 
@@ -15,6 +16,9 @@ class StrictIntegerField(serializers.IntegerField):
         if type(data) is not int:
             self.fail("invalid")
         return data
+
+
+NO_NUL = r"^[^\u0000]*$"  # for the OpenAPI document: PostgreSQL stores no NUL
 
 
 class StrictCharField(serializers.CharField):
@@ -31,3 +35,13 @@ class UtcDateTimeField(serializers.DateTimeField):
 
     def to_representation(self, value: datetime) -> str:
         return value.isoformat().replace("+00:00", "Z")
+
+
+class StrictCharSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call] # the library has no types
+    """Describe that a text has no NUL."""
+
+    target_class = StrictCharField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> Any:
+        schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as the library's documents do
+        return schema | {"pattern": NO_NUL}

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from ops.api.fields import NO_NUL
+
 
 class SearchFilter(filters.SearchFilter):
     """Search like Django REST framework's filter; name the parameter in a refusal."""
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            parameter["schema"] |= {"pattern": NO_NUL}
+        return parameters
 
     def get_search_terms(self, request: Request) -> list[str]:
         try:

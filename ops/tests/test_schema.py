@@ -10,6 +10,7 @@ from django.test import override_settings
 from openapi_spec_validator import validate
 from rest_framework.test import APIClient
 
+from ops.api.fields import NO_NUL
 from ops.tests.problem_shape import assert_problem
 
 pytestmark = pytest.mark.urls("ops.tests.contract_urls")
@@ -57,6 +58,8 @@ def test_staff_only_is_documented_with_its_own_problems(document: Document) -> N
     assert operation["security"] == [{"cookieAuth": []}]
     assert set(operation["responses"]) == {"200", "400", "403", "404", "406", "409", "500", "503"}
     assert operation["responses"]["409"]["description"] == "`out_of_stock`"
+    _, own = operation["responses"]["409"]["content"]["application/problem+json"]["schema"]["allOf"]
+    assert own["properties"] == {"code": {"type": "string", "enum": ["out_of_stock"]}}
 
 
 def test_every_error_is_documented_as_a_problem(document: Document) -> None:
@@ -64,8 +67,36 @@ def test_every_error_is_documented_as_a_problem(document: Document) -> None:
         for method, operation in operations.items():
             for status, response in operation["responses"].items():
                 if status >= "400":
-                    schema = response["content"]["application/problem+json"]["schema"]
-                    assert schema == {"$ref": "#/components/schemas/Problem"}, (path, method, status)
+                    problem, own = response["content"]["application/problem+json"]["schema"]["allOf"]
+                    assert problem == {"$ref": "#/components/schemas/Problem"}, (path, method, status)
+                    assert own["properties"]["code"]["enum"], (path, method, status)
+
+
+def test_every_response_has_a_description_and_the_id_of_its_request(document: Document) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                assert response["description"]
+                assert response["headers"]["X-Request-ID"]["required"]
+                assert ("Retry-After" in response["headers"]) == (status == "503")
+
+
+def test_a_path_for_every_client_has_no_lock(document: Document) -> None:
+    assert document["paths"]["/groups"]["get"]["security"] == []
+    assert document["paths"]["/groups/{id}"]["get"]["security"] == [{"cookieAuth": []}]
+
+
+def test_it_has_the_version_of_the_contract_and_names_its_server(document: Document) -> None:
+    assert document["info"]["version"] == "1.0.0"
+    assert [server["url"] for server in document["servers"]] == ["/"]
+
+
+def test_texts_are_as_strict_as_the_server(document: Document) -> None:
+    parameters = {found["name"]: found["schema"] for found in document["paths"]["/groups"]["get"]["parameters"]}
+
+    assert re.fullmatch(parameters["cursor"]["pattern"], "cD0xMA==")
+    assert not re.fullmatch(parameters["cursor"]["pattern"], "p=1")
+    assert not re.fullmatch(parameters["search"]["pattern"], "a\0")
 
 
 def test_the_documented_problem_is_the_one_that_is_sent(client: APIClient, document: Document) -> None:
@@ -80,7 +111,7 @@ def test_the_limits_of_integers_show(document: Document) -> None:
     thing = document["components"]["schemas"]["ThingRequest"]
 
     assert thing["properties"]["number"] == {"type": "integer", "minimum": 1, "maximum": 9}
-    assert thing["properties"]["name"] == {"type": "string", "minLength": 1, "maxLength": 5}
+    assert thing["properties"]["name"] == {"type": "string", "minLength": 1, "maxLength": 5, "pattern": NO_NUL}
     assert sorted(thing["required"]) == ["name", "number"]
 
 

@@ -66,8 +66,8 @@ class OrderList(generics.ListAPIView[Order]):
                 idempotency.REPLAYED,
                 {"type": "string", "enum": ["true"]},
                 OpenApiParameter.HEADER,
-                response=[201],
-                description="an earlier request with this key placed the order",
+                response=[201, 400, 409],
+                description="an earlier request with this key was answered so",
             ),
         ],
     )

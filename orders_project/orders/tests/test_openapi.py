@@ -47,10 +47,13 @@ def test_the_answers_to_an_order_are_exact_and_exemplified() -> None:
     document = anonymous().get("/openapi.json").json()
 
     operation = document["paths"]["/orders"]["post"]
-    assert {} in operation["security"]
+    assert operation["security"] == []
     assert "product_does_not_exist" in operation["responses"]["400"]["description"]
     assert "products_unavailable" in operation["responses"]["500"]["description"]
-    assert {"Location", "Idempotency-Replayed"} == set(operation["responses"]["201"]["headers"])
+    assert {"Location", "Idempotency-Replayed", "X-Request-ID"} == set(operation["responses"]["201"]["headers"])
+    assert {"Idempotency-Replayed", "Retry-After", "X-Request-ID"} == set(operation["responses"]["409"]["headers"])
+    _, own = operation["responses"]["409"]["content"]["application/problem+json"]["schema"]["allOf"]
+    assert own["properties"]["available"]["type"] == "integer"
     for status, codes in {
         "400": ("idempotency_key_invalid",),
         "409": ("out_of_stock", "order_expired", "request_in_progress"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from openapi_spec_validator import validate
 
+from ops.api.fields import NO_NUL
 from ops.tests.clients import anonymous
 
 BODY = {"400", "406", "408", "413", "415", "500", "503"}
@@ -53,7 +54,7 @@ def test_the_product_is_exact_and_exemplified() -> None:
     product = document["components"]["schemas"]["Product"]
     assert (set(product["properties"]), sorted(product["required"])) == ({"id", "name"}, ["id", "name"])
     name = document["components"]["schemas"]["ProductRequest"]["properties"]["name"]
-    assert name == {"type": "string", "minLength": 1, "maxLength": 200}
+    assert name == {"type": "string", "minLength": 1, "maxLength": 200, "pattern": NO_NUL}
     shown = document["paths"]["/products/{product_id}"]["get"]["responses"]["200"]["content"]["application/json"]
     assert [example["value"] for example in shown["examples"].values()] == [{"id": 1, "name": "Quantum Laptop"}]
 
@@ -81,3 +82,12 @@ def test_the_header_of_tracked_stock_is_documented() -> None:
 
     headers = document["paths"]["/products/{product_id}"]["get"]["responses"]["200"]["headers"]
     assert headers["Argos-Stock"]["schema"] == {"type": "string", "enum": ["tracked"]}
+
+
+def test_what_is_left_of_a_product_is_documented() -> None:
+    document = anonymous().get("/openapi.json").json()
+
+    refusal = document["paths"]["/reservations/{reservation_id}"]["put"]["responses"]["409"]
+    _, own = refusal["content"]["application/problem+json"]["schema"]["allOf"]
+    assert own["properties"]["code"]["enum"] == ["out_of_stock", "reservation_cancelled"]
+    assert own["properties"]["available"]["type"] == "integer"
