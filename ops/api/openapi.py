@@ -83,7 +83,7 @@ class ProblemSchema(AutoSchema):
         return response | ({"headers": headers} if headers else {})
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call] # the library has no types
         if direction == "request" and isinstance(serializer, KnownMembers):
             schema["additionalProperties"] = False
         return schema

@@ -57,7 +57,7 @@ class ProductAdmin(admin.ModelAdmin):
     list_display = (*PRODUCT.columns, "stock", "units_sold", "retired_at")
     list_display_links = ("id", "name")
     list_filter = (SaleFilter,)
-    search_fields = ("name",)
+    search_fields = ("name__folded_contains",)
     readonly_fields = ("retired_at",)  # retire_product writes it
     ordering = ("id",)
     show_full_result_count = False  # counting a large table twice for each page is slow

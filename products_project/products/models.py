@@ -8,6 +8,10 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from ops.database.folded_contains import FoldedContains
+
+models.CharField.register_lookup(FoldedContains)
+
 MAX_ID = 9_223_372_036_854_775_807  # a signed 64-bit integer
 MAX_QUANTITY = 1_000_000
 MAX_STOCK = 1_000_000_000

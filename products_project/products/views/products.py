@@ -37,7 +37,11 @@ class PublicReads:
 
 
 @extend_schema_view(
-    get=extend_schema(summary="List products"),
+    get=extend_schema(
+        summary="List products",
+        description="Products, in the order of their ids. `search` finds those whose name has each of its words, in "
+        "any case and anywhere; accents count as written. One word has three letters or digits in a row.",
+    ),
     post=extend_schema(
         summary="Create a product",
         description="Staff only.",
@@ -50,7 +54,7 @@ class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
     queryset = Product.objects.none()  # names the model for the schema; get_queryset is used
     serializer_class = ProductSerializer
     filter_backends = [SearchFilter]
-    search_fields = ["name"]
+    search_fields = ["name__folded_contains"]
 
     def get_queryset(self) -> QuerySet[Product]:
         return selectors.list_products()

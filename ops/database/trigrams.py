@@ -1,0 +1,47 @@
+"""An index of PostgreSQL for FoldedContains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import ProgrammingError
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from ops.database.folding import POSTGRESQL
+
+MISSING = (
+    "search needs PostgreSQL's extension pg_trgm, which this role may not create. The owner of the database may: "
+    "run CREATE EXTENSION pg_trgm there, then migrate again"
+)
+
+
+class TrigramIndex:
+    """Create and drop the index of one column while the table is in use; do nothing on SQLite.
+
+    The migration is not atomic. A build that was interrupted leaves an index that PostgreSQL does not use; the next
+    try drops it.
+    """
+
+    def __init__(self, *, name: str, table: str, column: str) -> None:
+        self._name, self._table, self._column = name, table, column
+
+    def create(self, apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor != "postgresql":
+            return
+        with editor.connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
+            has_trigrams = cursor.fetchone() is not None
+        if not has_trigrams:
+            try:
+                editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+            except ProgrammingError as error:  # InsufficientPrivilege
+                raise ProgrammingError(MISSING) from error
+        self.drop(apps, editor)
+        expression = POSTGRESQL.format(self._column)
+        editor.execute(
+            f"CREATE INDEX CONCURRENTLY {self._name} ON {self._table} USING gin (({expression}) gin_trgm_ops)"
+        )
+
+    def drop(self, apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self._name}")
