@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops.config.faults import ConfigurationError, faults_of
+from ops.config.hosts import allowed_hosts, trusted_origins
 from ops.config.sources import EnvironmentSource, Origin
 from ops.config.validators import (
     certificate_authorities,
@@ -31,6 +32,8 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carr
 
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
+Hosts = Annotated[Words, AfterValidator(allowed_hosts)]
+Origins = Annotated[Words, AfterValidator(trusted_origins)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(certificate_authorities)]
 ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
@@ -74,10 +77,10 @@ class ServiceConfig(BaseSettings):
         json_schema_extra={"default": "unset: none"},
     )
     port: Port = Field(description="the port that the web process binds, also `runserver`'s")
-    allowed_hosts: Words = Field(
+    allowed_hosts: Hosts = Field(
         ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered, comma-separated"
     )
-    csrf_trusted_origins: Words = Field(
+    csrf_trusted_origins: Origins = Field(
         (), description="origins, such as `https://shop.example`, whose forms are accepted behind a TLS proxy"
     )
     trust_forwarded_proto: bool = Field(

@@ -169,6 +169,77 @@ def test_the_service_token_comes_from_a_file_too_and_the_previous_one_stays_unse
     assert found.service_token_previous is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres:///argos",
+        "postgres://argos@%2Fvar%2Frun%2Fpostgresql/argos",
+        "postgres://argos@/argos?host=/var/run/postgresql",
+        "postgres://argos@db/argos?sslcert=/run/client.pem&sslkey=/run/client.key",
+        "postgres://argos@db/argos?passfile=/run/secrets/pgpass",
+    ],
+)
+def test_production_needs_no_password_where_another_proof_stands_for_it(url: str) -> None:
+    assert faults(**PRODUCTION | {"DATABASE_URL": url}) == {}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "named"),
+    [
+        ("shop.example 127.0.0.1", "'shop.example 127.0.0.1'"),
+        ('["a"]', "'[\"a\"]'"),
+        ("shop.example,a:3001", "'a:3001'"),
+        ("http://a", "'http://a'"),
+        ("http://me:canary@a", "'a'"),
+        ("a/b", "'a/b'"),
+        ("*.shop.example", "'*.shop.example'"),
+        ("shop.example.", "'shop.example.'"),
+        ("shop_example", "'shop_example'"),
+        ("::1", "'::1'"),
+        ("b\xfccher.example", "'b\xfccher.example'"),
+    ],
+)
+def test_a_host_that_no_request_can_have_is_a_fault_and_is_named(hosts: str, named: str) -> None:
+    found = faults(ALLOWED_HOSTS=hosts)
+
+    assert found["ALLOWED_HOSTS"].startswith(f"holds {named}, which matches no Host header")
+
+
+def test_names_addresses_and_subdomains_are_hosts() -> None:
+    hosts = ("*", "localhost", "Shop.Example", ".shop.example", "127.0.0.1", "[::1]", "xn--bcher-kva.example")
+
+    assert config(ALLOWED_HOSTS=",".join(hosts)).allowed_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "shop.example",
+        "https://shop.example/",
+        "https://shop.example/path",
+        "https://shop.example:443",
+        "http://shop.example:80",
+        "https://Shop.example",
+        "https://.shop.example",
+        "ftp://shop.example",
+        "https://*",
+        "https://a https://b",
+        '["https://a"]',
+        "https://",
+    ],
+)
+def test_an_origin_that_no_form_can_have_is_a_fault_and_is_named(origin: str) -> None:
+    found = faults(CSRF_TRUSTED_ORIGINS=f"https://shop.example,{origin}")
+
+    assert found["CSRF_TRUSTED_ORIGINS"].startswith(f"holds '{origin}', which matches no Origin header")
+
+
+def test_schemes_ports_and_subdomains_are_origins() -> None:
+    origins = ("https://shop.example", "http://localhost:3001", "https://*.shop.example", "http://[::1]:3001")
+
+    assert config(CSRF_TRUSTED_ORIGINS=",".join(origins)).csrf_trusted_origins == origins
+
+
 @pytest.mark.parametrize("variable", ["SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"])
 @pytest.mark.parametrize("token", ["two words", "tökén", "a\nb", "a=b", '"quoted"'])
 def test_a_token_that_no_header_carries_is_a_fault_and_is_not_quoted(variable: str, token: str) -> None:
