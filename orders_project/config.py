@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from events.config import EventsConfig
-from ops.config.service import ROOT, HttpUrl, Seconds, ServiceConfig
+from ops.config.service import HttpUrl, Seconds, database_default
 
 
 class OrdersConfig(EventsConfig):
@@ -16,11 +16,7 @@ class OrdersConfig(EventsConfig):
     service: ClassVar[str] = "orders-service"
 
     port: int = Field(3002, ge=1, le=65535, description=ServiceConfig.model_fields["port"].description)
-    database_url: SecretStr = Field(
-        SecretStr(f"sqlite:///{ROOT}/var/orders.sqlite3"),
-        description=ServiceConfig.model_fields["database_url"].description,
-        json_schema_extra={"default": "sqlite:///var/orders.sqlite3"},
-    )
+    database_url: SecretStr = database_default("var/orders.sqlite3")
     products_service_url: HttpUrl = Field(
         "http://localhost:3001",
         description="address of products",

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from events.config import EventsConfig
 from ops import settings
-from ops.config.service import ROOT
+from ops.config.service import database_default
 
 
 class ShopConfig(EventsConfig):
@@ -17,7 +17,7 @@ class ShopConfig(EventsConfig):
     service: ClassVar[str] = "shop-service"
 
     port: int = Field(3000, ge=1, le=65535)
-    database_url: SecretStr = SecretStr(f"sqlite:///{ROOT}/var/events-tests.sqlite3")
+    database_url: SecretStr = database_default("var/events-tests.sqlite3")
 
 
 CONFIG = ShopConfig.load()

@@ -21,6 +21,7 @@ from ops.config.validators import (
     http_url,
     is_placeholder,
     is_weak_password,
+    strong_database_password,
     words,
 )
 
@@ -31,14 +32,27 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carr
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
-HttpUrl = Annotated[str, AfterValidator(http_url)]
 Hosts = Annotated[Words, AfterValidator(allowed_hosts)]
 Origins = Annotated[Words, AfterValidator(trusted_origins)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(certificate_authorities)]
 ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
 Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 Config_co = TypeVar("Config_co", bound="ServiceConfig", covariant=True)
+
+
+def database_default(file: str) -> Any:
+    """Return the field DATABASE_URL of a service: a SQLite file in development, no default in production.
+
+    Not by a default factory: the library calls none once another variable is faulty, and this fault would be left out.
+    """
+    return Field(
+        SecretStr(""),
+        description="`postgres://user:password@host:5432/name` or `sqlite:////path`, which production requires; "
+        "a secret because of its password",
+        json_schema_extra={"default": f"sqlite:///{file}", "file": str(ROOT / file)},
+    )
 
 
 @dataclass(frozen=True)
@@ -94,9 +108,7 @@ class ServiceConfig(BaseSettings):
         description="`json`: one object a line; `console`: for people",
         json_schema_extra={"default": "`json` in production, else `console`"},
     )
-    database_url: SecretStr = Field(
-        description="`postgres://user:password@host:5432/name` or `sqlite:////path`; a secret because of its password"
-    )
+    database_url: SecretStr  # each service has its own: `database_default`
     database_direct_url: SecretStr | None = Field(
         None,
         description="the PostgreSQL server itself, for commands, where `DATABASE_URL` is a pooler in transaction mode",
@@ -236,11 +248,20 @@ class ServiceConfig(BaseSettings):
             raise ValueError("must not be set in production")
         return file
 
+    @classmethod
+    def _development_database(cls, info: ValidationInfo) -> SecretStr:
+        if info.data.get("django_env") == "production":
+            raise ValueError("must be set in production: postgres://…, or sqlite:////path for a file on purpose")
+        extra: Any = cls.model_fields["database_url"].json_schema_extra
+        return SecretStr(f"sqlite:///{extra['file']}")
+
     @field_validator("database_url", "database_direct_url")
     @classmethod
     def _refuse_an_unusable_database(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if url is None:
             return None
+        if not url.get_secret_value():  # only the default can be empty
+            url = cls._development_database(info)
         try:
             parsed = dj_database_url.parse(url.get_secret_value())
         except Exception:  # noqa: BLE001 - its errors quote the URL with its password
@@ -249,7 +270,6 @@ class ServiceConfig(BaseSettings):
             raise ValueError("must be postgres://… or sqlite:///…")
         if not parsed.get("NAME"):
             raise ValueError("names no database")
-        password = str(parsed.get("PASSWORD") or "")
-        if info.data.get("django_env") == "production" and is_weak_password(password):
-            raise ValueError("has a placeholder for a password, which production refuses")
+        if info.data.get("django_env") == "production":
+            strong_database_password(parsed)
         return url

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
+
+from django.contrib.auth.password_validation import CommonPasswordValidator
 
 PLACEHOLDERS = (
     "changeme",
@@ -16,6 +21,7 @@ PLACEHOLDERS = (
     "secret",
 )
 WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
+OTHER_PROOFS = {"sslcert", "passfile"}  # libpq's options that replace a password
 
 
 def http_url(url: str) -> str:
@@ -72,7 +78,29 @@ def is_placeholder(secret: str) -> bool:
 
 def is_weak_password(password: str) -> bool:
     """Tell whether the password is among the first that an attacker tries."""
-    return bool(password) and (is_placeholder(password) or password in WEAK_PASSWORDS)
+    return bool(password) and (
+        is_placeholder(password) or password.lower() in WEAK_PASSWORDS or password.lower() in _common_passwords()
+    )
+
+
+def strong_database_password(database: Mapping[str, Any]) -> None:
+    """Refuse a weak password, and none where the server is reached over the network by a password.
+
+    A local socket has peer authentication; a client certificate and a password file replace a password.
+    """
+    options = database.get("OPTIONS", {})
+    password = str(database.get("PASSWORD") or options.get("password") or "")
+    host = str(options.get("host") or database.get("HOST") or "")
+    if is_weak_password(password) or (password and password == database.get("USER")):
+        raise ValueError("has a weak password or a placeholder for one, which production refuses")
+    if host and not host.startswith(("/", "@")) and not password and not options.keys() & OTHER_PROOFS:
+        raise ValueError("has no password, which production refuses: only a local socket may have none")
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    """Return the 20,000 most common passwords, in lower case, which Django brings along."""
+    return frozenset(CommonPasswordValidator().passwords)
 
 
 def words(value: object) -> object:

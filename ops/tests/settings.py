@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 
 from ops import settings
-from ops.config.service import ServiceConfig
+from ops.config.service import ServiceConfig, database_default
 
 
 class PlainConfig(ServiceConfig):
@@ -16,7 +16,7 @@ class PlainConfig(ServiceConfig):
     service: ClassVar[str] = "plain-service"
 
     port: int = Field(3000, ge=1, le=65535)
-    database_url: SecretStr = SecretStr("sqlite:////tmp/argos-ops-tests.sqlite3")
+    database_url: SecretStr = database_default("/tmp/argos-ops-tests.sqlite3")
 
 
 CONFIG = PlainConfig.load()

@@ -19,6 +19,7 @@ PRODUCTION = {
     "SECRET_KEY": GOOD_KEY,
     "SERVICE_TOKEN": GOOD_TOKEN,
     "ALLOWED_HOSTS": "shop.internal",
+    "DATABASE_URL": "sqlite:////srv/shop.sqlite3",
 }
 
 
@@ -144,7 +145,15 @@ def test_a_fault_of_a_secret_never_quotes_it() -> None:
         ("SERVICE_TOKEN_PREVIOUS", DEVELOPMENT_TOKEN),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "shop.internal, *"),
+        ("DATABASE_URL", ""),
         ("DATABASE_URL", "postgres://argos:postgres@db/argos"),
+        ("DATABASE_URL", "postgres://argos:123456@db/argos"),
+        ("DATABASE_URL", "postgres://argos:Qwertyuiop@db/argos"),
+        ("DATABASE_URL", "postgres://shopkeeper7:shopkeeper7@db/argos"),
+        ("DATABASE_URL", "postgres://argos@db/argos"),
+        ("DATABASE_URL", "postgres://argos@/argos?host=db"),
+        ("DATABASE_URL", "postgres://argos@db/argos?password=123456"),
+        ("DATABASE_DIRECT_URL", "postgres://argos@db/argos"),
         ("DATABASE_URL", "postgres://argos:ChangeMe@db/argos"),
     ],
 )
@@ -154,19 +163,10 @@ def test_production_refuses_what_development_allows(variable: str, value: str) -
 
 
 def test_a_sound_production_environment_is_accepted() -> None:
-    found = config(**PRODUCTION, DATABASE_URL="postgres://argos:x9-Kd_2qPw@db:5432/argos")
+    found = config(**PRODUCTION | {"DATABASE_URL": "postgres://argos:x9-Kd_2qPw@db:5432/argos"})
 
     assert found.is_production
     assert found.log_format == "json"
-
-
-def test_the_service_token_comes_from_a_file_too_and_the_previous_one_stays_unset(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(f"{GOOD_TOKEN}\n")
-
-    found = config(**PRODUCTION | {"SERVICE_TOKEN": "", "SERVICE_TOKEN_FILE": str(tmp_path / "token")})
-
-    assert found.service_token.get_secret_value() == GOOD_TOKEN
-    assert found.service_token_previous is None
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,15 @@ def test_schemes_ports_and_subdomains_are_origins() -> None:
     origins = ("https://shop.example", "http://localhost:3001", "https://*.shop.example", "http://[::1]:3001")
 
     assert config(CSRF_TRUSTED_ORIGINS=",".join(origins)).csrf_trusted_origins == origins
+
+
+def test_the_service_token_comes_from_a_file_too_and_the_previous_one_stays_unset(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{GOOD_TOKEN}\n")
+
+    found = config(**PRODUCTION | {"SERVICE_TOKEN": "", "SERVICE_TOKEN_FILE": str(tmp_path / "token")})
+
+    assert found.service_token.get_secret_value() == GOOD_TOKEN
+    assert found.service_token_previous is None
 
 
 @pytest.mark.parametrize("variable", ["SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"])

@@ -196,7 +196,7 @@ def production(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -
     monkeypatch.setenv("DJANGO_ENV", "production")
     monkeypatch.setenv("SECRET_KEY", "5f0c6f9e1b7d4a83c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
     monkeypatch.setenv("SERVICE_TOKEN", "b81e4c7d0f3a9265c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////tmp/argos-ops-tests.sqlite3")
     settings.STATIC_ROOT = str(tmp_path)
     (tmp_path / "staticfiles.json").write_text('{"paths": {"a.css": "a.1.css", "b.css": "b.2.css"}}')
     (tmp_path / "a.1.css").write_text("")
@@ -234,7 +234,7 @@ def test_in_production_a_missing_static_file_is_a_failure(production: Path) -> N
         ({"SECRET_KEY": "abcdefgh" * 5}, ["warning"]),
         ({"SERVICE_TOKEN": "abcdefgh" * 5}, ["warning"]),
         ({"SECRET_KEY": "0123456789abcdef" * 3, "SERVICE_TOKEN": "0123456789abcdef" * 3}, ["failure"]),
-        ({"DATABASE_URL": "postgres://me:sunshine12@db/shop"}, ["warning"]),
+        ({"DATABASE_URL": "postgres://me:sunny-shop7@db/shop"}, ["warning"]),
         (
             {"SECRET_KEY": "0123456789abcdef" * 3, "DATABASE_URL": f"postgres://me:{'0123456789abcdef' * 3}@db/shop"},
             ["failure"],
