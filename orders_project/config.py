@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from events.config import EventsConfig
-from ops.config.service import HttpUrl, Seconds, database_default
+from ops.config.service import HttpUrl, Seconds, ServiceConfig, database_default
 
 
 class OrdersConfig(EventsConfig):

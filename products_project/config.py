@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 
 from events.config import EventsConfig
-from ops.config.service import database_default
+from ops.config.service import ServiceConfig, database_default
 
 
 class ProductsConfig(EventsConfig):

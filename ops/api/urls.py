@@ -6,8 +6,10 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from ops.api.docs import Docs, OpenAPI
+from ops.api.front_page import front_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", front_page, name="front_page"),
     path("openapi.json", OpenAPI.as_view(), name="openapi"),
     path("docs", Docs.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),

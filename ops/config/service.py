@@ -20,7 +20,6 @@ from ops.config.validators import (
     client_certificate,
     http_url,
     is_placeholder,
-    is_weak_password,
     strong_database_password,
     words,
 )
