@@ -21,6 +21,17 @@ APPEND_SLASH = False  # its redirect loses a POST's body
 DATABASES = settings.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
+AUTHENTICATION_BACKENDS = settings.AUTHENTICATION_BACKENDS
+PASSWORD_HASHERS = settings.PASSWORD_HASHERS
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]
+AXES_FAILURE_LIMIT = settings.LOGIN_FAILURES
+AXES_COOLOFF_TIME = settings.LOGIN_PAUSE
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "ops.api.login.refuse"
+AXES_DISABLE_ACCESS_LOG = True  # the log has each login
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -48,3 +59,4 @@ SESSION_COOKIE_SECURE = CONFIG.is_production
 CSRF_COOKIE_SECURE = CONFIG.is_production
 # TLS ends at the proxy, which redirects; and whether a whole domain is HTTPS only is for its owner to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+SILENCED_SYSTEM_CHECKS += ["axes.W002"]  # the path of the login alone has its middleware

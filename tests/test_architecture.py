@@ -27,7 +27,7 @@ SHELVES: dict[str, set[str]] = {
     "testing": set(),
     "turns": set(),
     "telemetry": {"config"},
-    "api": {"config", "telemetry", "database"},
+    "api": {"config", "telemetry", "database", "turns"},
     "database": {"config", "telemetry", "turns"},
     "outbound": {"config", "telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},

@@ -7,11 +7,13 @@ from django.urls import URLPattern, URLResolver, path
 
 from ops.api.docs import Docs, OpenAPI
 from ops.api.front_page import front_page
+from ops.api.login import login
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front_page, name="front_page"),
     path("openapi.json", OpenAPI.as_view(), name="openapi"),
     path("docs", Docs.as_view(url_name="openapi"), name="docs"),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
 ]
 

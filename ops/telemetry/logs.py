@@ -88,6 +88,7 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
             # Their debug lines contain SQL with parameters, and URLs with queries.
             "django.db.backends": {"level": "INFO"},
             "urllib3": {"level": "INFO"},
+            "axes": {"level": "ERROR"},  # ops.api.login has a line for each login
             # One line a minute while batches are lost, not one for each batch or retry.
             "opentelemetry.exporter": {"level": "ERROR"},
             EXPORTER: {"filters": ["sparse"]},

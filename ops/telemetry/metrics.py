@@ -88,6 +88,9 @@ for level in ("warning", "error", "critical"):
 log_lines_lost_total = Counter(
     "log_lines_lost_total", "Log lines that could not be written: a full disk, or a pipe without a reader."
 )
+login_attempts_total = Counter("login_attempts_total", "Logins to the admin, by outcome.", ["outcome"])
+for outcome in ("succeeded", "failed", "refused"):
+    login_attempts_total.labels(outcome)  # starts at 0, as above
 telemetry_spans_dropped_total = Counter(
     "telemetry_spans_dropped_total", "Spans that did not reach the collector, as it failed or the queue was full."
 )
