@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from events.cloudevents import Event
 from events.outbox.models import LONGEST_ERROR, OutboxEvent
@@ -96,9 +97,15 @@ def release(claimed: Sequence[Claimed]) -> None:
         _execute(RELEASED, [_positions(claimed), claimed[0].lease])
 
 
-def redrive(*, type: str | None, since: datetime | None, dry_run: bool) -> int:  # noqa: A002 - CloudEvents' name
+def redrive(
+    *,
+    type: str | None = None,  # noqa: A002 - CloudEvents' name
+    since: datetime | None = None,
+    among: QuerySet[OutboxEvent] | None = None,
+    dry_run: bool,
+) -> int:
     """Return dead letters to the queue as if they had never failed; return how many."""
-    dead = OutboxEvent.objects.filter(dead_at__isnull=False)
+    dead = (OutboxEvent.objects.all() if among is None else among).filter(dead_at__isnull=False)
     if type is not None:
         dead = dead.filter(type=type)
     if since is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from ops.api.docs import Docs, OpenAPI
 from ops.api.front_page import front_page
 from ops.api.login import login
+
+admin.site.site_title = admin.site.site_header = f"{settings.SPECTACULAR_SETTINGS['TITLE']} administration"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front_page, name="front_page"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import time
 from io import StringIO
 from typing import Any
@@ -79,6 +81,34 @@ def test_for_people_it_prints_a_line_for_each_variable_and_a_closing_sentence(mo
     assert [line.split()[0] for line in lines] == [name.upper() for name in CallingConfig.model_fields]
     assert last.startswith("The environment of plain-service is sound")
     assert "LOGLEVEL is not a variable of plain-service: did you mean LOG_LEVEL?" in errors.getvalue()
+
+
+def printed(*options: str) -> list[str]:
+    """Return the variables that the command prints for people."""
+    output = StringIO()
+    with contextlib.suppress(SystemExit):
+        call_command(Command(CallingConfig), *options, stdout=output, stderr=StringIO())
+    return re.findall(r"^([A-Z_]+)  ", output.getvalue(), flags=re.MULTILINE)
+
+
+def test_changed_prints_only_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CallingConfig.variables():
+        monkeypatch.delenv(name, raising=False)
+    assert printed("--changed") == []
+
+    monkeypatch.setenv("WEB_THREADS", "7")
+
+    assert printed("--changed") == ["WEB_THREADS"]
+    assert [line["name"] for line in check("--changed")[1]["variables"]] == ["WEB_THREADS"]
+
+
+def test_a_fault_is_not_lost_among_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CallingConfig.variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DJANGO_ENV", "production")
+    monkeypatch.setenv("PORT", "x")
+
+    assert printed() == ["DJANGO_ENV", "SECRET_KEY", "SERVICE_TOKEN", "PORT", "DATABASE_URL"]
 
 
 def test_connect_tries_the_database_the_peer_and_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
+from ops.api.read_only_admin import ReadOnlyAdmin
 from products_project.products.models import MAX_STOCK, Product, ProductSales, Reservation
 from products_project.products.serializers import PRODUCT
 from products_project.products.services.stock import locked_stock
@@ -77,18 +78,8 @@ class ProductAdmin(admin.ModelAdmin):
 
 
 @admin.register(Reservation)
-class ReservationAdmin(admin.ModelAdmin):
+class ReservationAdmin(ReadOnlyAdmin):
     list_display = ("id", "product_id", "quantity", "status", "takes_stock", "created_at", "cancelled_at")
     list_filter = ("status",)
     search_fields = ("=id", "=product_id")
     ordering = ("-created_at",)
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
-        return False

@@ -28,6 +28,7 @@ class Command(OpsCommand):
     )
     examples = (
         "  manage.py check_config\n"
+        "  manage.py check_config --changed          without the defaults\n"
         "  manage.py check_config --connect          check the backing services\n"
         "  manage.py check_config --deploy --json    before a release, in a pipeline\n\n"
         "A faulty variable exits with 2; a silent backing service or a failed deployment check with 1. Likely typos\n"
@@ -40,6 +41,11 @@ class Command(OpsCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
+            "--changed",
+            action="store_true",
+            help="only what is set or faulty; a faulty environment is always printed so, except with --json",
+        )
+        parser.add_argument(
             "--connect",
             action="store_true",
             help=f"also check the backing services, all together, within {CONNECT_DEADLINE:g} s",
@@ -48,13 +54,15 @@ class Command(OpsCommand):
             "--deploy", action="store_true", help="also run Django's checks, including those for deployment"
         )
 
-    def perform(self, *, as_json: bool, connect: bool, deploy: bool, **options: Any) -> Result:
+    def perform(self, *, as_json: bool, changed: bool, connect: bool, deploy: bool, **options: Any) -> Result:
         reading = self.config_class.read()
         variables = describe(self.config_class, reading)
+        notable = [line for line in variables if line.origin != "default" or line.verdict != OK]
         typos = likely_typos(self.config_class.variables(), os.environ)
-        result = Result("", details={"variables": [vars(variable) for variable in variables], "typos": typos})
+        result = Result("", details={"typos": typos})
+        result.details["variables"] = [vars(variable) for variable in (notable if changed else variables)]
         if not as_json:
-            self._write_table(variables)
+            self._write_table(notable if changed or reading.faults else variables)
         if reading.config is None:
             result.sentence = str(ConfigurationError(self.config_class.service, reading.faults))
             result.problems = [f"{name}: {fault}" for name, fault in sorted(reading.faults.items())]
@@ -76,7 +84,10 @@ class Command(OpsCommand):
         return result
 
     def _write_table(self, variables: list[Variable]) -> None:
-        widths = [max(len(getattr(variable, part)) for variable in variables) for part in ("name", "value", "origin")]
+        widths = [
+            max((len(getattr(variable, part)) for variable in variables), default=0)
+            for part in ("name", "value", "origin")
+        ]
         for variable in variables:
             cells = zip((variable.name, variable.value, variable.origin), widths, strict=True)
             self.stdout.write("  ".join(f"{text:{width}}" for text, width in cells) + f"  {variable.verdict}")

@@ -51,10 +51,14 @@ def test_orders_are_filtered_by_status_and_day(orders: list[Order]) -> None:
     assert shown("?status__exact=rejected") == [rejected.pk]
 
 
-def test_the_name_that_the_product_had_is_listed() -> None:
+def test_the_name_that_the_product_had_is_listed_and_found() -> None:
     Order.objects.create(product_id=7, product_name="Gluon Glue", quantity=1)
 
-    assert "Gluon Glue" in staff().get(LIST).content.decode()
+    page = staff().get(LIST).content.decode()
+
+    assert "Gluon Glue" in page
+    assert "| Orders administration</title>" in page
+    assert len(shown("?q=glue")) == 1
 
 
 def test_an_order_is_shown_without_a_form(orders: list[Order]) -> None:

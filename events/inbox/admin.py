@@ -1,0 +1,15 @@
+"""The events that have taken effect, in the admin: read-only. Their dead letters are in RabbitMQ."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from events.inbox.models import InboxEvent
+from ops.api.read_only_admin import ReadOnlyAdmin
+
+
+@admin.register(InboxEvent)
+class InboxEventAdmin(ReadOnlyAdmin):
+    list_display = ("id", "type", "event_id", "source", "taken_at")
+    search_fields = ("=event_id", "=type", "=source")
+    ordering = ("-id",)
