@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
@@ -21,6 +20,7 @@ from django.conf import settings
 from gunicorn.arbiter import Arbiter
 
 from ops.manage import USAGE, load_config
+from ops.server import metrics_folder
 from ops.server.health import start_draining
 from ops.server.worker import Worker
 
@@ -86,7 +86,10 @@ def on_starting(server: Arbiter) -> None:
     """
     if server.cfg.workers > 1:
         # Before a worker imports prometheus_client; a new one, so that no value of another run is in it.
-        os.environ[METRICS_DIRECTORY] = tempfile.mkdtemp(prefix=f"argos-metrics-{service_config.service}-")
+        os.environ[METRICS_DIRECTORY] = str(metrics_folder.make(service_config.service))
+        from ops.telemetry import metrics_files  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+
+        metrics_files.install()
     enqueue = server.signal
     stopping = False
 
@@ -130,11 +133,14 @@ def post_worker_init(worker: Worker) -> None:
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Forget the gauges of a dead worker."""
+    """Forget the gauges of a dead worker and keep its counts."""
     if METRICS_DIRECTORY in os.environ:
         from prometheus_client import multiprocess  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
+        from ops.telemetry import metrics_files  # noqa: PLC0415 - likewise
+
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # the library has no types here
+        metrics_files.merge_dead(Path(os.environ[METRICS_DIRECTORY]), worker.pid)
 
 
 def on_exit(server: Arbiter) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from prometheus_client.registry import Collector
 from ops.config import role
 from ops.config.role import Role
 from ops.config.service import ServiceConfig
+from ops.telemetry import metrics_files
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which multi-process mode lacks anyway
 
@@ -106,6 +108,9 @@ def register_collector(collector: Collector) -> None:
     REGISTRY.register(collector)
 
 
+register_collector(metrics_files.LostFiles())
+
+
 def describe_build(config: ServiceConfig) -> None:
     """Set argos_build_info."""
     argos_build_info.labels(config.service, config.service_version).set(1)
@@ -177,11 +182,13 @@ def current_registry() -> CollectorRegistry:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer /metrics in Prometheus' text format, or in OpenMetrics with exemplars when asked."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     registry = current_registry()
-    try:
-        encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-        body = encode(registry)
-    except (TypeError, ValueError):  # the requested version is not a number
-        encode, content_type = exposition.choose_encoder("")
-        body = encode(registry)
+    with metrics_files.unchanged(Path(folder)) if folder else nullcontext():
+        try:
+            encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
+            body = encode(registry)
+        except (TypeError, ValueError):  # the requested version is not a number
+            encode, content_type = exposition.choose_encoder("")
+            body = encode(registry)
     return HttpResponse(body, content_type=content_type)
