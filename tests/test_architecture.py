@@ -46,8 +46,8 @@ LEAVES = {"models", "errors", "metrics", "fault_points"}
 # Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
     "config": 600,
-    "telemetry": 1350,
-    "api": 720,  # what a client may send is refused here, and the OpenAPI document says so
+    "telemetry": 1500,
+    "api": 950,
     "database": 400,
     "outbound": 700,
     "server": 1290,
@@ -63,7 +63,7 @@ SHELF_BUDGETS = {
     "apps": 30,
 }
 LINE_BUDGETS = {"ops": 8500, "events": 1850, "products_project": 1500, "orders_project": 2100}
-SERVING_BUDGET = 5000
+SERVING_BUDGET = 5400
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 
