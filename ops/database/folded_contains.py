@@ -9,12 +9,12 @@ from django.db.models import Lookup
 from ops.database.folding import POSTGRESQL, SQLITE_FUNCTION, fold
 
 if TYPE_CHECKING:
-    BooleanLookup = Lookup[bool]
+    AnyLookup = Lookup[Any]
 else:
-    BooleanLookup = Lookup
+    AnyLookup = Lookup
 
 
-class FoldedContains(BooleanLookup):
+class FoldedContains(AnyLookup):
     """Match rows that contain the text in any case; the models of an app register it."""
 
     lookup_name = "folded_contains"

@@ -25,7 +25,6 @@ LIST = "/admin/auth/user/"
         "date_joined__gt=9999-99-99",
         "is_staff__exact=x",
         "id__in=x",
-        "id__in=" + "9" * 30,
         "nothing__exact=1",
     ],
 )
