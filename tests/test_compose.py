@@ -76,9 +76,9 @@ def test_traces_go_where_the_stack_says(stack: Host, collector: Collector) -> No
     requests.get(f"{stack.url('products-service')}/products/1", timeout=30)
 
     deadline = time.monotonic() + 60
-    while not collector.paths and time.monotonic() < deadline:
+    while "/v1/traces" not in collector.paths and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert set(collector.paths) == {"/v1/traces"}
+    assert "/v1/traces" in collector.paths
 
 
 def test_the_images_hold_production_code_of_one_service_only(apps: dict[str, Path]) -> None:

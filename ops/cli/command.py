@@ -17,6 +17,7 @@ from typing import Any, Literal
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, OperationalError
 from django.db import Error as DatabaseFailure
 from opentelemetry import trace
 from opentelemetry.trace import Span, StatusCode
@@ -183,7 +184,8 @@ class OpsCommand(BaseCommand):
             result = Result("", problems=["broken pipe"], code=FAILED)
         except Exception as error:
             result = _failure(error)
-            self._log_failure(name, error)
+            if not _is_plain(error):
+                self._log_failure(name, error)
             if options.get("traceback"):
                 raise
         if result.problems and result.code == DONE:
@@ -229,11 +231,22 @@ class OpsCommand(BaseCommand):
                 signal.signal(number, handler)
 
 
+def _is_plain(error: Exception) -> bool:
+    """Tell whether the sentence says it all: a file, a connection, a disk, or a table that `migrate` would make."""
+    if isinstance(error, OSError | OperationalError) or type(error) is DatabaseError:
+        return True
+    return isinstance(error, DatabaseFailure) and _lacks_table(error)
+
+
+def _lacks_table(error: Exception) -> bool:
+    return "no such table" in str(error) or "does not exist" in str(error)
+
+
 def _failure(error: Exception) -> Result:
     """Return the result of a run that failed: one line for the terminal."""
     reason = " ".join(str(error).split())
     if isinstance(error, DatabaseFailure):
-        hint = " (Has `manage.py migrate` run?)" if "no such table" in reason or "does not exist" in reason else ""
+        hint = " (Has `manage.py migrate` run?)" if _lacks_table(error) else ""
         return Result(f"The database refused: {reason}{hint}", problems=[reason], code=FAILED)
     if isinstance(error, OSError):
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)

@@ -63,6 +63,7 @@ class Command(OpsCommand, migrate.Command):
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         try:
             with command_lock("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
+                _refuse_what_is_of_another(connection)
                 before = _applied(connection)
                 migrate.Command.handle(self, *args, **options)
                 after = _applied(connection)

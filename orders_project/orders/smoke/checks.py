@@ -171,5 +171,9 @@ class SmokeChecks:
         self.probe.wait_for(look)
 
     def _post(self, body: dict[str, int], *, trace_id: str, request_id: str = "") -> Answer:
-        headers = {"traceparent": f"00-{trace_id}-{uuid4().hex[:16]}-01", "X-Request-ID": request_id or uuid4().hex}
+        headers = {
+            "traceparent": f"00-{trace_id}-{uuid4().hex[:16]}-01",
+            "tracestate": KEEP,
+            "X-Request-ID": request_id or uuid4().hex,
+        }
         return self.probe.request("POST", f"{self.orders}/orders", body=body, headers=headers)
