@@ -23,9 +23,7 @@ log = structlog.get_logger("ops.request")
 
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/+=@-]{0,127}", re.ASCII)
 LONGEST_PATH = 512
-ARRIVED_AT = (
-    "argos.arrived_at"  # a key of request.META: time.monotonic() of the complete request, from a server that knows it
-)
+ARRIVED_AT = "argos.arrived_at"  # a key of request.META: when the request was complete, by time.monotonic()
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": health.healthz,
