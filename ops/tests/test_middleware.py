@@ -65,8 +65,8 @@ def test_a_request_is_one_log_line(client: APIClient) -> None:
         "method": "GET",
         "route": "/raise/<str:name>",
         "path": "/raise/http404",
-        "status": 404,
-        "code": "not_found",
+        "status": 400,
+        "code": "validation_error",  # of the parameter, which is not repeated
         "client": "192.0.2.7",
     }
 
