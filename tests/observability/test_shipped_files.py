@@ -74,6 +74,13 @@ def test_the_buckets_lie_on_the_objectives() -> None:
     assert within | {0.5} <= set(DURATION_BUCKETS)
 
 
+def scraped(job: dict[str, Any]) -> list[str]:
+    """Return host and port of each target; a name stands for all replicas behind it."""
+    if found := job.get("static_configs"):
+        return [str(target) for target in found[0]["targets"]]
+    return [f"{name}:{found['port']}" for found in job["dns_sd_configs"] for name in found["names"]]
+
+
 def test_the_stack_mounts_what_the_alerts_lead_to() -> None:
     prometheus = SERVICES["prometheus"]
 
@@ -81,7 +88,7 @@ def test_the_stack_mounts_what_the_alerts_lead_to() -> None:
     assert "./docs:/docs:ro" in prometheus["volumes"]
     assert "./prometheus/rules:/etc/prometheus/prometheus/rules:ro" in prometheus["volumes"]
     for job in yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]:
-        host = job["static_configs"][0]["targets"][0].split(":")[0]
+        host = scraped(job)[0].split(":")[0]
         assert host == "localhost" or host in SERVICES
 
 
@@ -152,7 +159,7 @@ def test_jaeger_listens_and_asks_where_the_stack_says() -> None:
     targets = {
         target
         for job in yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
-        for target in job["static_configs"][0]["targets"]
+        for target in scraped(job)
     }
     traces = urlsplit(SERVICES["orders-service"]["environment"]["JAEGER_ENDPOINT"])
     metrics = config["extensions"]["jaeger_storage"]["metric_backends"]["span_metrics"]["prometheus"]["endpoint"]
