@@ -27,7 +27,7 @@ def test_it_passes_a_running_stack_and_names_the_peer_that_is_gone(tmp_path: Pat
         alone = manage("orders_project", "doctor", env=stack.orders.env)
 
     assert [done.returncode for done in well] == [0, 0], [done.stdout for done in well]
-    assert "PRODUCTS_SERVICE_URL: Products dev has GET /products/{id}" in well[0].stdout
+    assert "PRODUCTS_SERVICE_URL: Products 1.0.0 has GET /products/{id}" in well[0].stdout
     assert mistaken.returncode == 1
     assert {check for check, level in levels(mistaken).items() if level != "ok"} == {"peer.contract"}
     assert alone.returncode == 1
