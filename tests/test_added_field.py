@@ -76,7 +76,7 @@ class Copy:
         return self.run("products_project/manage.py", *arguments, stdin=stdin)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     folder = tmp_path_factory.mktemp("copy")
     with database(folder, "products") as url:
