@@ -37,9 +37,7 @@ INSTALLED_APPS = [
     "axes",
 ]
 
-MIDDLEWARE = [
-    "ops.server.middleware.RequestMiddleware",
-    "ops.telemetry.server_span.ServerSpanMiddleware",  # left out by Django where nothing is traced
+FOR_BROWSERS = [  # cookies, forms, pages and their files; `ops.server.wsgi` serves the API to other clients without
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -48,6 +46,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",  # refuses a bad Host, sets Content-Length
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+MIDDLEWARE = [
+    "ops.server.middleware.RequestMiddleware",
+    "ops.telemetry.server_span.ServerSpanMiddleware",  # left out by Django where nothing is traced
+    *FOR_BROWSERS,
     "ops.api.query.QueryMiddleware",  # refuses unknown parameters
 ]
 

@@ -7,10 +7,14 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import structlog
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware as StructlogRequestMiddleware
 
 from ops.api.problems import RENAMED, problem_response
@@ -112,3 +116,26 @@ class RequestMiddleware(StructlogRequestMiddleware):
         request.META[EXCEPTION] = exception
         if request_context.current().request_id is None:
             log.error("probe.failed", path=request.path_info, exc_info=exception)
+
+
+class ApiMiddleware:
+    """Do for the API's clients without cookies what the middleware for browsers would do: check Host, add headers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._headers = {is_secure: _headers_for_browsers(is_secure=is_secure) for is_secure in (False, True)}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.get_host()  # raises DisallowedHost
+        response = self._get_response(request)
+        for name, value in self._headers[request.is_secure()].items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+def _headers_for_browsers(*, is_secure: bool) -> dict[str, str]:
+    """Return the headers that Django's middleware adds to each answer."""
+    scheme = "https" if is_secure else "http"
+    request = WSGIRequest({"REQUEST_METHOD": "GET", "wsgi.input": BytesIO(), "wsgi.url_scheme": scheme})
+    response = XFrameOptionsMiddleware(SecurityMiddleware(lambda _: HttpResponse()))(request)
+    return {name: value for name, value in response.items() if name != "Content-Type"}

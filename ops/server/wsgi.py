@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
@@ -9,6 +10,10 @@ import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.urls import get_resolver
+
+from ops.settings import FOR_BROWSERS
+
+API_MIDDLEWARE = "ops.server.middleware.ApiMiddleware"  # for clients without cookies, in place of FOR_BROWSERS
 
 
 class Request(WSGIRequest):
@@ -47,9 +52,35 @@ class Application(WSGIHandler):
     request_class = Request
 
 
-def get_application() -> Application:
-    """Set Django up and return its application with loaded views, so that the first request is fast."""
+def _application(middleware: list[str]) -> Application:
+    """Return an application that has this middleware."""
+    every, settings.MIDDLEWARE = settings.MIDDLEWARE, middleware
+    try:
+        return Application()
+    finally:
+        settings.MIDDLEWARE = every
+
+
+def get_application() -> Callable[..., Iterable[bytes]]:
+    """Set Django up and return its application with loaded views, so that the first request is fast.
+
+    An API's client without cookies meets one middleware in place of those for browsers, which are a fifth of a read.
+    """
     django.setup(set_prefix=False)
-    application = Application()
     _ = get_resolver().url_patterns
+    everything = Application()
+    first, *others = FOR_BROWSERS
+    api = _application(
+        [API_MIDDLEWARE if name == first else name for name in settings.MIDDLEWARE if name not in others]
+    )
+    paths = tuple(settings.API_PATHS)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_plain = (
+            environ["PATH_INFO"].startswith(paths)
+            and "HTTP_COOKIE" not in environ
+            and "html" not in environ.get("HTTP_ACCEPT", "").lower()
+        )
+        return (api if is_plain else everything)(environ, start_response)
+
     return application
