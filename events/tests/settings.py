@@ -27,6 +27,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.outbox", "events.inbox"]
 MIDDLEWARE = list(settings.MIDDLEWARE)
+API_PATHS = ("/events",)
 ROOT_URLCONF = "events.tests.urls"
 TEMPLATES = settings.TEMPLATES
 APPEND_SLASH = False

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import authentication
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
+
+SESSION_READ = "argos.session_read"  # a key of request.META
 
 
 class CsrfFailed(APIException):
@@ -17,7 +21,14 @@ class CsrfFailed(APIException):
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """Name a missing CSRF token in JSON as `ops.api.problems.csrf_failure` does for forms."""
+    """Name a missing CSRF token in JSON as `ops.api.problems.csrf_failure` does for forms.
+
+    An answer that depends on the session says so to caches, also where a request has none.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        request.META[SESSION_READ] = True  # for `ops.server.middleware`
+        return super().authenticate(request)
 
     def enforce_csrf(self, request: Request) -> None:
         try:

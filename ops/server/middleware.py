@@ -15,9 +15,11 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.utils.cache import patch_vary_headers
 from django_structlog.middlewares import RequestMiddleware as StructlogRequestMiddleware
 
 from ops.api.problems import RENAMED, problem_response
+from ops.api.sessions import SESSION_READ
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
 from ops.telemetry import metrics, request_context
 from ops.telemetry.log_stream import count_lost
@@ -130,6 +132,8 @@ class ApiMiddleware:
         response = self._get_response(request)
         for name, value in self._headers[request.is_secure()].items():
             response.headers.setdefault(name, value)
+        if SESSION_READ in request.META:
+            patch_vary_headers(response, ["Cookie"])
         return response
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
 from ops.config.service import DEVELOPMENT_TOKEN
+from ops.server.wsgi import get_application
+from ops.tests.call_wsgi import call_wsgi
 from ops.tests.clients import BROWSER, anonymous, staff
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "EVIL"]
@@ -25,6 +29,12 @@ VARIANTS = [
 ]
 OF_DJANGO = VARIANTS[:3]  # for the views of the admin, which read no Accept
 VALUES = {"int": "1", "uuid": "0198c1de-6c1b-7c3e-9d3e-2f1f3a4b5c6d"}
+NOT_OF_BROWSERS = [variant for variant in VARIANTS if variant[2] != BROWSER]
+PLAIN_REQUESTS: list[dict[str, str]] = [
+    {},
+    {"HTTP_AUTHORIZATION": f"Bearer {DEVELOPMENT_TOKEN}", "wsgi.url_scheme": "https"},
+    {"QUERY_STRING": "serach=x"},
+]
 PARAMETER = re.compile(r"<(?:(\w+):)?\w+>")
 ALTERNATIVES = re.compile(r"\(\?P<\w+>([^|)]*)[^)]*\)")  # in the regular expressions of the admin
 
@@ -65,4 +75,30 @@ def failures(method: str) -> list[tuple[Any, ...]]:
                 answer = client.generic(method, path, body, content_type=media_type, headers={"accept": accept})
                 if answer.status_code >= 500:
                     found.append((path, media_type, accept, answer.status_code))
+    return found
+
+
+def differences(method: str) -> list[tuple[Any, ...]]:
+    """Send each request of this method without and with a cookie; return those that are answered differently."""
+    application = get_application()
+    found = []
+    under = tuple(settings.API_PATHS)
+    for path in [*(path for path in paths() if path.startswith(under)), *(f"{path}/nowhere" for path in under)]:
+        for body, media_type, accept in NOT_OF_BROWSERS:
+            for extra in PLAIN_REQUESTS:
+                environ = {
+                    "REQUEST_METHOD": method,
+                    "PATH_INFO": path,
+                    "CONTENT_TYPE": media_type,
+                    "CONTENT_LENGTH": str(len(body)),
+                    "HTTP_ACCEPT": accept,
+                    "HTTP_X_REQUEST_ID": "1",
+                    **extra,
+                }
+                plain, with_cookie = (
+                    call_wsgi(application, environ | cookie | {"wsgi.input": BytesIO(body.encode())})
+                    for cookie in ({}, {"HTTP_COOKIE": "another=1"})
+                )
+                if plain != with_cookie:
+                    found.append((path, media_type, accept, extra, plain, with_cookie))
     return found

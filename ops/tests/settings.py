@@ -26,6 +26,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 INSTALLED_APPS = settings.INSTALLED_APPS
 MIDDLEWARE = list(settings.MIDDLEWARE)
+API_PATHS = ("/echo",)
 ROOT_URLCONF = "ops.tests.urls"
 WSGI_APPLICATION = "ops.tests.wsgi.application"
 TEMPLATES = settings.TEMPLATES

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 import pytest
-from django.core.signals import request_started
-from django.db import close_old_connections
 from django.test import override_settings
 
+from ops.tests.call_wsgi import call_wsgi
 from ops.tests.problem_shape import check_problem
 from ops.tests.wsgi import application
 
 BODY = b'{"a": [1, 2, 3]}'
-
-
-@pytest.fixture(autouse=True)
-def _without_a_database() -> Iterator[None]:
-    """Keep the application from closing database connections, as Django's test client does."""
-    request_started.disconnect(close_old_connections)
-    yield
-    request_started.connect(close_old_connections)
 
 
 class Raising(io.RawIOBase):
@@ -38,22 +27,9 @@ class Raising(io.RawIOBase):
 
 def call(body: io.IOBase, **extra: Any) -> tuple[int, str, bytes]:
     """Post the body through the WSGI application and return status, media type and body."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/echo",
-        "CONTENT_TYPE": "application/json",
-        "HTTP_HOST": "localhost",
-        "wsgi.input": body,
-    } | extra
-    setup_testing_defaults(environ)
-    started: list[Any] = []
-
-    def start_response(*arguments: Any) -> Any:
-        started.append(arguments)
-
-    answer = b"".join(application(environ, start_response))
-    status, headers = started[0][:2]
-    return int(status[:3]), dict(headers)["Content-Type"], answer
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/echo", "CONTENT_TYPE": "application/json", "wsgi.input": body}
+    status, headers, answer = call_wsgi(application, environ | extra)
+    return int(status[:3]), headers["Content-Type"], answer
 
 
 def call_chunked(body: io.IOBase, **extra: Any) -> tuple[int, str, bytes]:
