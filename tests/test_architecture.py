@@ -35,7 +35,7 @@ SHELVES: dict[str, set[str]] = {
     "cli": {"config", "telemetry", "database", "outbound"},
     "manage": {"config", "telemetry", "cli"},
     "backups": {"config", "database", "cli", "settings"},
-    "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage"},
+    "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage", "settings"},
     "management": {"config", "telemetry", "database", "cli", "diagnosis", "backups"},
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
@@ -50,7 +50,7 @@ SHELF_BUDGETS = {
     "api": 950,
     "database": 400,
     "outbound": 700,
-    "server": 1290,
+    "server": 1310,
     "turns": 85,
     "backups": 810,
     "cli": 880,  # the purges and the loops have their base here
