@@ -80,6 +80,22 @@ def saturation(job: str) -> list[Panel]:
             high=1,
         ),
         Panel(
+            "Oldest waiting request",
+            "s",
+            {f"max by (instance) (web_queue_age_seconds{{{job}}})": "{{instance}}"},
+            "Near WEB_QUEUE_TIMEOUT (1.5 s): requests are refused with 503 busy.",
+            width=6,
+            high=1,
+        ),
+        Panel(
+            "Open connections",
+            "none",
+            {f"sum by (instance) (web_connections{{{job}}})": "{{instance}}"},
+            "A silent connection costs a descriptor, no thread. Many more than requests: a client that does not close.",
+            width=6,
+            high=10,
+        ),
+        Panel(
             "Workers",
             "none",
             {f"sum by (instance) (web_workers{{{job}}})": "{{instance}}"},

@@ -206,6 +206,14 @@ ALERTS = [
     Alert("TracesLost", "warning", [Series(FORGOTTEN, 0), Series(REFUSED, 0), Series(FAILED, 1)], JAEGER),
     # The first traces that are forgotten, all between two scrapes.
     Alert("TracesLost", "warning", [gauge(FORGOTTEN, "_x7 3x3", 0, 3)], JAEGER, lasts=10),
+    Alert(
+        "ThreadsSaturated",
+        "warning",
+        [
+            Series(f"web_queue_seconds_total{{{HTTP}}}", 20_001, 19_999, 10),
+            Series(f'http_requests_total{{{POST_ORDERS}, status="201"}}', 100_000, 100_000, 100_000),
+        ],
+    ),
     Alert("LogLinesLost", "warning", [Series(f"log_lines_lost_total{{{HTTP}}}", 5)]),
     Alert(
         "MigrationsPending",
