@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 DONE, FAILED, USAGE, LOCKED = 0, 1, 2, 3
 OUTCOMES = {DONE: "done", FAILED: "failed", USAGE: "usage", LOCKED: "locked"}
+CHECK_EVERY = 0.1  # seconds between two looks for a signal
 COUNTED = (BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EXIT_CODES = "0 done, 1 failed or problems found, 2 wrong usage or configuration, 3 another run holds the lock"
 
@@ -96,6 +97,12 @@ class OpsCommand(BaseCommand):
         if self.destroys:
             parser.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
         return parser
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not beyond a signal: its handler only sets a flag, and Python continues to sleep."""
+        until = time.monotonic() + seconds
+        while not self.stopping and (rest := until - time.monotonic()) > 0:
+            time.sleep(min(rest, CHECK_EVERY))
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal before the command destroys something; raise CommandError on a no or without a terminal."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from django.utils import timezone
 from ops.cli.arguments import moment, whole_number
 from ops.cli.command import OpsCommand, Result
 from ops.cli.durations import duration, roughly
-from ops.cli.pacing import pause_until
 from ops.database.batches import LARGEST_BATCH, Batch, delete_in_batches
 
 YOUNGEST = timedelta(days=1)
@@ -128,7 +126,7 @@ class PurgeCommand(OpsCommand):
                     counts["batches"] += 1
                     counts["longest_batch_ms"] = max(counts["longest_batch_ms"], round(done.seconds * 1000))
                     show(counts["purged"])
-                    pause_until(time.monotonic() + pause / 1000, lambda: self.stopping)
+                    self.pause(pause / 1000)
                     if self.stopping:
                         break
         except DatabaseError as error:

@@ -9,7 +9,6 @@ from django.db import DatabaseError
 
 from ops.cli.arguments import moment, whole_number
 from ops.cli.command import OpsCommand, Result
-from ops.cli.pacing import pause_until
 from orders_project.orders.errors import ProductsUnavailable
 from orders_project.orders.models import MAX_ID
 from orders_project.orders.reconciliation import Reconciliation
@@ -81,7 +80,7 @@ class Command(OpsCommand):
         try:
             with self.progress("asking about products") as show:
                 while run.products != limit and (product_id := run.next_product_id()) is not None:
-                    pause_until(due, lambda: self.stopping)
+                    self.pause(due - time.monotonic())
                     if self.stopping:
                         return "a signal stopped it"
                     run.ask_about(product_id)
