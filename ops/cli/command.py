@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 import time
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError, OperationalError
 from django.db import Error as DatabaseFailure
 from opentelemetry import trace
@@ -32,7 +33,6 @@ from rich.progress import (
 )
 
 from ops.cli import standard_streams
-from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
 from ops.database.locks import command_lock
 from ops.telemetry import request_context, tracing
@@ -55,6 +55,10 @@ class Result:
     problems: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     code: int = DONE  # FAILED if there are problems and no other code
+
+
+class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keep the line breaks of the description and the examples."""
 
 
 class Stopped(CommandError):

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from functools import partial
 from getpass import getpass
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from ops.cli.command import USAGE, OpsCommand, Result
-from ops.cli.superuser import ensure_superuser
 from ops.config.sources import EnvironmentSource
 
 LONGEST_PASSWORD = 4096  # characters; a longer file is the wrong one
@@ -72,6 +77,44 @@ class Command(OpsCommand):
         end = " Nothing was changed." if dry_run else ""
         sentence = f"Superuser {username} {'would be ' if dry_run else ''}{outcome}{what}.{end}"
         return Result(sentence, counts, details={"dryRun": dry_run, "changed": list(ensured.changed)})
+
+
+@dataclass(frozen=True)
+class Ensured:
+    """Tell whether the user was created, and name the changed fields."""
+
+    created: bool
+    changed: tuple[str, ...]
+
+
+@transaction.atomic
+def ensure_superuser(*, username: str, email: str | None, password: str, dry_run: bool = False) -> Ensured:
+    """Create the superuser, or change what differs; raise ValidationError for a bad name, address or password.
+
+    An email of None leaves the address alone. A correct password keeps its hash, and with it the user's sessions.
+    """
+    wanted: dict[str, Any] = {"is_active": True, "is_staff": True, "is_superuser": True}
+    if email is not None:
+        wanted["email"] = User.objects.normalize_email(email)
+    candidate = User(username=User.normalize_username(username), **wanted)
+    candidate.clean_fields(exclude=["password"])
+    validate_password(password, candidate)
+    user, created = User.objects.select_for_update().get_or_create(
+        username=candidate.username, defaults=wanted | {"password": partial(make_password, password)}
+    )
+    if created:
+        transaction.set_rollback(dry_run)
+        return Ensured(created=True, changed=())
+    changed = [name for name, value in wanted.items() if getattr(user, name) != value]
+    for name in changed:
+        setattr(user, name, wanted[name])
+    if not check_password(password, user.password):
+        user.password = make_password(password)
+        changed.append("password")
+    if changed:
+        user.save(update_fields=changed)
+    transaction.set_rollback(dry_run)
+    return Ensured(created=False, changed=tuple(changed))
 
 
 def _read(path: str) -> str:

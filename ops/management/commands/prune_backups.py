@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.retention import LABELS, Plan, plan
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number, counted
 from ops.cli.command import OpsCommand, Result
 
 MOST = 10_000  # of a kind to keep
@@ -30,13 +30,8 @@ class Command(OpsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", metavar="FOLDER", type=Path)
         for rule, period in zip(LABELS, ("days", "weeks", "months"), strict=True):
-            parser.add_argument(
-                f"--keep-{rule}",
-                type=whole_number(0, MOST),
-                default=0,
-                metavar="N",
-                help=f"keep the newest of each of the last N {period} (default: 0)",
-            )
+            meaning = f"keep the newest of each of the last N {period}"
+            add_number(parser, f"--keep-{rule}", 0, MOST, meaning=meaning, default=0)
 
     def perform(self, *, folder: Path, dry_run: bool, yes: bool, as_json: bool, **options: Any) -> Result:
         keep = {rule: options[f"keep_{rule}"] for rule in LABELS}
@@ -50,10 +45,11 @@ class Command(OpsCommand):
             self._explain(chosen, dry_run=dry_run)
         done = list(chosen.to_delete) if dry_run else self._delete(chosen, service, yes=yes)
         stopped = len(done) < len(chosen.to_delete)
-        noun = "backup" if len(done) == 1 else "backups"
+        sentence = f"{counted(len(done), 'backup')} of {service}, {len(chosen.kept)} kept"
         return Result(
-            f"{'Would delete' if dry_run else 'Deleted'} {len(done)} {noun} of {service}, {len(chosen.kept)} kept"
-            f"{'; stopped by a signal' if stopped else ''}.{' Nothing was changed.' if dry_run else ''}",
+            f"Would delete {sentence}. Nothing was changed."
+            if dry_run
+            else f"Deleted {sentence}{'; stopped by a signal' if stopped else ''}.",
             {"deleted": len(done), "kept": len(chosen.kept), "left": len(chosen.skipped)},
             ["stopped by a signal"] if stopped else [],
             {

@@ -14,7 +14,7 @@ from events.inbox.consumer import Consumer, DatabaseAway
 from events.inbox.metrics import start_dead_letters
 from events.tracing import untraced
 from events.transports import broker
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number
 from ops.cli.command import FAILED, USAGE, Result
 from ops.cli.loop import LoopCommand
 
@@ -41,20 +41,10 @@ class Command(LoopCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="consume the waiting events, then end")
-        parser.add_argument(
-            "--prefetch",
-            type=whole_number(1, 1_000),
-            default=50,
-            metavar="N",
-            help="events delivered ahead; the broker redelivers them if this process dies (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--retry-after",
-            type=whole_number(1, 3_600),
-            default=10,
-            metavar="SECONDS",
-            help="how long a failed event waits in the retry queue (default: %(default)s)",
-        )
+        meaning = "events delivered ahead; the broker redelivers them if this process dies"
+        add_number(parser, "--prefetch", 1, 1_000, meaning=meaning, default=50)
+        meaning = "how long a failed event waits in the retry queue"
+        add_number(parser, "--retry-after", 1, 3_600, meaning=meaning, default=10, metavar="SECONDS")
 
     def perform(self, *, once: bool, prefetch: int, retry_after: int, **options: Any) -> Result:
         url = settings.CONFIG.events_url

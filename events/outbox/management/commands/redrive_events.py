@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from events.outbox import queue
-from ops.cli.arguments import moment
+from ops.cli.arguments import counted, moment
 from ops.cli.command import OpsCommand, Result
 
 
@@ -32,9 +32,6 @@ class Command(OpsCommand):
         **options: Any,
     ) -> Result:
         count = queue.redrive(type=type, since=since, dry_run=dry_run)
-        letters = "1 dead letter" if count == 1 else f"{count} dead letters"
-        if dry_run:
-            return Result(
-                f"Would redrive {letters}. Nothing was changed.", {"redriven": count}, details={"dryRun": True}
-            )
-        return Result(f"Redrove {letters}.", {"redriven": count}, details={"dryRun": False})
+        letters = counted(count, "dead letter")
+        sentence = f"Would redrive {letters}. Nothing was changed." if dry_run else f"Redrove {letters}."
+        return Result(sentence, {"redriven": count}, details={"dryRun": dry_run})

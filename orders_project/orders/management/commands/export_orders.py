@@ -38,13 +38,8 @@ class Command(OpsCommand):
         output.add_output_argument(parser)
         arguments.add_interval_arguments(parser, "orders placed")
         parser.add_argument("--status", choices=Order.Status.values, help="only orders of this status")
-        parser.add_argument(
-            "--after",
-            type=arguments.whole_number(0, MAX_ID),
-            default=0,
-            metavar="ID",
-            help="only orders after this one, as printed by an earlier run",
-        )
+        meaning = "only orders after this one, as printed by an earlier run"
+        arguments.add_number(parser, "--after", 0, MAX_ID, meaning=meaning, default=0, metavar="ID")
         parser.add_argument("--no-header", action="store_true", help="leave out the first line of CSV")
 
     def perform(
@@ -86,7 +81,7 @@ class Command(OpsCommand):
 def _result(trouble: str, count: int, cursor: int, file: output.Output) -> Result:
     """Report the output and where the next run continues."""
     begin = f"{trouble[0].upper()}{trouble[1:]}. Before that, exported" if trouble else "Exported"
-    noun = "order" if count == 1 else "orders"
-    sentence = f"{begin} {count} {noun} to {file.account}; --after {cursor} goes on from there."
+    orders = arguments.counted(count, "order")
+    sentence = f"{begin} {orders} to {file.account}; --after {cursor} goes on from there."
     details = {"cursor": cursor, "output": file.place}
     return Result(sentence, {"exported": count}, [trouble] if trouble else [], details)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops.cli import arguments, output, tables
+from ops.cli import arguments, output
 from ops.cli import exports as exporting
 from ops.cli.command import USAGE, OpsCommand, Result
 from orders_project.orders import selectors
@@ -37,9 +37,7 @@ class Command(OpsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--by", choices=tuple(KEYS), default="day", help="default: %(default)s")
         arguments.add_interval_arguments(parser, "orders placed")
-        parser.add_argument(
-            "--top", type=arguments.whole_number(1, 1000), metavar="N", help=f"products shown; default: {TOP}"
-        )
+        arguments.add_number(parser, "--top", 1, 1000, meaning=f"products shown; default: {TOP}", default=None)
         parser.add_argument(
             "--format", dest="form", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
         )
@@ -89,7 +87,7 @@ class Command(OpsCommand):
                 draw = partial(bar_chart.blocks, largest=largest, encoding=self.stdout.encoding or "utf-8")
                 rows = [[*row, draw(total.orders)] for row, total in zip(rows, totals, strict=True)]
             if totals:
-                tables.print_table(self.stdout, header, rows, align=align)
+                output.print_table(self.stdout, header, rows, align=align)
             return
         output.leave_standard_output_to_rows(self)
         fields = [_fields(total, by) for total in totals]

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
-from ops.cli.arguments import moment, whole_number
+from ops.cli.arguments import add_number, counted, moment
 from ops.cli.command import OpsCommand, Result
 from orders_project.orders.errors import ProductsUnavailable
 from orders_project.orders.models import MAX_ID
@@ -30,26 +30,12 @@ class Command(OpsCommand):
     exclusive = True  # otherwise two runs would exceed --rate
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--rate",
-            type=whole_number(1, 1_000),
-            default=20,
-            metavar="N",
-            help="largest number of products to check in a second (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--limit",
-            type=whole_number(1, MAX_ID),
-            metavar="N",
-            help="end after this number of products; default: none",
-        )
-        parser.add_argument(
-            "--after",
-            type=whole_number(0, MAX_ID),
-            default=0,
-            metavar="PRODUCT_ID",
-            help="continue after this product, as printed by an earlier run",
-        )
+        meaning = "largest number of products to check in a second"
+        add_number(parser, "--rate", 1, 1_000, meaning=meaning, default=20)
+        meaning = "end after this number of products; default: none"
+        add_number(parser, "--limit", 1, MAX_ID, meaning=meaning, default=None)
+        meaning = "continue after this product, as printed by an earlier run"
+        add_number(parser, "--after", 0, MAX_ID, meaning=meaning, default=0, metavar="PRODUCT_ID")
         parser.add_argument(
             "--since", type=moment, metavar="WHEN", help="only orders from then on: an ISO 8601 date or time, in UTC"
         )
@@ -58,8 +44,8 @@ class Command(OpsCommand):
         run = Reconciliation(since=since, last=after)
         hindrance = self._ask(run, 1 / rate, limit)
 
-        noun = "product" if run.products == 1 else "products"
-        lines = [f"Asked about {run.products} {noun}: {run.missing} missing, {run.renamed} renamed."]
+        asked = counted(run.products, "product")
+        lines = [f"Asked about {asked}: {run.missing} missing, {run.renamed} renamed."]
         if hindrance:
             lines[0] += f" Then {hindrance}."
         if hindrance or run.next_product_id() is not None:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.db import Error as DatabaseFailure
 from django.db import connection
 
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number
 from ops.cli.command import Result
 from ops.cli.loop import LoopCommand
 from orders_project.orders.recovery import due_orders, recover
@@ -36,13 +36,8 @@ class Command(LoopCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="end when nothing is due")
-        parser.add_argument(
-            "--interval",
-            type=whole_number(1, 3_600),
-            default=1,
-            metavar="S",
-            help="seconds between two rounds when nothing is due (default: %(default)s)",
-        )
+        meaning = "seconds between two rounds when nothing is due"
+        add_number(parser, "--interval", 1, 3_600, meaning=meaning, default=1, metavar="S")
 
     def perform(self, *, once: bool, interval: int, **options: Any) -> Result:
         counts: Counter[str] = Counter()

@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 
 from ops.cli import exports as exporting
 from ops.cli import output
+from ops.cli.arguments import counted
 from ops.cli.command import OpsCommand, Result, Stopped
 from products_project.products import selectors
 from products_project.products.serializers import PRODUCT
@@ -44,7 +45,5 @@ class Command(OpsCommand):
                 count += len(page)
                 show(count)
             file.write(encoding.tail())
-        noun = "product" if count == 1 else "products"
-        return Result(
-            f"Exported {count} {noun} to {file.account}.", {"exported": count}, details={"output": file.place}
-        )
+        sentence = f"Exported {counted(count, 'product')} to {file.account}."
+        return Result(sentence, {"exported": count}, details={"output": file.place})
