@@ -13,14 +13,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops.config.faults import ConfigurationError, faults_of
-from ops.config.hosts import allowed_hosts, trusted_origins
 from ops.config.sources import EnvironmentSource, Origin
 from ops.config.validators import (
+    allowed_hosts,
     certificate_authorities,
     client_certificate,
     http_url,
     is_placeholder,
     strong_database_password,
+    trusted_origins,
     words,
 )
 
