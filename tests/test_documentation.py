@@ -122,6 +122,9 @@ def test_every_error_code_is_documented_and_every_documented_one_exists() -> Non
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["code"]:
                 codes |= {node.value.value} if isinstance(node.value, ast.Constant) else set()
+            if isinstance(node, ast.ClassDef):
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+                codes |= {value.value for value in given if isinstance(value, ast.Constant)}
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"problem", "problem_response"}:
                 codes |= {argument.value for argument in node.args[1:2] if isinstance(argument, ast.Constant)}
             if isinstance(node, ast.Tuple) and len(node.elts) == 3 and "HTTPStatus." in ast.unparse(node.elts[1]):
