@@ -25,11 +25,14 @@ from opentelemetry.trace import Span, StatusCode
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TaskProgressColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from ops.cli import standard_streams
@@ -140,6 +143,20 @@ class OpsCommand(BaseCommand):
         ) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
+
+    @contextmanager
+    def byte_progress(self, what: str) -> Iterator[Callable[[int], None]]:
+        """Yield the callback for each step of a work: it shows the bytes done, and raises Stopped after a signal."""
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+        with self.progress(what, None, columns) as show:
+
+            def on_progress(done: int) -> None:
+                if self.stopping:
+                    raise Stopped
+                if done:  # 0: this step has no bytes to show
+                    show(done)
+
+            yield on_progress
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = type(self).__module__.rsplit(".", 1)[-1]

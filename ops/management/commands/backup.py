@@ -8,7 +8,6 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.backup import make_backup
-from ops.backups.progress import shown_progress
 from ops.cli.command import OpsCommand, Result
 
 
@@ -46,7 +45,7 @@ class Command(OpsCommand):
                 raise CommandError("Standard output is a terminal: send it to a file or a pipe.", returncode=2)
             self.stdout = self.stderr  # standard output takes the backup
         folder = None if to == "-" else Path(to)
-        with shown_progress(self, "backing up") as on_progress:
+        with self.byte_progress("backing up") as on_progress:
             made = make_backup(config=settings.CONFIG, folder=folder, verify=verify, on_progress=on_progress)
         manifest = made.manifest
         return Result(

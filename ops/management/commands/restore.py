@@ -6,7 +6,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from ops.backups.progress import shown_progress
 from ops.backups.restore import validated
 from ops.cli.command import OpsCommand, Result
 
@@ -32,7 +31,7 @@ class Command(OpsCommand):
 
     def perform(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> Result:
         with ExitStack() as stack:
-            with shown_progress(self, "checking") as on_progress:
+            with self.byte_progress("checking") as on_progress:
                 found = stack.enter_context(
                     validated(config=settings.CONFIG, file=file, locked=not dry_run, on_progress=on_progress)
                 )
@@ -42,7 +41,7 @@ class Command(OpsCommand):
                     self.confirm(
                         f"This replaces {found.rows_replaced} rows of {manifest.service} by {manifest.rows}.", yes=yes
                     )
-                with shown_progress(self, "restoring") as on_progress:
+                with self.byte_progress("restoring") as on_progress:
                     found.restore(on_progress)
         sentence = (
             f"{'Would restore' if dry_run else 'Restored'} {manifest.rows} rows of {len(manifest.tables)} tables in "
