@@ -35,7 +35,7 @@ class Refusal(Exception):
 
 
 class BadRequest(Refusal, status=400, code="bad_request"):
-    """The head is no HTTP/1.1, or two readers might understand it differently."""
+    """The head is not HTTP/1.1, or two readers might understand it differently."""
 
 
 class UnreadableBody(Refusal, status=400, code="parse_error"):
@@ -69,7 +69,7 @@ class HeadersTooLarge(Refusal, status=431, code="headers_too_large"):
 
 
 class ApplicationFailed(Refusal, status=500, code="internal_error"):
-    """The application raised an exception, or gave an answer that is no HTTP."""
+    """The application raised an exception, or gave an answer that HTTP does not allow."""
 
     detail = "An unexpected error occurred; it was logged under this requestId."
 
