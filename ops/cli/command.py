@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import select
 import signal
@@ -74,16 +75,22 @@ class Stopped(CommandError):
 class OpsCommand(BaseCommand):
     """Run `perform` in a span; print its closing sentence or, with --json, one object; exit with 1 for problems.
 
+    The docstring of a command is its --help. A line `Examples:` begins the part that stands below the options.
     SIGTERM and SIGINT set `stopping`, which a command checks between two units of work; a second one ends the process.
     """
 
     requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = []
-    examples = ""  # --help shows them below the options
+    examples = ""
     changes = False  # gives it --dry-run, and `perform` the argument dry_run
     destroys = False  # gives it --yes, and `perform` the argument yes, for `confirm`
     exclusive = False  # one run at a time; a dry run needs no lock
     stopping = False
     asking = False  # for a confirmation
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__doc__:
+            cls.help, _, cls.examples = inspect.cleandoc(cls.__doc__).partition("\n\nExamples:\n")
 
     def perform(self, *args: Any, **options: Any) -> Result:
         """Do the command's work; raise CommandError, with its returncode, to refuse it."""

@@ -12,19 +12,20 @@ from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = (
-        "Back up the service's database into one file with its own checksum; the service goes on meanwhile.\n"
-        "The file gets its name when it is complete and on the disk."
-    )
-    examples = (
-        "  manage.py backup --to /backups --verify\n"
-        "  manage.py backup --to - | ssh vault 'cat > orders.backup'\n\n"
-        "The file is a tar of manifest.json (service, version, migrations, rows and a digest of each table, checksum)\n"
-        "and the dump, as SQLite's file or in pg_dump's custom format; its name says service, version, migration\n"
-        "state and time. PostgreSQL needs pg_dump, psql and pg_restore of the server's version or newer.\n"
-        "For standard output the file is completed in TMPDIR first, and the closing sentence goes to standard error.\n"
-        "A missing folder, and a missing or old tool, end with 2."
-    )
+    """Back up the service's database into one file with its own checksum; the service goes on meanwhile.
+    The file gets its name when it is complete and on the disk.
+
+    Examples:
+      manage.py backup --to /backups --verify
+      manage.py backup --to - | ssh vault 'cat > orders.backup'
+
+    The file is a tar of manifest.json and the dump, as SQLite's file or in pg_dump's custom format. The manifest
+    has service, version, migrations, rows and a digest of each table, and the dump's checksum. The file's name
+    says service, version, migration state and time.
+    PostgreSQL needs pg_dump, psql and pg_restore of the server's version or newer.
+    For standard output the file is completed in TMPDIR first, and the closing sentence goes to standard error.
+    A missing folder, and a missing or old tool, end with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

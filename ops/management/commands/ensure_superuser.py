@@ -31,17 +31,18 @@ class _Environment(BaseSettings):
 
 
 class Command(OpsCommand):
-    help = (
-        "Create a superuser, or give an existing user this password, address and all rights.\n"
-        "A second run changes nothing. The password is never an argument: other users of the machine could see it."
-    )
-    examples = (
-        "  manage.py ensure_superuser --username ada --email ada@shop.example --password-file /run/secrets/ada\n"
-        "  pass show shop/ada | manage.py ensure_superuser --username ada --password-file -\n"
-        "  SUPERUSER_NAME=ada SUPERUSER_PASSWORD_FILE=/run/secrets/ada manage.py ensure_superuser\n\n"
-        "Without an option, SUPERUSER_NAME, SUPERUSER_EMAIL and SUPERUSER_PASSWORD count; with _FILE at its end, a\n"
-        "variable names a file. A refused name, address or password ends with 2."
-    )
+    """Create a superuser, or give an existing user this password, address and all rights.
+    A second run changes nothing. The password is never an argument: other users of the machine could see it.
+
+    Examples:
+      manage.py ensure_superuser --username ada --email ada@shop.example --password-file /run/secrets/ada
+      pass show shop/ada | manage.py ensure_superuser --username ada --password-file -
+      SUPERUSER_NAME=ada SUPERUSER_PASSWORD_FILE=/run/secrets/ada manage.py ensure_superuser
+
+    Without an option, SUPERUSER_NAME, SUPERUSER_EMAIL and SUPERUSER_PASSWORD count; with _FILE at its end, a
+    variable names a file. A refused name, address or password ends with 2.
+    """
+
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -14,16 +14,17 @@ MOST = 10_000  # of a kind to keep
 
 
 class Command(OpsCommand):
-    help = (
-        "Delete the service's old backups in a folder. Keep the newest of each of the last days, weeks and months.\n"
-        "Days, ISO weeks and months are in UTC; only those with a backup count. The newest backup is always kept."
-    )
-    examples = (
-        "  manage.py prune_backups /backups --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
-        "  manage.py prune_backups /backups --keep-daily 7 --yes\n\n"
-        "A file is deleted only if its name and its manifest both say that `backup` of this service made it. Damaged\n"
-        "and renamed files are skipped and named; they do not count as the newest of a period."
-    )
+    """Delete the service's old backups in a folder. Keep the newest of each of the last days, weeks and months.
+    Days, ISO weeks and months are in UTC; only those with a backup count. The newest backup is always kept.
+
+    Examples:
+      manage.py prune_backups /backups --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
+      manage.py prune_backups /backups --keep-daily 7 --yes
+
+    A file is deleted only if its name and its manifest both say that `backup` of this service made it. Damaged
+    and renamed files are skipped and named; they do not count as the newest of a period.
+    """
+
     changes = True
     destroys = True
 

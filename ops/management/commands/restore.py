@@ -11,18 +11,19 @@ from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = (
-        "Replace the service's database by a backup, in one transaction.\n"
-        "Refuses a backup of another service or kind of database, a damaged file and a schema newer than the release.\n"
-        "Asks first, or needs --yes, if the database holds more than a fresh migrate makes."
-    )
-    examples = (
-        "  manage.py restore /backups/orders-service_v1.2.0_orders.0001_20261120T103000Z.backup --dry-run\n"
-        "  manage.py restore orders.backup --yes\n"
-        "  ssh vault 'cat orders.backup' | manage.py restore - --yes\n\n"
-        "Web processes may go on: they see the old data or the new; on PostgreSQL they wait meanwhile. Owners and\n"
-        "grants are not restored. After an older schema, run migrate. A run that fails or is killed changes nothing."
-    )
+    """Replace the service's database by a backup, in one transaction.
+    Refuses a backup of another service or kind of database, a damaged file and a schema newer than the release.
+    Asks first, or needs --yes, if the database holds more than a fresh migrate makes.
+
+    Examples:
+      manage.py restore /backups/orders-service_v1.2.0_orders.0001_20261120T103000Z.backup --dry-run
+      manage.py restore orders.backup --yes
+      ssh vault 'cat orders.backup' | manage.py restore - --yes
+
+    Web processes may go on: they see the old data or the new; on PostgreSQL they wait meanwhile. Owners and
+    grants are not restored. After an older schema, run migrate. A run that fails or is killed changes nothing.
+    """
+
     changes = True
     destroys = True
 

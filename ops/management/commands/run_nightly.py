@@ -21,17 +21,17 @@ LONGEST_PAUSE = 30.0  # seconds between two beats, and two looks at the clock, w
 
 
 class Command(LoopCommand):
-    help = (
-        "Run commands of this service every night, one after another, each in a process of its own.\n"
-        "A command that fails does not keep the next ones from running. Each command reports its own metrics, so the\n"
-        "alerts CommandFailed and CommandOverdue watch it. It goes on until it gets a signal, and lets the command in\n"
-        "hand finish."
-    )
-    examples = (
-        "  manage.py run_nightly --at 02:30 'backup --to /backups --verify' 'purge_idempotency_keys'\n"
-        "  manage.py run_nightly --once 'backup --to /backups --verify'     now, and then end\n\n"
-        "With --once it ends with 1 if a command failed."
-    )
+    """Run commands of this service every night, one after another, each in a process of its own.
+    A command that fails does not keep the next ones from running. Each command reports its own metrics, so the
+    alerts CommandFailed and CommandOverdue watch it. It goes on until it gets a signal, and lets the command in
+    hand finish.
+
+    Examples:
+      manage.py run_nightly --at 02:30 'backup --to /backups --verify' 'purge_idempotency_keys'
+      manage.py run_nightly --once 'backup --to /backups --verify'     now, and then end
+
+    With --once it ends with 1 if a command failed.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -23,13 +23,15 @@ PAUSE = 0.3  # seconds between two attempts
 
 
 class Command(OpsCommand):
-    help = "Wait until the database and the named URLs answer; a URL answers with a status below 400."
-    examples = (
-        "  manage.py wait_for                                      the database\n"
-        "  manage.py wait_for http://products:3001/readyz          another service\n"
-        "  manage.py wait_for --database http://products:3001/readyz --timeout 60\n\n"
-        "A time-out exits with 1, a malformed URL with 2."
-    )
+    """Wait until the database and the named URLs answer; a URL answers with a status below 400.
+
+    Examples:
+      manage.py wait_for                                      the database
+      manage.py wait_for http://products:3001/readyz          another service
+      manage.py wait_for --database http://products:3001/readyz --timeout 60
+
+    A time-out exits with 1, a malformed URL with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("urls", nargs="*", metavar="URL", help="an http:// or https:// URL")

@@ -25,19 +25,19 @@ ONCE = 2.0  # seconds without an event, after which --once ends
 
 
 class Command(LoopCommand):
-    help = (
-        "Consume events from RabbitMQ until a signal. Each event takes effect once, however often it is delivered.\n"
-        "The command acknowledges an event after its effect is stored. A failed event waits in the retry queue. After\n"
-        "EVENTS_MAX_ATTEMPTS failures, or at once if it is not a valid event, it moves to the dead-letter queue. The\n"
-        "other events continue. While the broker or the database is unavailable, all events wait and none counts as a\n"
-        "failure."
-    )
-    examples = (
-        "  manage.py consume_events            run as a process\n"
-        "  manage.py consume_events --once     consume the waiting events, then end\n\n"
-        "Without an amqp:// URL in EVENTS_URL it exits with 2: over HTTP, the web process receives POST /events. The\n"
-        "queues are EVENTS_EXCHANGE.products-service, .retry and .dead."
-    )
+    """Consume events from RabbitMQ until a signal. Each event takes effect once, however often it is delivered.
+    The command acknowledges an event after its effect is stored. A failed event waits in the retry queue. After
+    EVENTS_MAX_ATTEMPTS failures, or at once if it is not a valid event, it moves to the dead-letter queue. The
+    other events continue. While the broker or the database is unavailable, all events wait and none counts as a
+    failure.
+
+    Examples:
+      manage.py consume_events            run as a process
+      manage.py consume_events --once     consume the waiting events, then end
+
+    Without an amqp:// URL in EVENTS_URL it exits with 2: over HTTP, the web process receives POST /events. The
+    queues are EVENTS_EXCHANGE.products-service, .retry and .dead.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="consume the waiting events, then end")

@@ -16,14 +16,13 @@ HEADER = ("id", "type", "subject", "failures", "last error")
 
 
 class Command(BrokerCommand):
-    help = (
-        "List and count the dead letters of this service's consumer in RabbitMQ.\n"
-        "Each listed message goes behind the others in its queue."
-    )
-    examples = (
-        "  manage.py list_dead_letters                 the first 100, with their last errors\n"
-        "  manage.py list_dead_letters --limit 5 --json    all fields of five"
-    )
+    """List and count the dead letters of this service's consumer in RabbitMQ.
+    Each listed message goes behind the others in its queue.
+
+    Examples:
+      manage.py list_dead_letters                 the first 100, with their last errors
+      manage.py list_dead_letters --limit 5 --json    all fields of five
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_number(parser, "--limit", 1, 10_000, meaning="list the first N; count all", default=100)

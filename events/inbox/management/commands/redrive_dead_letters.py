@@ -12,15 +12,15 @@ from ops.cli.command import Result
 
 
 class Command(BrokerCommand):
-    help = (
-        "Return the dead letters of this service's consumer to its queue, as if they had never failed.\n"
-        "Repair the cause first. An event that was applied already has no second effect."
-    )
-    examples = (
-        "  manage.py redrive_dead_letters --dry-run      how many\n"
-        "  manage.py redrive_dead_letters --limit 1      one, to try\n"
-        "  manage.py redrive_dead_letters                all of them"
-    )
+    """Return the dead letters of this service's consumer to its queue, as if they had never failed.
+    Repair the cause first. An event that was applied already has no second effect.
+
+    Examples:
+      manage.py redrive_dead_letters --dry-run      how many
+      manage.py redrive_dead_letters --limit 1      one, to try
+      manage.py redrive_dead_letters                all of them
+    """
+
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:

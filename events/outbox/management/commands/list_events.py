@@ -16,12 +16,13 @@ HEADER = ("position", "state", "age", "failures", "type", "subject", "id", "last
 
 
 class Command(OpsCommand):
-    help = "List and count the events of the outbox in the order in which they were recorded."
-    examples = (
-        "  manage.py list_events --state pending              events not sent yet\n"
-        "  manage.py list_events --state dead                 dead letters with their last errors\n"
-        "  manage.py list_events --since 2026-11-20 --json    all fields of each event"
-    )
+    """List and count the events of the outbox in the order in which they were recorded.
+
+    Examples:
+      manage.py list_events --state pending              events not sent yet
+      manage.py list_events --state dead                 dead letters with their last errors
+      manage.py list_events --since 2026-11-20 --json    all fields of each event
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=sorted(STATES), help="only events in this state")

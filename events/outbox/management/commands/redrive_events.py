@@ -11,12 +11,14 @@ from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = "Return dead letters to the relay, as if they had never failed. Repair the cause of the failure first."
-    examples = (
-        "  manage.py redrive_events --dry-run                             count them\n"
-        "  manage.py redrive_events                                       all of them\n"
-        "  manage.py redrive_events --type argos.order.confirmed.v1 --since 2026-11-20T09:00:00Z"
-    )
+    """Return dead letters to the relay, as if they had never failed. Repair the cause of the failure first.
+
+    Examples:
+      manage.py redrive_events --dry-run                             count them
+      manage.py redrive_events                                       all of them
+      manage.py redrive_events --type argos.order.confirmed.v1 --since 2026-11-20T09:00:00Z
+    """
+
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:

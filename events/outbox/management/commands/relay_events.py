@@ -25,18 +25,19 @@ POLL = 0.5  # seconds between two queries while no event is due
 
 
 class Command(LoopCommand):
-    help = (
-        "Send the events of the outbox to EVENTS_URL until a signal: at least once, and in order for each subject.\n"
-        "Any number of relays share the work. A failed event is retried after growing pauses and delays only later\n"
-        "events of its subject. After EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events, redrive_events).\n"
-        "While the receiver is unavailable, all events wait and none counts as a failure."
-    )
-    examples = (
-        "  manage.py relay_events            run as a process\n"
-        "  manage.py relay_events --once     send the events due now, then end\n\n"
-        "If EVENTS_URL is unset, events stay in the outbox: --once reports it and exits with 0, otherwise the command\n"
-        "exits with 2. --once exits with 1 if it could not send an event."
-    )
+    """Send the events of the outbox to EVENTS_URL until a signal: at least once, and in order for each subject.
+    Any number of relays share the work. A failed event is retried after growing pauses and delays only later
+    events of its subject. After EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events, redrive_events).
+    While the receiver is unavailable, all events wait and none counts as a failure.
+
+    Examples:
+      manage.py relay_events            run as a process
+      manage.py relay_events --once     send the events due now, then end
+
+    If EVENTS_URL is unset, events stay in the outbox: --once reports it and exits with 0, otherwise the command
+    exits with 2. --once exits with 1 if it could not send an event.
+    """
+
     counters = (metrics.events_published_total,)
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -16,22 +16,22 @@ from orders_project.orders.serializers import ORDER
 
 
 class Command(OpsCommand):
-    help = (
-        "Write orders in the order of their ids: id, productId, quantity, status, createdAt (ISO 8601, UTC).\n"
-        "It reads page by page without an open transaction, so it may miss an order placed meanwhile. Give --until a\n"
-        "past time for a complete export. In CSV, a text that a spreadsheet would treat as a formula gets a single\n"
-        "quote before it; numbers stay numbers."
-    )
-    examples = (
-        "  manage.py export_orders --since 2026-11-01 --until 2026-12-01 --output november.csv\n"
-        "  manage.py export_orders --format jsonl | gzip > orders.jsonl.gz\n"
-        "  manage.py export_orders --format jsonl --after 120000 >> orders.jsonl\n\n"
-        "The interval includes --since and excludes --until.\n"
-        "A stopped run, or one with a failed database, exits with 1 and prints the --after to continue with. Its\n"
-        "output is well-formed and stays as PATH.partial with --output. Join JSON Lines files as they are, CSV files\n"
-        "with --no-header from the second on.\n"
-        "A bad option or an unusable file exits with 2, a file that another run is writing with 3."
-    )
+    """Write orders in the order of their ids: id, productId, quantity, status, createdAt (ISO 8601, UTC).
+    It reads page by page without an open transaction, so it may miss an order placed meanwhile. Give --until a
+    past time for a complete export. In CSV, a text that a spreadsheet would treat as a formula gets a single
+    quote before it; numbers stay numbers.
+
+    Examples:
+      manage.py export_orders --since 2026-11-01 --until 2026-12-01 --output november.csv
+      manage.py export_orders --format jsonl | gzip > orders.jsonl.gz
+      manage.py export_orders --format jsonl --after 120000 >> orders.jsonl
+
+    The interval includes --since and excludes --until.
+    A stopped run, or one with a failed database, exits with 1 and prints the --after to continue with. Its
+    output is well-formed and stays as PATH.partial with --output. Join JSON Lines files as they are, CSV files
+    with --no-header from the second on.
+    A bad option or an unusable file exits with 2, a file that another run is writing with 3.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         exporting.add_format_argument(parser)

@@ -20,19 +20,19 @@ LABELS = {"day": ("day",), "product": ("product", "name")}  # the columns before
 
 
 class Command(OpsCommand):
-    help = (
-        "Count confirmed orders and add up their quantities, by day in UTC or by product: a table, CSV, JSON or plot.\n"
-        "Days without an order are shown between the first and the last. Of the products, those with the most orders\n"
-        "are shown, each with the name of its last order; the others are one row (productId null in JSON)."
-    )
-    examples = (
-        "  manage.py order_report\n"
-        "  manage.py order_report --by product --top 5 --since 2026-11-01 --until 2026-12-01 --plot\n"
-        "  manage.py order_report --format csv > days.csv\n"
-        "  manage.py order_report --svg days.svg\n\n"
-        "The interval includes --since and excludes --until. With --json the rows are in the object.\n"
-        "A bad option or an unusable file exits with 2."
-    )
+    """Count confirmed orders and add up their quantities, by day in UTC or by product: a table, CSV, JSON or plot.
+    Days without an order are shown between the first and the last. Of the products, those with the most orders
+    are shown, each with the name of its last order. The others are one row (productId null in JSON).
+
+    Examples:
+      manage.py order_report
+      manage.py order_report --by product --top 5 --since 2026-11-01 --until 2026-12-01 --plot
+      manage.py order_report --format csv > days.csv
+      manage.py order_report --svg days.svg
+
+    The interval includes --since and excludes --until. With --json the rows are in the object.
+    A bad option or an unusable file exits with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--by", choices=tuple(KEYS), default="day", help="default: %(default)s")

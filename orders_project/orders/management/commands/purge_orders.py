@@ -13,20 +13,21 @@ from orders_project.orders.selectors import orders_before, purgeable_orders
 
 
 class Command(PurgeCommand):
-    help = (
-        "Delete old orders, the oldest first, for good.\n"
-        "It works in small batches with pauses, so that clients go on placing orders: after a slow batch the next one\n"
-        "is smaller. A signal ends it after the batch in hand; another run goes on from there.\n"
-        "It keeps, and counts, orders that recover_orders still has work for, and orders with an Idempotency-Key\n"
-        "younger than 24 hours."
-    )
-    examples = (
-        "  manage.py purge_orders --older-than 90d --dry-run     count them and estimate the time\n"
-        "  manage.py purge_orders --older-than 90d               ask before deleting\n"
-        "  manage.py purge_orders --older-than 52w --yes         from cron\n"
-        "  manage.py purge_orders --before 2026-09-01 --yes --batch 200 --pause 500     slower, with less load\n\n"
-        "If other transactions lock an order for the whole run, it is left, and the run ends with 1."
-    )
+    """Delete old orders, the oldest first, for good.
+    It works in small batches with pauses, so that clients go on placing orders: after a slow batch the next one
+    is smaller. A signal ends it after the batch in hand; another run goes on from there.
+    It keeps, and counts, orders that recover_orders still has work for, and orders with an Idempotency-Key
+    younger than 24 hours.
+
+    Examples:
+      manage.py purge_orders --older-than 90d --dry-run     count them and estimate the time
+      manage.py purge_orders --older-than 90d               ask before deleting
+      manage.py purge_orders --older-than 52w --yes         from cron
+      manage.py purge_orders --before 2026-09-01 --yes --batch 200 --pause 500     slower, with less load
+
+    If other transactions lock an order for the whole run, it is left, and the run ends with 1.
+    """
+
     noun, what = "order", "placed"
 
     def rows(self, before: datetime) -> QuerySet[Any, Any]:

@@ -15,18 +15,19 @@ from orders_project.orders.reconciliation import Reconciliation
 
 
 class Command(OpsCommand):
-    help = (
-        "Check every ordered product with products. Report orders whose product no longer exists or was renamed.\n"
-        "It calls products once for each product, at a limited rate, with the client of orders. It changes nothing.\n"
-        "Orders without a stored name are not reported as renamed. Only confirmed orders count."
-    )
-    examples = (
-        "  manage.py reconcile_orders\n"
-        "  manage.py reconcile_orders --since 2026-11-01 --json      the first 100 findings, and counts\n"
-        "  manage.py reconcile_orders --limit 1000                   print how to continue\n"
-        "  manage.py reconcile_orders --after 1000                   continue\n\n"
-        "It exits with 1 for a finding, and if products does not answer; then it prints how to continue."
-    )
+    """Check every ordered product with products. Report orders whose product no longer exists or was renamed.
+    It calls products once for each product, at a limited rate, with the client of orders. It changes nothing.
+    Orders without a stored name are not reported as renamed. Only confirmed orders count.
+
+    Examples:
+      manage.py reconcile_orders
+      manage.py reconcile_orders --since 2026-11-01 --json      the first 100 findings, and counts
+      manage.py reconcile_orders --limit 1000                   print how to continue
+      manage.py reconcile_orders --after 1000                   continue
+
+    It exits with 1 for a finding, and if products does not answer; then it prints how to continue.
+    """
+
     exclusive = True  # otherwise two runs would exceed --rate
 
     def add_arguments(self, parser: CommandParser) -> None:

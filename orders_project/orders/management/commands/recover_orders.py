@@ -20,18 +20,19 @@ OUTCOMES = ("confirmed", "rejected", "released", "postponed")
 
 
 class Command(LoopCommand):
-    help = (
-        "Settle orders that a crash or a missing answer left pending.\n"
-        "It asks products for the order's reservation. An order with a held reservation is confirmed. Any other order\n"
-        "is rejected, and products refuses its reservation from then on. Stock held for rejected orders is released.\n"
-        "It goes on until a signal; several at once share the work."
-    )
-    examples = (
-        "  manage.py recover_orders              the process `recovery` of the Procfile\n"
-        "  manage.py recover_orders --once       resolve the orders due now\n\n"
-        "While products gives no answer, an order waits for up to 30 seconds; --once then ends with 1.\n"
-        "Without --once it also waits for a failing database."
-    )
+    """Settle orders that a crash or a missing answer left pending.
+    It asks products for the order's reservation. An order with a held reservation is confirmed. Any other order
+    is rejected, and products refuses its reservation from then on. Stock held for rejected orders is released.
+    It goes on until a signal; several at once share the work.
+
+    Examples:
+      manage.py recover_orders              the process `recovery` of the Procfile
+      manage.py recover_orders --once       resolve the orders due now
+
+    While products gives no answer, an order waits for up to 30 seconds; --once then ends with 1.
+    Without --once it also waits for a failing database.
+    """
+
     counters = (orders_recovered_total,)
 
     def add_arguments(self, parser: CommandParser) -> None:
