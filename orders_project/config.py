@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from events.config import EventsConfig
-from ops.config.service import HttpUrl, Seconds, ServiceConfig, database_default
+from ops.config.service import HttpUrl, Port, Seconds, database_default
 
 
 class OrdersConfig(EventsConfig):
@@ -15,7 +15,7 @@ class OrdersConfig(EventsConfig):
 
     service: ClassVar[str] = "orders-service"
 
-    port: int = Field(3002, ge=1, le=65535, description=ServiceConfig.model_fields["port"].description)
+    port: Port = 3002
     database_url: SecretStr = database_default("var/orders.sqlite3")
     products_service_url: HttpUrl = Field(
         "http://localhost:3001", json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"}

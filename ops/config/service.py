@@ -47,12 +47,7 @@ def database_default(file: str) -> Any:
 
     Not by a default factory: the library calls none once another variable is faulty, and this fault would be left out.
     """
-    return Field(
-        SecretStr(""),
-        description="`postgres://user:password@host:5432/name` or `sqlite:////path`, which production requires; "
-        "a secret because of its password",
-        json_schema_extra={"default": f"sqlite:///{file}", "file": str(ROOT / file)},
-    )
+    return Field(SecretStr(""), json_schema_extra={"default": f"sqlite:///{file}", "file": str(ROOT / file)})
 
 
 @dataclass(frozen=True)
@@ -66,11 +61,9 @@ class Reading(Generic[Config_co]):
 
 
 class ServiceConfig(BaseSettings):
-    """The variables of every service, each with its description; a service's subclass adds its own."""
+    """The variables of every service, documented by the docstrings below them; a service's subclass adds its own."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     service: ClassVar[str]
 
@@ -100,6 +93,8 @@ class ServiceConfig(BaseSettings):
     )
     """`json`: one object a line; `console`: for people"""
     database_url: SecretStr  # each service has its own: `database_default`
+    """`postgres://user:password@host:5432/name` or `sqlite:////path`, which production requires; a secret because of
+    its password"""
     database_direct_url: SecretStr | None = Field(
         None, json_schema_extra={"default": "unset: `DATABASE_URL` is the server"}
     )
