@@ -8,9 +8,8 @@ from django.core.management.base import CommandParser
 from ops.cli.command import OpsCommand, Result
 from ops.config.report import masked
 from ops.config.validators import http_url
-from orders_project.orders.smoke.checks import SmokeChecks
+from orders_project.orders.smoke.checks import CheckResult, SmokeChecks, run_checks
 from orders_project.orders.smoke.http_probe import HttpProbe
-from orders_project.orders.smoke.runner import CheckResult, run_checks
 
 
 class Command(OpsCommand):
