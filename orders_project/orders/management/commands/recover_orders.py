@@ -11,8 +11,8 @@ from django.db import connection
 from ops.cli.arguments import add_number
 from ops.cli.command import Result
 from ops.cli.loop import LoopCommand
+from orders_project.orders.metrics import orders_recovered_total
 from orders_project.orders.recovery import due_orders, recover
-from orders_project.orders.recovery_metrics import orders_recovered_total
 
 log = structlog.get_logger(__name__)
 
