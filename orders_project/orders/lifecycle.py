@@ -23,14 +23,7 @@ from django.utils import timezone
 from events.outbox.publish import event_values, insert_and_publish
 from events.payloads import OrderConfirmed
 from ops.testing.fault_points import fault_point
-from orders_project.orders import metrics
-from orders_project.orders.errors import (
-    OrderExpired,
-    OrderRejected,
-    OutOfStock,
-    ProductDoesNotExist,
-    ProductsUnavailable,
-)
+from orders_project.orders import errors, metrics
 from orders_project.orders.events import CONFIRMED_SQL, publish_confirmed
 from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.models import Order
@@ -40,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 # The states of a reservation that reject its order, and the code of the rejection. `unknown`: the product was retired
 # after the order's first call.
-REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.code}
+REJECTIONS = {"out_of_stock": errors.OutOfStock.code, "unknown": errors.ProductDoesNotExist.code}
 
 
 def store_confirmed(order: Order) -> None:
@@ -104,7 +97,7 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
     try:
         with fault_point(OrderStep.RESERVE):
             reservation = products.reserve(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
-    except ProductsUnavailable as error:
+    except errors.ProductsUnavailable as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         patience = settings.CONFIG.order_patience if order.idempotency_key else 0  # no retry without a key
         release_lease(order, retry_in=timedelta(seconds=patience))
@@ -112,7 +105,7 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
     if reservation.state == "held":
         confirm(order)
     elif reservation.state in ("cancelled", "foreign"):
-        reject(order, OrderExpired.code, release_after=None)
+        reject(order, errors.OrderExpired.code, release_after=None)
     else:
         code, available = REJECTIONS[reservation.state], reservation.available
         # An earlier request for the same reservation may still arrive, and find stock then. There is none if the first
@@ -170,11 +163,11 @@ def mark_released(order: Order) -> None:
     Order.objects.filter(pk=order.pk, status=Order.Status.REJECTED).update(leased=None, recover_after=None)
 
 
-def rejection_of(order: Order) -> OrderRejected:
+def rejection_of(order: Order) -> errors.OrderRejected:
     """Return the error that answers a rejected order."""
-    if order.rejection == OutOfStock.code:
-        return OutOfStock(order.available or 0)
-    return ProductDoesNotExist() if order.rejection == ProductDoesNotExist.code else OrderExpired()
+    if order.rejection == errors.OutOfStock.code:
+        return errors.OutOfStock(order.available or 0)
+    return errors.ProductDoesNotExist() if order.rejection == errors.ProductDoesNotExist.code else errors.OrderExpired()
 
 
 def _lease_end() -> datetime:
