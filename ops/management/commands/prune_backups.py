@@ -51,13 +51,13 @@ class Command(OpsCommand):
             f"Would delete {sentence}. Nothing was changed."
             if dry_run
             else f"Deleted {sentence}{'; stopped by a signal' if stopped else ''}.",
-            {"deleted": len(done), "kept": len(chosen.kept), "left": len(chosen.skipped)},
+            {"deleted": len(done), "kept": len(chosen.kept), "skipped": len(chosen.skipped)},
             ["stopped by a signal"] if stopped else [],
             {
                 "dryRun": dry_run,
                 "kept": {path.name: why for path, why in chosen.kept.items()},
                 "deleted": [path.name for path in done],
-                "leftAlone": {path.name: reason for path, reason in chosen.skipped.items()},
+                "skipped": {path.name: reason for path, reason in chosen.skipped.items()},
             },
         )
 

@@ -61,7 +61,7 @@ class Command(LoopCommand):
                 "Empty and delete it, or set another EVENTS_EXCHANGE.",
                 returncode=FAILED,
             ) from None
-        counts = {"taken": consumer.taken, "put_off": consumer.retried, "dead": consumer.dead_lettered}
+        counts = {"taken": consumer.taken, "retried": consumer.retried, "dead": consumer.dead_lettered}
         return Result(
             f"Consumed {consumer.taken} events: {consumer.retried} to retry, {consumer.dead_lettered} dead letters.",
             counts,
