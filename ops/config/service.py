@@ -12,18 +12,9 @@ import dj_database_url
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ops.config import validators
 from ops.config.faults import ConfigurationError, faults_of
 from ops.config.sources import EnvironmentSource, Origin
-from ops.config.validators import (
-    allowed_hosts,
-    certificate_authorities,
-    client_certificate,
-    http_url,
-    is_placeholder,
-    strong_database_password,
-    trusted_origins,
-    words,
-)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
@@ -31,13 +22,13 @@ DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S1
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carry unchanged (RFC 6750, section 2.1)
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(words)]
-Hosts = Annotated[Words, AfterValidator(allowed_hosts)]
-Origins = Annotated[Words, AfterValidator(trusted_origins)]
-HttpUrl = Annotated[str, AfterValidator(http_url)]
+Words = Annotated[tuple[str, ...], BeforeValidator(validators.words)]
+Hosts = Annotated[Words, AfterValidator(validators.allowed_hosts)]
+Origins = Annotated[Words, AfterValidator(validators.trusted_origins)]
+HttpUrl = Annotated[str, AfterValidator(validators.http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Authorities = Annotated[str, AfterValidator(certificate_authorities)]
-ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
+Authorities = Annotated[str, AfterValidator(validators.certificate_authorities)]
+ClientCertificate = Annotated[str, AfterValidator(validators.client_certificate)]
 Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 Config_co = TypeVar("Config_co", bound="ServiceConfig", covariant=True)
 
@@ -187,7 +178,7 @@ class ServiceConfig(BaseSettings):
             secret = key.get_secret_value()
             if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
                 raise ValueError("must be set in production")
-            if is_placeholder(secret):
+            if validators.is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
@@ -230,5 +221,5 @@ class ServiceConfig(BaseSettings):
         if not parsed.get("NAME"):
             raise ValueError("names no database")
         if info.data.get("django_env") == "production":
-            strong_database_password(parsed)
+            validators.strong_database_password(parsed)
         return url

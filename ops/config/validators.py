@@ -11,16 +11,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.password_validation import CommonPasswordValidator
 
-PLACEHOLDERS = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "placeholder",
-    "example",
-    "development",
-    "django-insecure",
-    "secret",
-)
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "example", "development", "insecure", "secret")
 WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
 HOST_NAME = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"  # Django answers 400 to all other names, also to those with an underscore
 IPV6 = r"\[[0-9a-f]*:[0-9a-f:.]+\]"
