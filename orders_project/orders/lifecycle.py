@@ -36,6 +36,16 @@ log = structlog.get_logger(__name__)
 REJECTIONS = {"out_of_stock": errors.OutOfStock.code, "unknown": errors.ProductDoesNotExist.code}
 
 
+# Almost every order runs this statement: building it in the ORM takes longer than executing it. The other columns are
+# null then.
+INSERT_CONFIRMED = (
+    f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
+    "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
+    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
+)
+INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_SQL)
+
+
 def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation, and publish its event."""
     order.status = Order.Status.CONFIRMED
@@ -47,16 +57,6 @@ def store_confirmed(order: Order) -> None:
                 _insert(cursor, order, INSERT_CONFIRMED)
                 publish_confirmed(cursor, order, order.created_at)
     metrics.count_confirmed(order.quantity)
-
-
-# Almost every order runs this statement: building it in the ORM takes longer than executing it. The other columns are
-# null then.
-INSERT_CONFIRMED = (
-    f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
-    "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
-    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
-)
-INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_SQL)
 
 
 def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:
@@ -90,6 +90,7 @@ def claim(order: Order, *, for_retry: bool = False) -> bool:
 def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) -> None:
     """Reserve stock for a pending order and confirm it; raise the reason of its rejection, or ProductsUnavailable.
 
+    `is_first`: no earlier request for this order's reservation can still be on its way.
     Without an answer from products, the reservation may or may not exist. The order stays pending, for the client's
     retry or for recover_orders.
     """
@@ -139,7 +140,8 @@ def reject(
 ) -> bool:
     """Reject a pending order; return false if it is no longer pending, or if `within_lease` and the lease has expired.
 
-    `release_after` is None only if no reservation exists, and none can be made any more.
+    `release_after` is None only if no reservation exists, and none can be made any more. A caller that releases the
+    reservation itself, as recovery does, gives the end of its lease, and so keeps the lease.
     """
     orders = Order.objects.filter(recover_after=order.recover_after) if within_lease else Order.objects.all()
     rejected = {"status": Order.Status.REJECTED, "rejection": code, "available": available}
