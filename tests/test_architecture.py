@@ -46,26 +46,26 @@ ENTRANCES = {"views", "urls", "admin", "apps", "management"}
 LEAVES = {"models", "errors", "metrics", "fault_points"}
 # Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
-    "background": 20,
-    "config": 600,
+    "background": 18,
+    "config": 530,
     "telemetry": 1500,
     "api": 950,
     "database": 400,
     "outbound": 700,
     "server": 1290,
     "turns": 85,
-    "backups": 810,
-    "cli": 880,  # the purges and the loops have their base here
-    "management": 800,
-    "diagnosis": 800,
-    "testing": 70,
-    "settings": 165,
-    "startup": 35,
+    "backups": 805,
+    "cli": 875,  # the purges and the loops have their base here
+    "management": 755,
+    "diagnosis": 705,
+    "testing": 69,
+    "settings": 160,
+    "startup": 34,
     "manage": 58,
-    "apps": 30,
+    "apps": 14,
 }
-LINE_BUDGETS = {"ops": 8500, "events": 1850, "products_project": 1500, "orders_project": 2100}
-SERVING_BUDGET = 5400
+LINE_BUDGETS = {"ops": 8200, "events": 1700, "products_project": 1450, "orders_project": 1850}
+SERVING_BUDGET = 5200
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 
