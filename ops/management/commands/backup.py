@@ -47,11 +47,10 @@ class Command(OpsCommand):
             self.stdout = self.stderr  # standard output takes the backup
         folder = None if to == "-" else Path(to)
         with self.byte_progress("backing up") as on_progress:
-            made = make_backup(config=settings.CONFIG, folder=folder, verify=verify, on_progress=on_progress)
-        manifest = made.manifest
+            manifest, place = make_backup(config=settings.CONFIG, folder=folder, verify=verify, on_progress=on_progress)
         return Result(
-            f"Backed up {manifest.rows} rows of {len(manifest.tables)} tables to {made.place}: {manifest.size} bytes"
+            f"Backed up {manifest.rows} rows of {len(manifest.tables)} tables to {place}: {manifest.size} bytes"
             f"{', restored and compared' if verify else ''}.",
             {"tables": len(manifest.tables), "rows": manifest.rows, "bytes": manifest.size},
-            details={"file": made.place, "sha256": manifest.sha256, "verified": verify},
+            details={"file": place, "sha256": manifest.sha256, "verified": verify},
         )
