@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import partial
 from getpass import getpass
 from pathlib import Path
@@ -69,28 +68,21 @@ class Command(OpsCommand):
                 "A password is missing: give --password-file or SUPERUSER_PASSWORD_FILE.", returncode=USAGE
             )
         try:
-            ensured = ensure_superuser(username=username, email=email, password=password, dry_run=dry_run)
+            outcome, changed = ensure_superuser(username=username, email=email, password=password, dry_run=dry_run)
         except ValidationError as refusal:
             raise CommandError(f"{username!r} is refused: {_sentence(refusal)}", returncode=USAGE) from None
-        outcome = "created" if ensured.created else "updated" if ensured.changed else "unchanged"
         counts = {name: int(name == outcome) for name in ("created", "updated", "unchanged")}
-        what = f": {', '.join(ensured.changed)}" if ensured.changed else ""
+        what = f": {', '.join(changed)}" if changed else ""
         end = " Nothing was changed." if dry_run else ""
         sentence = f"Superuser {username} {'would be ' if dry_run else ''}{outcome}{what}.{end}"
-        return Result(sentence, counts, details={"dryRun": dry_run, "changed": list(ensured.changed)})
-
-
-@dataclass(frozen=True)
-class Ensured:
-    """Tell whether the user was created, and name the changed fields."""
-
-    created: bool
-    changed: tuple[str, ...]
+        return Result(sentence, counts, details={"dryRun": dry_run, "changed": changed})
 
 
 @transaction.atomic
-def ensure_superuser(*, username: str, email: str | None, password: str, dry_run: bool = False) -> Ensured:
-    """Create the superuser, or change what differs; raise ValidationError for a bad name, address or password.
+def ensure_superuser(*, username: str, email: str | None, password: str, dry_run: bool) -> tuple[str, list[str]]:
+    """Create the superuser, or change what differs; return the outcome, and the fields that were changed.
+
+    Raise ValidationError for a bad name, address or password.
 
     An email of None leaves the address alone. A correct password keeps its hash, and with it the user's sessions.
     """
@@ -105,7 +97,7 @@ def ensure_superuser(*, username: str, email: str | None, password: str, dry_run
     )
     if created:
         transaction.set_rollback(dry_run)
-        return Ensured(created=True, changed=())
+        return "created", []
     changed = [name for name, value in wanted.items() if getattr(user, name) != value]
     for name in changed:
         setattr(user, name, wanted[name])
@@ -115,7 +107,7 @@ def ensure_superuser(*, username: str, email: str | None, password: str, dry_run
     if changed:
         user.save(update_fields=changed)
     transaction.set_rollback(dry_run)
-    return Ensured(created=False, changed=tuple(changed))
+    return "updated" if changed else "unchanged", changed
 
 
 def _read(path: str) -> str:
