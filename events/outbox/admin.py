@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from events.outbox import queue
 from events.outbox.models import OutboxEvent
 from events.outbox.selectors import DEAD, STATES, state_of
-from ops.api.read_only_admin import ReadOnlyAdmin
+from ops.api.admin_site import ReadOnlyAdmin
 from ops.cli.arguments import counted
 
 
