@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from kombu import Connection
+
 from events.config import EventsConfig
-from events.transports import broker
 from ops.diagnosis.probe import NoAnswer, Probe
 from ops.diagnosis.surroundings import TIMEOUT, answers, not_needed
+from ops.outbound.broker_tls import broker_tls
 from ops.outbound.session import PeerSession
 
 EVENTS = "events.reachable"
@@ -31,7 +33,11 @@ def ask_events(config: EventsConfig, *, timeout: float) -> None:
     assert config.events_url is not None  # noqa: S101 - the caller has looked
     url = config.events_url.get_secret_value()
     if not url.startswith("http"):
-        broker.close(broker.connect(config, "doctor"))
+        options = {"read_timeout": timeout, "write_timeout": timeout}
+        with Connection(
+            url, ssl=broker_tls(config, url), connect_timeout=timeout, transport_options=options
+        ) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
         return
     token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
     with PeerSession(config) as session:
