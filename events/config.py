@@ -14,23 +14,16 @@ class EventsConfig(ServiceConfig):
     """Add where events go to and come from, and how often each is tried."""
 
     events_url: SecretStr | None = Field(
-        None,
-        description="where events go to and come from: `https://host/events` (POST) or "
-        "`amqp://user:password@host:5672/vhost` (RabbitMQ; `amqps://` with TLS); a secret because of its password",
-        json_schema_extra={"default": "unset: events wait in the outbox", "probes": "events.reachable.probes"},
+        None, json_schema_extra={"default": "unset: events wait in the outbox", "probes": "events.reachable.probes"}
     )
-    events_exchange: str = Field(
-        "argos.events",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="RabbitMQ's exchange of events, with which the names of its queues begin",
-    )
-    events_timeout: Seconds = Field(5.0, description="seconds to connect to EVENTS_URL, and for each answer from there")
-    events_max_attempts: int = Field(
-        20,
-        ge=1,
-        le=1000,
-        description="failed tries of one event, to send it or to take it, after which it is a dead letter",
-    )
+    """where events go to and come from: `https://host/events` (POST) or `amqp://user:password@host:5672/vhost`
+    (RabbitMQ; `amqps://` with TLS); a secret because of its password"""
+    events_exchange: str = Field("argos.events", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """RabbitMQ's exchange of events, with which the names of its queues begin"""
+    events_timeout: Seconds = 5.0
+    """seconds to connect to EVENTS_URL, and for each answer from there"""
+    events_max_attempts: int = Field(20, ge=1, le=1000)
+    """failed tries of one event, to send it or to take it, after which it is a dead letter"""
 
     @field_validator("events_url")
     @classmethod

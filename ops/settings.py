@@ -130,7 +130,7 @@ def rest_framework() -> dict[str, Any]:
     """Return REST_FRAMEWORK."""
     return {
         "DEFAULT_RENDERER_CLASSES": ["ops.api.renderers.JSONRenderer", "ops.api.renderers.BrowsableAPIRenderer"],
-        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ops.api.negotiation.ContentNegotiation",
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ops.api.renderers.ContentNegotiation",
         "DEFAULT_PARSER_CLASSES": ["ops.api.parsers.JSONParser"],
         "DEFAULT_AUTHENTICATION_CLASSES": ["ops.api.sessions.SessionAuthentication"],
         "DEFAULT_PERMISSION_CLASSES": ["ops.api.permissions.IsStaff"],

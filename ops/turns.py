@@ -1,7 +1,7 @@
 """One request computes at a time in a process; a thread that waits for a peer gives its turn to the next.
 
-Python lets one thread compute at a time anyway. But a thread loses its place at every system call, a request makes a
-dozen short ones, and to wake another thread takes longer than most of them do (docs/decisions/0012).
+Python lets one thread compute at a time anyway. But a thread loses its place at every system call, and a request makes
+a dozen short ones. To wake another thread takes longer than most of them (docs/decisions/0012).
 
 This stands below every shelf of `ops`: outbound calls and the database give the turn up, the server hands it out.
 """
@@ -17,7 +17,7 @@ PATIENCE = 0.02  # seconds of one stint; then others go on beside it, as nothing
 
 
 class _Mine(threading.local):
-    """What this thread knows of its own part."""
+    """The facts of this thread's own part."""
 
     is_at_work = False
     has_turn = False

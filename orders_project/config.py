@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from events.config import EventsConfig
-from ops.config.service import HttpUrl, Seconds, ServiceConfig, database_default
+from ops.config.service import HttpUrl, Port, Seconds, database_default
 
 
 class OrdersConfig(EventsConfig):
@@ -15,36 +15,36 @@ class OrdersConfig(EventsConfig):
 
     service: ClassVar[str] = "orders-service"
 
-    port: int = Field(3002, ge=1, le=65535, description=ServiceConfig.model_fields["port"].description)
+    port: Port = 3002
     database_url: SecretStr = database_default("var/orders.sqlite3")
     products_service_url: HttpUrl = Field(
-        "http://localhost:3001",
-        description="address of products",
-        json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"},
+        "http://localhost:3001", json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"}
     )
-    products_connect_timeout: Seconds = Field(0.3, description="seconds to connect to products")
-    products_try_timeout: Seconds = Field(1.0, description="seconds for one attempt, including the connection")
-    products_deadline: Seconds = Field(2.5, description="seconds for the whole call, including retries")
-    products_max_tries: int = Field(2, ge=1, le=5, description="attempts of one call")
-    products_retry_budget: float = Field(0.1, ge=0, le=1, description="retries, as a share of the calls")
-    products_breaker_failure_ratio: float = Field(
-        0.5, gt=0, le=1, description="share of failures that opens the breaker"
-    )
-    products_breaker_min_calls: int = Field(
-        20, ge=1, le=10_000, description="calls in the window before the breaker may open"
-    )
-    products_breaker_window: Seconds = Field(10.0, description="seconds that the breaker looks back")
-    products_breaker_open_for: Seconds = Field(5.0, description="seconds until an open breaker allows one trial")
-    order_lease: Seconds = Field(
-        10.0,
-        description="seconds that a request has to confirm or reject an order of tracked stock, before another request "
-        "or `recover_orders` takes it over; longer than `PRODUCTS_DEADLINE`",
-    )
-    order_patience: Seconds = Field(
-        60.0,
-        description="seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, "
-        "before `recover_orders` resolves it",
-    )
+    """address of products"""
+    products_connect_timeout: Seconds = 0.3
+    """seconds to connect to products"""
+    products_try_timeout: Seconds = 1.0
+    """seconds for one attempt, including the connection"""
+    products_deadline: Seconds = 2.5
+    """seconds for the whole call, including retries"""
+    products_max_tries: int = Field(2, ge=1, le=5)
+    """attempts of one call"""
+    products_retry_budget: float = Field(0.1, ge=0, le=1)
+    """retries, as a share of the calls"""
+    products_breaker_failure_ratio: float = Field(0.5, gt=0, le=1)
+    """share of failures that opens the breaker"""
+    products_breaker_min_calls: int = Field(20, ge=1, le=10_000)
+    """calls in the window before the breaker may open"""
+    products_breaker_window: Seconds = 10.0
+    """seconds that the breaker looks back"""
+    products_breaker_open_for: Seconds = 5.0
+    """seconds until an open breaker allows one trial"""
+    order_lease: Seconds = 10.0
+    """seconds that a request has to confirm or reject an order of tracked stock, before another request or
+    `recover_orders` takes it over; longer than `PRODUCTS_DEADLINE`"""
+    order_patience: Seconds = 60.0
+    """seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, before
+    `recover_orders` resolves it"""
 
     @field_validator("order_lease")
     @classmethod

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
 from events.config import EventsConfig
-from ops.config.service import ServiceConfig, database_default
+from ops.config.service import Port, database_default
 
 
 class ProductsConfig(EventsConfig):
@@ -15,5 +15,5 @@ class ProductsConfig(EventsConfig):
 
     service: ClassVar[str] = "products-service"
 
-    port: int = Field(3001, ge=1, le=65535, description=ServiceConfig.model_fields["port"].description)
+    port: Port = 3001
     database_url: SecretStr = database_default("var/products.sqlite3")

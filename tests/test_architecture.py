@@ -22,16 +22,17 @@ ARROWS_BETWEEN_PACKAGES = {
 }
 # Each shelf of ops and the shelves that it may import. A module at the top of ops is its own shelf.
 SHELVES: dict[str, set[str]] = {
+    "background": set(),
     "config": set(),
     "startup": {"config"},
     "testing": set(),
     "turns": set(),
-    "telemetry": {"config"},
+    "telemetry": {"background", "config"},
     "api": {"config", "telemetry", "database", "turns"},
     "database": {"config", "telemetry", "turns"},
-    "outbound": {"config", "telemetry", "turns"},
+    "outbound": {"background", "config", "telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},
-    "diagnosis": {"config", "telemetry", "database", "outbound", "settings"},
+    "diagnosis": {"background", "config", "telemetry", "database", "outbound", "settings"},
     "cli": {"config", "telemetry", "database", "outbound"},
     "manage": {"config", "telemetry", "cli"},
     "backups": {"config", "database", "cli", "settings"},
@@ -39,31 +40,32 @@ SHELVES: dict[str, set[str]] = {
     "management": {"config", "telemetry", "database", "cli", "diagnosis", "backups"},
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
-SERVING = {"config", "telemetry", "api", "database", "outbound", "server", "turns"}
+SERVING = {"background", "config", "telemetry", "api", "database", "outbound", "server", "turns"}
 # Within a service: modules that receive requests or commands are not imported, and a leaf imports only leaves.
 ENTRANCES = {"views", "urls", "admin", "apps", "management"}
 LEAVES = {"models", "errors", "metrics", "fault_points"}
 # Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
-    "config": 600,
+    "background": 18,
+    "config": 530,
     "telemetry": 1500,
     "api": 950,
     "database": 400,
     "outbound": 700,
     "server": 1310,
     "turns": 85,
-    "backups": 810,
-    "cli": 880,  # the purges and the loops have their base here
-    "management": 800,
-    "diagnosis": 800,
-    "testing": 70,
-    "settings": 165,
-    "startup": 35,
+    "backups": 805,
+    "cli": 875,  # the purges and the loops have their base here
+    "management": 755,
+    "diagnosis": 705,
+    "testing": 69,
+    "settings": 160,
+    "startup": 34,
     "manage": 58,
-    "apps": 30,
+    "apps": 14,
 }
-LINE_BUDGETS = {"ops": 8500, "events": 1850, "products_project": 1500, "orders_project": 2100}
-SERVING_BUDGET = 5400
+LINE_BUDGETS = {"ops": 8200, "events": 1700, "products_project": 1450, "orders_project": 1850}
+SERVING_BUDGET = 5200
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 

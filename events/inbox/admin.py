@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from events.inbox.models import InboxEvent
-from ops.api.read_only_admin import ReadOnlyAdmin
+from ops.api.admin_site import ReadOnlyAdmin
 
 
 @admin.register(InboxEvent)

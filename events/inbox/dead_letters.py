@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import orjson
 
 from events.cloudevents import CONTENT_TYPE
 from events.config import EventsConfig
-from events.inbox.consumer import ATTEMPTS, ERROR
+from events.inbox.consumer import ATTEMPTS, ERROR, KEPT
 from events.inbox.queues import Queues
 from events.transports import broker
 
@@ -35,10 +35,8 @@ def list_dead_letters(config: EventsConfig, *, limit: int) -> tuple[int, list[De
     of those RabbitMQ drops a message.
     """
     with _messages(config) as (total, take, queues):
-        listed = []
-        for message in take(min(limit, total), lambda message: _copy(message, queues.dead, _headers(message))):
-            listed.append(_described(message))
-    return total, listed
+        taken = take(min(limit, total), lambda message: _copy(message, queues.dead, _headers(message)))
+        return total, [_described(message) for message in taken]
 
 
 def redrive_dead_letters(config: EventsConfig, *, limit: int | None, dry_run: bool) -> int:
@@ -47,16 +45,7 @@ def redrive_dead_letters(config: EventsConfig, *, limit: int | None, dry_run: bo
         wanted = total if limit is None else min(limit, total)
         if dry_run:
             return wanted
-        kept = {ATTEMPTS, ERROR}
-        return sum(
-            1
-            for _ in take(
-                wanted,
-                lambda message: _copy(
-                    message, queues.main, {name: value for name, value in _headers(message).items() if name not in kept}
-                ),
-            )
-        )
+        return sum(1 for _ in take(wanted, lambda message: _copy(message, queues.main, _headers(message, KEPT))))
 
 
 @contextmanager
@@ -98,10 +87,10 @@ def _copy(message: Any, queue: str, headers: dict[str, Any]) -> broker.Outgoing:
     )
 
 
-def _headers(message: Any) -> dict[str, Any]:
+def _headers(message: Any, names: Iterable[str] = (ATTEMPTS, ERROR, *KEPT)) -> dict[str, Any]:
     """Return our own headers and the trace; the broker adds its own again."""
     found = message.properties.get("application_headers") or {}
-    return {name: found[name] for name in (ATTEMPTS, ERROR, "traceparent", "tracestate") if name in found}
+    return {name: found[name] for name in names if name in found}
 
 
 def _described(message: Any) -> DeadLetter:

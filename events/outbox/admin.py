@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from events.outbox import queue
 from events.outbox.models import OutboxEvent
 from events.outbox.selectors import DEAD, STATES, state_of
-from ops.api.read_only_admin import ReadOnlyAdmin
+from ops.api.admin_site import ReadOnlyAdmin
+from ops.cli.arguments import counted
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -51,4 +52,4 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         user = str(request.user.pk)
         LogEntry.objects.log_actions(user, dead, CHANGE, "Redriven.")
         count = queue.redrive(among=dead, dry_run=False)
-        self.message_user(request, f"Redrove {'1 dead letter' if count == 1 else f'{count} dead letters'}.")
+        self.message_user(request, f"Redrove {counted(count, 'dead letter')}.")

@@ -1,4 +1,4 @@
-"""The site of the admin: a query string that no page can mean is a 400, neither a redirect nor a 500."""
+"""The site of the admin, where a query string that no page can mean is a 400; and its pages that only show rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.db import DataError
+from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -30,6 +31,21 @@ class StrictAdminSite(admin.AdminSite):
             return _refusal() if _gave_up(request, response) else response
 
         return super().admin_view(strict, cacheable)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Let staff look and search, for rows that only services and commands write."""
+
+    show_full_result_count = False  # counting a large table twice for each page is slow
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 def _is_plain(request: HttpRequest) -> bool:

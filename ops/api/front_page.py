@@ -23,9 +23,8 @@ LINKS = {
 def front_page(request: HttpRequest) -> HttpResponse:
     """Answer a page to a browser, and plain text to every other client."""
     if request.method not in ("GET", "HEAD"):
-        refusal = problem_response(405, "method_not_allowed", "This path answers GET and HEAD.")
-        refusal["Allow"] = "GET, HEAD"
-        return refusal
+        allowed = {"Allow": "GET, HEAD"}
+        return problem_response(405, "method_not_allowed", "This path answers GET and HEAD.", headers=allowed)
     kind = "html" if "text/html" in request.headers.get("Accept", "") else "plain"
     page = render_to_string(f"ops/front_page.{kind}", _context())
     response = HttpResponse(page, content_type=f"text/{kind}; charset=utf-8")

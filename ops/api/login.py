@@ -29,11 +29,8 @@ def refuse(request: HttpRequest, response: HttpResponse | None, credentials: obj
     """Answer 429 instead of the form (AXES_LOCKOUT_CALLABLE)."""
     cool_off: timedelta = getattr(settings, "AXES_COOLOFF_TIME")  # noqa: B009 - the tests of events lack the app
     minutes = int(cool_off.total_seconds() // 60)
-    refusal = problem_response(
-        429, "too_many_logins", f"Too many logins failed from this address; try again in {minutes} minutes."
-    )
-    refusal["Retry-After"] = str(minutes * 60)
-    return refusal
+    detail = f"Too many logins failed from this address; try again in {minutes} minutes."
+    return problem_response(429, "too_many_logins", detail, headers={"Retry-After": str(minutes * 60)})
 
 
 # Only this path needs the library's middleware, which would cost every request time.

@@ -14,7 +14,7 @@ from rest_framework.settings import api_settings
 CODE = "unknown"
 # Shown to the client. Other text, such as a token, may stand in the wrong place.
 REPEATABLE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}", re.ASCII)
-USUAL = {  # what other APIs call it
+USUAL = {  # as other APIs call it
     "limit": "page_size",
     "per_page": "page_size",
     "size": "page_size",

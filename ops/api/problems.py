@@ -57,7 +57,8 @@ class DomainError(Exception):
         self, detail: str | None = None, *, retry_after: timedelta | None = None, members: dict[str, Any] | None = None
     ) -> None:
         super().__init__(detail or self.detail)
-        self.retry_after = retry_after
+        if retry_after is not None:
+            self.retry_after = retry_after
         self.members = members or {}
 
 
@@ -83,9 +84,7 @@ class Busy(DomainError):
     code = "busy"
     status = 503
     detail = "Others use this at the moment; nothing was changed, try again."
-
-    def __init__(self) -> None:
-        super().__init__(retry_after=timedelta(seconds=1))
+    retry_after = timedelta(seconds=1)
 
 
 class DatabaseUnavailable(DomainError):
@@ -94,9 +93,7 @@ class DatabaseUnavailable(DomainError):
     code = "database_unavailable"
     status = 503
     detail = "The database cannot be used at the moment; try again."
-
-    def __init__(self) -> None:
-        super().__init__(retry_after=timedelta(seconds=1))
+    retry_after = timedelta(seconds=1)
 
 
 def database_problem(error: BaseException | None) -> DomainError | None:
@@ -134,10 +131,10 @@ def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | 
     return body
 
 
-def problem_response(status: int, code: str, detail: str) -> HttpResponse:
+def problem_response(status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return a problem from outside Django REST framework."""
     structlog.contextvars.bind_contextvars(code=code)  # for the request's log line
-    return JsonResponse(problem(status, code, detail), status=status, content_type=CONTENT_TYPE)
+    return JsonResponse(problem(status, code, detail), status=status, content_type=CONTENT_TYPE, headers=headers)
 
 
 def validation_response(detail: Any) -> HttpResponse:
@@ -237,9 +234,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an unhandled exception (handler500); the request's log line has its traceback, the body does not."""
     if (known := database_problem(sys.exception())) is not None:
-        response = problem_response(known.status, known.code, known.detail)
-        response["Retry-After"] = "1"
-        return response
+        return problem_response(known.status, known.code, known.detail, headers={"Retry-After": "1"})
     return problem_response(500, "internal_error", "An unexpected error occurred; it was logged under this requestId.")
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from ops.api.fields import NO_NUL
 
-# What an index of trigrams can find; anything else would read the whole table, for any client.
+# An index of trigrams can find this. Any other word would read the whole table, for any client.
 INDEXED = re.compile(r"[^\W_]{3}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,16 +19,13 @@ from ops.database.locks import command_lock
 LOCK = "backup-or-restore"
 
 
-@dataclass(frozen=True)
-class Made:
-    """A finished backup, and its place: a path, or standard output."""
+def make_backup(
+    *, config: ServiceConfig, folder: Path | None, verify: bool, on_progress: OnProgress
+) -> tuple[Manifest, str]:
+    """Back up the service's database into a folder, or to standard output for None; raise Refused.
 
-    manifest: Manifest
-    place: str
-
-
-def make_backup(*, config: ServiceConfig, folder: Path | None, verify: bool, on_progress: OnProgress) -> Made:
-    """Back up the service's database into a folder, or to standard output for None; raise Refused."""
+    Return the manifest, and the place of the backup: a path, or standard output.
+    """
     if folder is not None and not folder.is_dir():
         raise Refused(f"{folder} is not a folder.", returncode=2)
     with command_lock(LOCK), open_workspace(folder or Path(tempfile.gettempdir()), config.service) as workspace:
@@ -38,14 +34,14 @@ def make_backup(*, config: ServiceConfig, folder: Path | None, verify: bool, on_
         if verify:
             _verify(backup, workspace, on_progress)
         if folder is not None:
-            return Made(backup.manifest, str(publish(backup, folder)))
+            return backup.manifest, str(publish(backup, folder))
         try:
             stream_to(backup.path, sys.stdout.fileno(), on_progress)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise Refused(f"Standard output: {error.strerror}; the backup there is not complete.") from error
-        return Made(backup.manifest, "standard output")
+        return backup.manifest, "standard output"
 
 
 def _write(config: ServiceConfig, workspace: Path, on_progress: OnProgress) -> Backup:

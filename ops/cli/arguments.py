@@ -1,14 +1,18 @@
-"""Options that several commands take."""
+"""Options that several commands take, and the words of their sentences."""
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.core.management.base import CommandError, CommandParser
 
 from ops.cli.command import USAGE
+
+DURATION = re.compile(r"([0-9]{1,5})([hdw])", re.ASCII)
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def add_interval_arguments(parser: CommandParser, what: str) -> None:
@@ -35,6 +39,21 @@ def moment(text: str) -> datetime:
         ) from None
 
 
+def add_number(
+    parser: CommandParser,
+    name: str,
+    lowest: int,
+    highest: int,
+    *,
+    meaning: str,
+    default: int | None,
+    metavar: str = "N",
+) -> None:
+    """Add an option for a whole number; its help ends with the default."""
+    shown = meaning if default is None else f"{meaning} (default: %(default)s)"
+    parser.add_argument(name, type=whole_number(lowest, highest), default=default, metavar=metavar, help=shown)
+
+
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     """Return a type for argparse: a whole number in ASCII digits within the bounds."""
 
@@ -45,6 +64,27 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def duration(text: str) -> timedelta:
+    """Return the duration of a text such as `90d`, `12h` or `4w`; raise ArgumentTypeError."""
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is not a duration such as 90d, 12h or 4w")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def roughly(span: timedelta) -> str:
+    """Return the duration for people, in one unit."""
+    seconds = span.total_seconds()
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun, in the plural unless it is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _written(value: datetime) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import select
 import signal
 import sys
 import time
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from typing import Any, Literal
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError, OperationalError
 from django.db import Error as DatabaseFailure
 from opentelemetry import trace
@@ -24,15 +26,17 @@ from opentelemetry.trace import Span, StatusCode
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TaskProgressColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from ops.cli import standard_streams
-from ops.cli.help import HelpFormatter
 from ops.cli.run_metrics import record_run
 from ops.database.locks import command_lock
 from ops.telemetry import request_context, tracing
@@ -41,6 +45,7 @@ log = structlog.get_logger(__name__)
 
 DONE, FAILED, USAGE, LOCKED = 0, 1, 2, 3
 OUTCOMES = {DONE: "done", FAILED: "failed", USAGE: "usage", LOCKED: "locked"}
+CHECK_EVERY = 0.1  # seconds between two looks for a signal
 COUNTED = (BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EXIT_CODES = "0 done, 1 failed or problems found, 2 wrong usage or configuration, 3 another run holds the lock"
 
@@ -56,6 +61,10 @@ class Result:
     code: int = DONE  # FAILED if there are problems and no other code
 
 
+class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keep the line breaks of the description and the examples."""
+
+
 class Stopped(CommandError):
     """A command saw `stopping` and left its work undone."""
 
@@ -66,16 +75,22 @@ class Stopped(CommandError):
 class OpsCommand(BaseCommand):
     """Run `perform` in a span; print its closing sentence or, with --json, one object; exit with 1 for problems.
 
+    The docstring of a command is its --help. A line `Examples:` begins the part that stands below the options.
     SIGTERM and SIGINT set `stopping`, which a command checks between two units of work; a second one ends the process.
     """
 
     requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = []
-    examples = ""  # --help shows them below the options
+    examples = ""
     changes = False  # gives it --dry-run, and `perform` the argument dry_run
     destroys = False  # gives it --yes, and `perform` the argument yes, for `confirm`
     exclusive = False  # one run at a time; a dry run needs no lock
     stopping = False
     asking = False  # for a confirmation
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__doc__:
+            cls.help, _, cls.examples = inspect.cleandoc(cls.__doc__).partition("\n\nExamples:\n")
 
     def perform(self, *args: Any, **options: Any) -> Result:
         """Do the command's work; raise CommandError, with its returncode, to refuse it."""
@@ -96,6 +111,12 @@ class OpsCommand(BaseCommand):
         if self.destroys:
             parser.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
         return parser
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not beyond a signal: its handler only sets a flag, and Python continues to sleep."""
+        until = time.monotonic() + seconds
+        while not self.stopping and (rest := until - time.monotonic()) > 0:
+            time.sleep(min(rest, CHECK_EVERY))
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal before the command destroys something; raise CommandError on a no or without a terminal."""
@@ -129,6 +150,20 @@ class OpsCommand(BaseCommand):
         ) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
+
+    @contextmanager
+    def byte_progress(self, what: str) -> Iterator[Callable[[int], None]]:
+        """Yield the callback for each step of a work: it shows the bytes done, and raises Stopped after a signal."""
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+        with self.progress(what, None, columns) as show:
+
+            def on_progress(done: int) -> None:
+                if self.stopping:
+                    raise Stopped
+                if done:  # 0: this step has no bytes to show
+                    show(done)
+
+            yield on_progress
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = type(self).__module__.rsplit(".", 1)[-1]

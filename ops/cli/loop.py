@@ -13,7 +13,6 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, start_http_s
 
 from ops.cli.command import OpsCommand
 from ops.cli.heartbeat import heartbeat_file
-from ops.cli.pacing import pause_until
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +52,6 @@ class LoopCommand(OpsCommand):
         """Tell whether a signal came, and beat: to be asked again and again during a long unit of work."""
         self.beat()
         return self.stopping
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, but not beyond a signal."""
-        pause_until(time.monotonic() + seconds, lambda: self.stopping)
 
 
 @contextmanager

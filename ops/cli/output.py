@@ -6,11 +6,13 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
+from rich.console import Console
+from rich.table import Table
 
 from ops.cli.command import LOCKED, USAGE, OpsCommand
 
@@ -32,6 +34,23 @@ def leave_standard_output_to_rows(command: OpsCommand) -> None:
     """Print the closing sentence, or the object of --json, on standard error, and not in red."""
     command.stderr.style_func = None
     command.stdout = command.stderr
+
+
+def print_table(out: OutputWrapper, header: Sequence[str], rows: Sequence[Sequence[str]], *, align: str) -> None:
+    """Write the rows below their header; `align` has < or > for each column."""
+    if out.isatty():
+        table = Table()
+        for name, side in zip(header, align, strict=True):
+            table.add_column(name, justify="right" if side == ">" else "left")
+        for row in rows:
+            table.add_row(*row)
+        Console(file=out, markup=False, highlight=False).print(table)  # type: ignore[arg-type] # it writes and flushes
+        return
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        cells = (f"{cell:{side}{width}}" for cell, side, width in zip(line, align, widths, strict=True))
+        out.write("  ".join(cells).rstrip())
 
 
 class Output:

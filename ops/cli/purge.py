@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,10 +12,8 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ops.cli.arguments import moment, whole_number
+from ops.cli.arguments import add_number, counted, duration, moment, roughly
 from ops.cli.command import OpsCommand, Result
-from ops.cli.durations import duration, roughly
-from ops.cli.pacing import pause_until
 from ops.database.batches import LARGEST_BATCH, Batch, delete_in_batches
 
 YOUNGEST = timedelta(days=1)
@@ -61,20 +58,10 @@ class PurgeCommand(OpsCommand):
         age.add_argument(
             "--before", type=_long_ago, metavar="DATE", help="instead: an ISO 8601 date or time, at least 1d ago"
         )
-        parser.add_argument(
-            "--batch",
-            type=whole_number(1, LARGEST_BATCH),
-            default=1_000,
-            metavar="N",
-            help=f"{self.noun}s in one transaction at most, up to {LARGEST_BATCH} (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--pause",
-            type=whole_number(0, LONGEST_PAUSE),
-            default=100,
-            metavar="MS",
-            help="milliseconds between two batches (default: %(default)s)",
-        )
+        meaning = f"{self.noun}s in one transaction at most, up to {LARGEST_BATCH}"
+        add_number(parser, "--batch", 1, LARGEST_BATCH, meaning=meaning, default=1_000)
+        meaning = "milliseconds between two batches"
+        add_number(parser, "--pause", 0, LONGEST_PAUSE, meaning=meaning, default=100, metavar="MS")
 
     def perform(
         self,
@@ -98,7 +85,7 @@ class PurgeCommand(OpsCommand):
         counts["kept"], why_kept = self.kept(cutoff)
         sentence = f"Purged {self._described(counts['purged'], cutoff)}."
         if counts["kept"]:
-            sentence += f" Kept {self.count(counts['kept'])}: {why_kept}."
+            sentence += f" Kept {counted(counts['kept'], self.noun)}: {why_kept}."
         if not counts["left"]:
             return Result(sentence, counts)
         why = "stopped by a signal" if self.stopping else "locked by other transactions"
@@ -111,7 +98,7 @@ class PurgeCommand(OpsCommand):
         if takes := self.estimate(total, batch=batch, pause=timedelta(milliseconds=pause)):
             counts["estimated_seconds"] = round(takes.total_seconds())
             sentence += f", in an estimated {roughly(takes)}"
-        stays = f" {self.count(kept)} would stay: {why}." if kept else ""
+        stays = f" {counted(kept, self.noun)} would stay: {why}." if kept else ""
         return Result(f"{sentence}.{stays} Nothing was changed.", counts, details={"dryRun": True})
 
     def estimate(self, total: int, *, batch: int, pause: timedelta) -> timedelta | None:
@@ -128,22 +115,18 @@ class PurgeCommand(OpsCommand):
                     counts["batches"] += 1
                     counts["longest_batch_ms"] = max(counts["longest_batch_ms"], round(done.seconds * 1000))
                     show(counts["purged"])
-                    pause_until(time.monotonic() + pause / 1000, lambda: self.stopping)
+                    self.pause(pause / 1000)
                     if self.stopping:
                         break
         except DatabaseError as error:
             raise CommandError(
-                f"The database refused after {self.count(counts['purged'])} had been purged: "
+                f"The database refused after {counted(counts['purged'], self.noun)} had been purged: "
                 f"{' '.join(str(error).split())}. Run it again to go on."
             ) from error
         return counts
 
-    def count(self, number: int) -> str:
-        """Return the number with its noun."""
-        return f"{number} {self.noun}" if number == 1 else f"{number} {self.noun}s"
-
     def _described(self, number: int, cutoff: datetime) -> str:
-        return f"{self.count(number)} {self.what} before {cutoff:%Y-%m-%dT%H:%M:%SZ}"
+        return f"{counted(number, self.noun)} {self.what} before {cutoff:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _old_enough(text: str) -> timedelta:

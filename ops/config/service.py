@@ -12,17 +12,9 @@ import dj_database_url
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ops.config import validators
 from ops.config.faults import ConfigurationError, faults_of
-from ops.config.hosts import allowed_hosts, trusted_origins
 from ops.config.sources import EnvironmentSource, Origin
-from ops.config.validators import (
-    certificate_authorities,
-    client_certificate,
-    http_url,
-    is_placeholder,
-    strong_database_password,
-    words,
-)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
@@ -30,13 +22,13 @@ DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S1
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carry unchanged (RFC 6750, section 2.1)
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(words)]
-Hosts = Annotated[Words, AfterValidator(allowed_hosts)]
-Origins = Annotated[Words, AfterValidator(trusted_origins)]
-HttpUrl = Annotated[str, AfterValidator(http_url)]
+Words = Annotated[tuple[str, ...], BeforeValidator(validators.words)]
+Hosts = Annotated[Words, AfterValidator(validators.allowed_hosts)]
+Origins = Annotated[Words, AfterValidator(validators.trusted_origins)]
+HttpUrl = Annotated[str, AfterValidator(validators.http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Authorities = Annotated[str, AfterValidator(certificate_authorities)]
-ClientCertificate = Annotated[str, AfterValidator(client_certificate)]
+Authorities = Annotated[str, AfterValidator(validators.certificate_authorities)]
+ClientCertificate = Annotated[str, AfterValidator(validators.client_certificate)]
 Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 Config_co = TypeVar("Config_co", bound="ServiceConfig", covariant=True)
 
@@ -46,12 +38,7 @@ def database_default(file: str) -> Any:
 
     Not by a default factory: the library calls none once another variable is faulty, and this fault would be left out.
     """
-    return Field(
-        SecretStr(""),
-        description="`postgres://user:password@host:5432/name` or `sqlite:////path`, which production requires; "
-        "a secret because of its password",
-        json_schema_extra={"default": f"sqlite:///{file}", "file": str(ROOT / file)},
-    )
+    return Field(SecretStr(""), json_schema_extra={"default": f"sqlite:///{file}", "file": str(ROOT / file)})
 
 
 @dataclass(frozen=True)
@@ -65,113 +52,77 @@ class Reading(Generic[Config_co]):
 
 
 class ServiceConfig(BaseSettings):
-    """The variables of every service; a service's subclass adds its own."""
+    """The variables of every service, documented by the docstrings below them; a service's subclass adds its own."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     service: ClassVar[str]
 
-    django_env: Literal["development", "production"] = Field(
-        "development", description="`production` turns every guard on"
-    )
-    secret_key: SecretStr = Field(
-        SecretStr(DEVELOPMENT_KEY),
-        description="signs sessions and CSRF tokens; at least 32 characters in production",
-        json_schema_extra={"default": "for development only"},
-    )
+    django_env: Literal["development", "production"] = "development"
+    """`production` turns every guard on"""
+    secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), json_schema_extra={"default": "for development only"})
+    """signs sessions and CSRF tokens; at least 32 characters in production"""
     service_token: SecretStr = Field(
-        SecretStr(DEVELOPMENT_TOKEN),
-        description="the token that services send one another, one for all; at least 32 characters in production",
-        json_schema_extra={"default": "for development only"},
+        SecretStr(DEVELOPMENT_TOKEN), json_schema_extra={"default": "for development only"}
     )
-    service_token_previous: SecretStr | None = Field(
-        None,
-        description="accepted as well while `SERVICE_TOKEN` is being replaced",
-        json_schema_extra={"default": "unset: none"},
-    )
-    port: Port = Field(description="the port that the web process binds, also `runserver`'s")
-    allowed_hosts: Hosts = Field(
-        ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered, comma-separated"
-    )
-    csrf_trusted_origins: Origins = Field(
-        (), description="origins, such as `https://shop.example`, whose forms are accepted behind a TLS proxy"
-    )
-    trust_forwarded_proto: bool = Field(
-        False, description="take `X-Forwarded-Proto` for the scheme; only behind a proxy that overwrites it"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe level that is logged"
-    )
+    """the token that services send one another, one for all; at least 32 characters in production"""
+    service_token_previous: SecretStr | None = Field(None, json_schema_extra={"default": "unset: none"})
+    """accepted as well while `SERVICE_TOKEN` is being replaced"""
+    port: Port
+    """the port that the web process binds, also `runserver`'s"""
+    allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
+    """Host headers that are answered, comma-separated"""
+    csrf_trusted_origins: Origins = ()
+    """origins, such as `https://shop.example`, whose forms are accepted behind a TLS proxy"""
+    trust_forwarded_proto: bool = False
+    """take `X-Forwarded-Proto` for the scheme; only behind a proxy that overwrites it"""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """least severe level that is logged"""
     log_format: Literal["json", "console"] = Field(
         default_factory=lambda data: "json" if data.get("django_env") == "production" else "console",
-        description="`json`: one object a line; `console`: for people",
         json_schema_extra={"default": "`json` in production, else `console`"},
     )
+    """`json`: one object a line; `console`: for people"""
     database_url: SecretStr  # each service has its own: `database_default`
+    """`postgres://user:password@host:5432/name` or `sqlite:////path`, which production requires; a secret because of
+    its password"""
     database_direct_url: SecretStr | None = Field(
-        None,
-        description="the PostgreSQL server itself, for commands, where `DATABASE_URL` is a pooler in transaction mode",
-        json_schema_extra={"default": "unset: `DATABASE_URL` is the server"},
+        None, json_schema_extra={"default": "unset: `DATABASE_URL` is the server"}
     )
-    database_connect_timeout: int = Field(
-        2, ge=1, le=60, description="seconds to connect to PostgreSQL, and to wait for a pooled connection"
-    )
-    database_statement_timeout: Seconds = Field(5.0, description="seconds that one SQL statement may take (PostgreSQL)")
-    peer_ca_bundle: Authorities | None = Field(
-        None,
-        description="PEM file of the certificate authorities that `https://` and `amqps://` peers are checked against: "
-        "products, `EVENTS_URL`, `PUSHGATEWAY_URL`",
-        json_schema_extra={"default": "unset: the public authorities"},
-    )
-    peer_client_certificate: ClientCertificate | None = Field(
-        None,
-        description="PEM file of the certificate, with its key, that this service shows those peers",
-        json_schema_extra={"default": "unset: none"},
-    )
-    jaeger_endpoint: HttpUrl | None = Field(
-        None,
-        description="OTLP/HTTP traces URL, such as `http://jaeger:4318/v1/traces`; `OTEL_*` works too",
-        json_schema_extra={"default": "unset: no tracing, no cost"},
-    )
-    web_concurrency: int = Field(
-        1, ge=1, le=64, description="web processes; more replicas of one process scale as well and keep exemplars"
-    )
-    web_threads: int = Field(4, ge=1, le=128, description="threads of each web process")
-    web_queue_timeout: Seconds = Field(
-        1.5, description="seconds that a request may wait for a thread; then it is answered 503 `busy`"
-    )
-    request_max_bytes: int = Field(
-        1_048_576, ge=1024, le=104_857_600, description="largest request body; more is answered 413"
-    )
-    shutdown_delay: float = Field(
-        0.0, ge=0, le=60, description="seconds between SIGTERM and the drain, during which /readyz already answers 503"
-    )
+    """the PostgreSQL server itself, for commands, where `DATABASE_URL` is a pooler in transaction mode"""
+    database_connect_timeout: int = Field(2, ge=1, le=60)
+    """seconds to connect to PostgreSQL, and to wait for a pooled connection"""
+    database_statement_timeout: Seconds = 5.0
+    """seconds that one SQL statement may take (PostgreSQL)"""
+    peer_ca_bundle: Authorities | None = Field(None, json_schema_extra={"default": "unset: the public authorities"})
+    """PEM file of the certificate authorities that `https://` and `amqps://` peers are checked against: products,
+    `EVENTS_URL`, `PUSHGATEWAY_URL`"""
+    peer_client_certificate: ClientCertificate | None = Field(None, json_schema_extra={"default": "unset: none"})
+    """PEM file of the certificate, with its key, that this service shows those peers"""
+    jaeger_endpoint: HttpUrl | None = Field(None, json_schema_extra={"default": "unset: no tracing, no cost"})
+    """OTLP/HTTP traces URL, such as `http://jaeger:4318/v1/traces`; `OTEL_*` works too"""
+    web_concurrency: int = Field(1, ge=1, le=64)
+    """web processes; more replicas of one process scale as well and keep exemplars"""
+    web_threads: int = Field(4, ge=1, le=128)
+    """threads of each web process"""
+    web_queue_timeout: Seconds = 1.5
+    """seconds that a request may wait for a thread; then it is answered 503 `busy`"""
+    request_max_bytes: int = Field(1_048_576, ge=1024, le=104_857_600)
+    """largest request body; more is answered 413"""
+    shutdown_delay: float = Field(0.0, ge=0, le=60)
+    """seconds between SIGTERM and the drain, during which /readyz already answers 503"""
     pushgateway_url: HttpUrl | None = Field(
-        None,
-        description="where commands push the gauges of their last run (Prometheus' Pushgateway)",
-        json_schema_extra={"default": "unset: nowhere", "probe": "/-/healthy"},
+        None, json_schema_extra={"default": "unset: nowhere", "probe": "/-/healthy"}
     )
-    command_metrics_dir: str | None = Field(
-        None,
-        description="folder where commands write these gauges, for the node exporter's textfile collector",
-        json_schema_extra={"default": "unset: nowhere"},
-    )
-    worker_metrics_port: Port | None = Field(
-        None,
-        description="port where a command that loops, such as `relay_events`, serves its own `/metrics`",
-        json_schema_extra={"default": "unset: none"},
-    )
-    service_version: str = Field(
-        "dev",
-        max_length=100,
-        pattern=r"^[A-Za-z0-9._+-]+$",
-        description="in logs, traces and `argos_build_info`; images get `git describe` at build",
-    )
-    fault_point: str | None = Field(
-        None,
-        description="for tests only, production refuses it: a file that has one step crash, raise or hang",
-        json_schema_extra={"default": "unset: nothing is broken"},
-    )
+    """where commands push the gauges of their last run (Prometheus' Pushgateway)"""
+    command_metrics_dir: str | None = Field(None, json_schema_extra={"default": "unset: nowhere"})
+    """folder where commands write these gauges, for the node exporter's textfile collector"""
+    worker_metrics_port: Port | None = Field(None, json_schema_extra={"default": "unset: none"})
+    """port where a command that loops, such as `relay_events`, serves its own `/metrics`"""
+    service_version: str = Field("dev", max_length=100, pattern=r"^[A-Za-z0-9._+-]+$")
+    """in logs, traces and `argos_build_info`; images get `git describe` at build"""
+    fault_point: str | None = Field(None, json_schema_extra={"default": "unset: nothing is broken"})
+    """for tests only, production refuses it: a file that has one step crash, raise or hang"""
 
     @classmethod
     def settings_customise_sources(
@@ -227,7 +178,7 @@ class ServiceConfig(BaseSettings):
             secret = key.get_secret_value()
             if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
                 raise ValueError("must be set in production")
-            if is_placeholder(secret):
+            if validators.is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
@@ -270,5 +221,5 @@ class ServiceConfig(BaseSettings):
         if not parsed.get("NAME"):
             raise ValueError("names no database")
         if info.data.get("django_env") == "production":
-            strong_database_password(parsed)
+            validators.strong_database_password(parsed)
         return url

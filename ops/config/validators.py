@@ -1,7 +1,8 @@
-"""Judge the URLs, files and secrets of the configuration. The errors quote no value, as it may hold a password."""
+"""Judge the hosts, URLs, files and secrets of the configuration. No error quotes a value: it may be a password."""
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -10,17 +11,13 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.password_validation import CommonPasswordValidator
 
-PLACEHOLDERS = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "placeholder",
-    "example",
-    "development",
-    "django-insecure",
-    "secret",
-)
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "example", "development", "insecure", "secret")
 WEAK_PASSWORDS = ("password", "postgres", "argos", "admin", "products", "orders", "test", "guest")
+HOST_NAME = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"  # Django answers 400 to all other names, also to those with an underscore
+IPV6 = r"\[[0-9a-f]*:[0-9a-f:.]+\]"
+HOST = re.compile(rf"\*|\.?{HOST_NAME}|{IPV6}")
+ORIGIN = re.compile(rf"(https?)://(?:(?:\*\.)?{HOST_NAME}|{IPV6})(?::(\d{{1,5}}))?")
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 OTHER_PROOFS = {"sslcert", "passfile"}  # libpq's options that replace a password
 
 
@@ -106,3 +103,31 @@ def _common_passwords() -> frozenset[str]:
 def words(value: object) -> object:
     """Split a comma-separated variable into its words."""
     return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def allowed_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept hosts that a Host header can match: a name, `.name` with its subdomains, an address, or `*`."""
+    for host in hosts:
+        if not HOST.fullmatch(host.lower()):
+            raise ValueError(
+                f"holds {_quoted(host)}, which matches no Host header: write names or addresses, separated by "
+                "commas, without scheme, port, path or quotes; .example.com for subdomains, [::1] for IPv6"
+            )
+    return hosts
+
+
+def trusted_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept origins that an Origin header can match: scheme and host, and the port unless it is the scheme's."""
+    for origin in origins:
+        match = ORIGIN.fullmatch(origin)
+        if match is None or DEFAULT_PORTS[match[1]] == match[2]:
+            raise ValueError(
+                f"holds {_quoted(origin)}, which matches no Origin header: write https://shop.example or "
+                "https://*.shop.example, separated by commas, in lower case, without path or default port"
+            )
+    return origins
+
+
+def _quoted(member: str) -> str:
+    """Return the member for a message, without the credentials that a URL may carry."""
+    return repr(member.rpartition("@")[2])

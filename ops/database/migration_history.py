@@ -21,8 +21,8 @@ HISTORIES_OF_OTHERS = {
 def foreign_history(connection: BaseDatabaseWrapper) -> str | None:
     """Return what of a database's migration history is of another service or project; None if it is this one's.
 
-    A release that was rolled back may leave applications behind that this one does not know. They are no reason to
-    refuse, as long as all that this service itself has applied fits.
+    A release that was rolled back may leave applications behind that this one does not know. It is not
+    refused for them, as long as all that this service itself has applied fits.
     """
     loader = MigrationLoader(connection)
     package = settings.ROOT_URLCONF.partition(".")[0]

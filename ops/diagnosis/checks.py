@@ -17,44 +17,24 @@ EXCEPTION_HANDLER = "ops.api.problems.exception_handler"
 @register()
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check the settings that a careless edit would break silently."""
-    found: list[CheckMessage] = []
+    return list(_broken_settings())
+
+
+def _broken_settings() -> Iterator[CheckMessage]:
     if settings.MIDDLEWARE[:1] != [MIDDLEWARE]:
-        found.append(
-            Error(
-                f"MIDDLEWARE must begin with {MIDDLEWARE}.",
-                hint="What stands before it is neither logged nor counted.",
-                id="ops.E001",
-            )
-        )
+        hint = "What stands before it is neither logged nor counted."
+        yield Error(f"MIDDLEWARE must begin with {MIDDLEWARE}.", hint, id="ops.E001")
     if settings.REST_FRAMEWORK.get("EXCEPTION_HANDLER") != EXCEPTION_HANDLER:
-        found.append(
-            Error(
-                f"REST_FRAMEWORK['EXCEPTION_HANDLER'] must be {EXCEPTION_HANDLER}.",
-                hint="Errors would not be problem+json.",
-                id="ops.E002",
-            )
-        )
+        hint = "Errors would not be problem+json."
+        yield Error(f"REST_FRAMEWORK['EXCEPTION_HANDLER'] must be {EXCEPTION_HANDLER}.", hint, id="ops.E002")
     if settings.APPEND_SLASH:
-        found.append(
-            Error("APPEND_SLASH must be False.", hint="It redirects a POST and loses its body.", id="ops.E003")
-        )
+        yield Error("APPEND_SLASH must be False.", "It redirects a POST and loses its body.", id="ops.E003")
     if settings.DATABASES["default"]["ENGINE"] not in ENGINES:
-        found.append(
-            Error(
-                f"DATABASES['default'] needs one of the engines {', '.join(ENGINES)}.",
-                hint="With another one a restarted database gives 500s, or queries are not measured.",
-                id="ops.E004",
-            )
-        )
+        hint = "With another one a restarted database gives 500s, or queries are not measured."
+        yield Error(f"DATABASES['default'] needs one of the engines {', '.join(ENGINES)}.", hint, id="ops.E004")
     if settings.DEBUG:
-        found.append(
-            Error(
-                "DEBUG must be False.",
-                hint="Its pages show settings and frame locals, and no problem+json.",
-                id="ops.E005",
-            )
-        )
-    return found
+        hint = "Its pages show settings and frame locals, and no problem+json."
+        yield Error("DEBUG must be False.", hint, id="ops.E005")
 
 
 def django_findings(*, deploy: bool) -> Iterator[tuple[str, int, str]]:

@@ -43,38 +43,32 @@ def secrets(config: ServiceConfig) -> Iterator[CheckMessage]:
         names = [name for name in ("SECRET_KEY", "SERVICE_TOKEN", "DATABASE_URL") if name in refused]
         yield ok(f"development; production would refuse {', '.join(names)}" if names else "fit for production")
         return
-    weak = False
     password = str(dj_database_url.parse(config.database_url.get_secret_value()).get("PASSWORD") or "")
-    for name, secret, least in (
-        ("SECRET_KEY", config.secret_key.get_secret_value(), STRONG_KEY),
-        ("SERVICE_TOKEN", config.service_token.get_secret_value(), STRONG_KEY),
-        ("the password in DATABASE_URL", password, STRONG_PASSWORD),
-    ):
+    keys = {
+        "SECRET_KEY": config.secret_key.get_secret_value(),
+        "SERVICE_TOKEN": config.service_token.get_secret_value(),
+    }
+    anew = "Make one of each: openssl rand -hex 32"
+    found = []
+    for name, secret in (keys | {"the password in DATABASE_URL": password}).items():
+        least = STRONG_KEY if name in keys else STRONG_PASSWORD
         if secret and (bits := _bits(secret)) < least:
-            weak = True
-            yield warning(
-                f"{name} has no more than {bits} bits", f"Make one of {least} bits or more: openssl rand -hex 32"
-            )
-    for name, key in (("SECRET_KEY", config.secret_key), ("SERVICE_TOKEN", config.service_token)):
-        if password and password == key.get_secret_value():
-            weak = True
-            yield failure(f"{name} is also the database's password", "Make one of each: openssl rand -hex 32")
-    if config.secret_key == config.service_token:
-        weak = True
-        yield failure("SECRET_KEY is also the SERVICE_TOKEN", "Make one of each: openssl rand -hex 32")
-    if not weak:
-        yield ok("random enough")
+            advice = f"Make one of {least} bits or more: openssl rand -hex 32"
+            found.append(warning(f"{name} has no more than {bits} bits", advice))
+    found += [failure(f"{name} is also the database's password", anew) for name in keys if keys[name] == password]
+    if len(set(keys.values())) == 1:
+        found.append(failure("SECRET_KEY is also the SERVICE_TOKEN", anew))
+    yield from found or [ok("random enough")]
 
 
 def django_checks(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Run Django's system checks, in production those for deployment too."""
-    clean = True
-    for name, level, text in django_findings(deploy=config.is_production):
-        clean = False
-        advice = "See https://docs.djangoproject.com/en/5.2/ref/checks/; ops.… are in docs/operations/reference.md."
-        yield (failure if level >= ERROR else warning)(f"{name}: {_first_sentence(text)}", advice)
-    if clean:
-        yield ok("nothing found" + (", those for deployment included" if config.is_production else ""))
+    advice = "See https://docs.djangoproject.com/en/5.2/ref/checks/; ops.… are in docs/operations/reference.md."
+    found = [
+        (failure if level >= ERROR else warning)(f"{name}: {_first_sentence(text)}", advice)
+        for name, level, text in django_findings(deploy=config.is_production)
+    ]
+    yield from found or [ok("nothing found" + (", those for deployment included" if config.is_production else ""))]
 
 
 def _first_sentence(text: str) -> str:

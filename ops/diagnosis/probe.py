@@ -5,18 +5,21 @@ https://docs.djangoproject.com/en/5.2/ref/checks/#messages
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 import requests
 from django.core.checks import ERROR, INFO, WARNING, CheckMessage
 from django.db import connections
 
+from ops.background import in_background
 from ops.config.report import masked
 from ops.config.service import ServiceConfig
-from ops.diagnosis.run_concurrently import run_concurrently
 
 Level = Literal["ok", "warning", "failure"]
 LEVELS: dict[int, Level] = {INFO: "ok", WARNING: "warning", ERROR: "failure"}
@@ -67,25 +70,24 @@ def examine(
     config: ServiceConfig, probes: Sequence[Probe], *, deadline: timedelta | None = None
 ) -> Iterator[tuple[Probe, CheckMessage]]:
     """Ask all probes at the same time; yield what each found, in their order, with its id and variable."""
-    answers = run_concurrently(
-        {probe: (_asking(probe, config), min(probe.deadline, deadline or probe.deadline)) for probe in probes}
-    )
+    started = time.monotonic()
+    asked = {probe: in_background(f"probe-{probe.id}", partial(answer, probe, config)) for probe in probes}
     failed = set()
-    for probe in probes:
-        found = answers[probe]
-        if isinstance(found, Exception) and probe.rests_on in failed:
+    for probe, future in asked.items():
+        limit = min(probe.deadline, deadline or probe.deadline).total_seconds()
+        wait([future], max(started + limit - time.monotonic(), 0))
+        error = future.exception() if future.done() else NoAnswer(f"no answer within {limit:g} s")
+        if error is None:
+            found = future.result()
+        elif probe.rests_on in failed:
             found = [warning("not known", f"See {probe.rests_on}.")]
-        elif isinstance(found, Exception):
-            found = [(warning if probe.is_optional else failure)(reason(found), probe.hint)]
+        else:
+            found = [(warning if probe.is_optional else failure)(reason(error), probe.hint)]
         for message in found:
             if message.level >= ERROR:
                 failed.add(probe.id)
             message.id, message.obj = probe.id, probe.variable or None
             yield probe, message
-
-
-def _asking(probe: Probe, config: ServiceConfig) -> Callable[[], list[CheckMessage]]:
-    return lambda: answer(probe, config)
 
 
 def reason(error: BaseException) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future, wait
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
-from django.core.checks import ERROR
+from django.core.checks import ERROR, CheckMessage
 
+from ops.background import in_background
 from ops.diagnosis.probe import Probe, answer
 
 log = structlog.get_logger(__name__)
@@ -41,17 +44,15 @@ class RememberedProbe:
         self._cached_for = cached_for.total_seconds()
         self._stays = stays
         self._lock = threading.Lock()
-        self._finished = threading.Event()
-        self._finished.set()
-        self._found = ""
-        self._result = OK
+        self._asked: Future[list[CheckMessage]] | None = None
+        self._result = ""
         self._announced = OK
         self._expires = 0.0
 
     def result(self, *, announce: bool = True) -> str:
         """Return `ok`, or why not, by the deadline; log a change unless told not to."""
         with self._lock:
-            if time.monotonic() >= self._expires and not (self._stays and self._found == OK):
+            if time.monotonic() >= self._expires and not (self._stays and self._result == OK):
                 self._result = self._ask()
                 self._expires = time.monotonic() + self._cached_for
             if announce and self._announced != self._result:
@@ -60,19 +61,11 @@ class RememberedProbe:
             return self._result
 
     def _ask(self) -> str:
-        if self._finished.is_set():
-            self._finished.clear()
-            # In a thread, as a socket call cannot be cancelled; a daemon, so that it never delays the exit.
-            threading.Thread(target=self._work, name=f"probe-{self.name}", daemon=True).start()
-        if not self._finished.wait(self._deadline):
+        if self._asked is None or self._asked.done():
+            self._asked = in_background(f"probe-{self.name}", partial(answer, self._probe, settings.CONFIG))
+        wait([self._asked], self._deadline)
+        if not self._asked.done():
             return f"no answer within {self._deadline:g} s"
-        return self._found
-
-    def _work(self) -> None:
-        try:
-            failures = [message.msg for message in answer(self._probe, settings.CONFIG) if message.level >= ERROR]
-            self._found = "; ".join(failures) or OK
-        except Exception as error:  # noqa: BLE001 - whatever a probe raises means that it failed
-            self._found = f"failed: {type(error).__name__}"
-        finally:
-            self._finished.set()
+        if (error := self._asked.exception()) is not None:
+            return f"failed: {type(error).__name__}"
+        return "; ".join(message.msg for message in self._asked.result() if message.level >= ERROR) or OK

@@ -6,20 +6,25 @@ may be unset is telemetry's, which the service does without; any other names a p
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import requests
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ops.config.service import ServiceConfig
-from ops.diagnosis.network import ask_collector, ask_url, openapi_document
-from ops.diagnosis.probe import Probe, failure, ok
+from ops.diagnosis.probe import NoAnswer, Probe, failure, ok, reason
+from ops.outbound.session import PeerSession
 from ops.telemetry import tracing
 
 TIMEOUT = 4.0  # seconds; less than a probe's deadline, so that the line says which one was silent
+LARGEST_DOCUMENT = 1024 * 1024  # bytes
 ANSWERS = "answers"
 PEER, CONTRACT, TELEMETRY = "peer.healthy", "peer.contract", "telemetry.reachable"
 
@@ -99,12 +104,58 @@ def _probed_urls(config: ServiceConfig, *, is_optional: bool) -> dict[str, tuple
 
 
 def _has_operation(config: ServiceConfig, *, url: str, operation: str, variable: str) -> list[CheckMessage]:
-    document = openapi_document(config, url=f"{url}/openapi.json", timeout=TIMEOUT)
+    document = _openapi_document(config, url=f"{url}/openapi.json", timeout=TIMEOUT)
     info = document.get("info") or {}
     message = f"{variable}: {info.get('title')} {info.get('version')}"
     if _bare(operation) in _operations(document):
         return [ok(f"{message} has {operation}")]
     return [failure(f"{message} has no {operation}", f"Deploy a release that has it, or correct {variable}.")]
+
+
+def ask_url(config: ServiceConfig, *, url: str, timeout: float) -> None:
+    """GET the URL as the services call each other; raise NoAnswer for 400 and above."""
+    with PeerSession(config, max_bytes=LARGEST_DOCUMENT) as session:
+        status = session.get(url, timeout=timeout).status_code
+    if status >= 400:
+        raise NoAnswer(f"answers {status}")
+
+
+def ask_collector(config: ServiceConfig, *, endpoint: str, timeout: float) -> None:
+    """Send the collector an empty batch, with the headers and certificates that spans are sent with."""
+    with _RecordingSession(config, traced=False) as session:
+        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=timeout, session=session)
+        if exporter.export(()) is not SpanExportResult.SUCCESS:
+            raise NoAnswer(session.outcome)
+
+
+def _openapi_document(config: ServiceConfig, *, url: str, timeout: float) -> dict[str, Any]:
+    """Return the OpenAPI document at the URL; raise NoAnswer where there is none."""
+    with PeerSession(config, max_bytes=LARGEST_DOCUMENT) as session:
+        response = session.get(url, timeout=timeout)
+    if response.status_code != 200:
+        raise NoAnswer(f"{url} answers {response.status_code}")
+    try:
+        document = json.loads(response.content)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise NoAnswer(f"{url} answers no OpenAPI document")
+    return document
+
+
+class _RecordingSession(PeerSession):
+    """Remember how the last request ended, which the exporter only logs."""
+
+    outcome: str = "takes no spans"
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        try:
+            response = super().send(request, **kwargs)
+        except requests.RequestException as error:
+            self.outcome = reason(error)
+            raise
+        self.outcome = f"answers {response.status_code}"
+        return response
 
 
 def _operations(document: Mapping[str, Any]) -> set[str]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import functools
 import socket
 import ssl
-import threading
-from concurrent.futures import Future
 from typing import Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from ops.background import in_background
 from ops.outbound.limits import Limits
 from ops.turns import waiting
 
@@ -62,14 +61,6 @@ def tls_context(authorities: str | None, certificate: str | None) -> ssl.SSLCont
 
 def _resolve(host: str, port: int, limits: Limits) -> list[tuple[Any, ...]]:
     """Return the addresses of the name. A thread asks, and is left behind when late: getaddrinfo has no timeout."""
-    found: Future[list[tuple[Any, ...]]] = Future()
-
-    def look_up() -> None:
-        try:
-            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.set_exception(error)
-
-    threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     with waiting:
-        return found.result(limits.seconds_left())
+        return in_background(f"resolve-{host}", look_up).result(limits.seconds_left())

@@ -17,7 +17,7 @@ BODILESS = frozenset({204, 304})
 
 
 class Answer(NamedTuple):
-    """What goes out at once, what is pulled as the client takes it, and whether the connection lives on."""
+    """The bytes to send at once, those to pull as the client takes them, and whether the connection lives on."""
 
     data: bytes
     stream: Iterator[bytes] | None
@@ -41,7 +41,7 @@ class _Start:
 
 
 def respond(application: Application, request: Request) -> Answer:
-    """Return the application's answer; raise whatever it raises, and ValueError for one that is no HTTP."""
+    """Return the application's answer; raise whatever it raises, and ValueError for one that HTTP does not allow."""
     start = _Start()
     result = application(request.environ, start)
     close = getattr(result, "close", None)

@@ -49,7 +49,7 @@ class State(Enum):
 
 
 class Server(Protocol):
-    """What a connection asks of its worker."""
+    """The worker, as a connection needs it."""
 
     keepalive: float
     max_body: int
@@ -73,7 +73,7 @@ class Connection:
     def __init__(self, sock: socket.socket, base: Environ, server: Server, now: float) -> None:
         self.sock = sock
         self.descriptor = sock.fileno()
-        self.base = base  # what each request's environ begins with
+        self.base = base  # the beginning of each request's environ
         self.server = server
         self.state = State.IDLE
         self.deadline = now + server.keepalive

@@ -27,80 +27,58 @@ class Refusal(Exception):
 
     environ: dict[str, Any] | None = None
 
+    def __init_subclass__(cls, *, status: int, code: str) -> None:
+        cls.status, cls.code = status, code
+
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or type(self).__name__)
 
 
-class BadRequest(Refusal):
-    """The head is no HTTP/1.1, or two readers might understand it differently."""
-
-    status = 400
-    code = "bad_request"
+class BadRequest(Refusal, status=400, code="bad_request"):
+    """The head is not HTTP/1.1, or two readers might understand it differently."""
 
 
-class UnreadableBody(Refusal):
+class UnreadableBody(Refusal, status=400, code="parse_error"):
     """The body ends early, or its chunks are malformed."""
 
-    status = 400
-    code = "parse_error"
     detail = "The request's body could not be read."
 
 
-class RequestTimeout(Refusal):
+class RequestTimeout(Refusal, status=408, code="request_timeout"):
     """Head or body did not arrive in time (RFC 9110, section 15.5.9)."""
 
-    status = 408
-    code = "request_timeout"
     detail = "The request did not arrive in time."
 
 
-class RequestTooLarge(Refusal):
+class RequestTooLarge(Refusal, status=413, code="request_too_large"):
     """The body is larger than REQUEST_MAX_BYTES."""
 
-    status = 413
-    code = "request_too_large"
     detail = "The request body is too large."
 
 
-class TargetTooLong(Refusal):
+class TargetTooLong(Refusal, status=414, code="uri_too_long"):
     """The request line is too long."""
 
-    status = 414
-    code = "uri_too_long"
 
-
-class ExpectationFailed(Refusal):
+class ExpectationFailed(Refusal, status=417, code="expectation_failed"):
     """The client expects what is unknown here."""
 
-    status = 417
-    code = "expectation_failed"
 
-
-class HeadersTooLarge(Refusal):
+class HeadersTooLarge(Refusal, status=431, code="headers_too_large"):
     """A header, their number or their sum is too large."""
 
-    status = 431
-    code = "headers_too_large"
 
+class ApplicationFailed(Refusal, status=500, code="internal_error"):
+    """The application raised an exception, or gave an answer that HTTP does not allow."""
 
-class ApplicationFailed(Refusal):
-    """The application raised an exception, or gave an answer that is no HTTP."""
-
-    status = 500
-    code = "internal_error"
     detail = "An unexpected error occurred; it was logged under this requestId."
 
 
-class UnsupportedTransferCoding(Refusal):
+class UnsupportedTransferCoding(Refusal, status=501, code="unsupported_transfer_coding"):
     """The body is coded in another way than in chunks alone."""
 
-    status = 501
-    code = "unsupported_transfer_coding"
 
-
-class Busy(Refusal):
+class Busy(Refusal, status=503, code="busy"):
     """No thread could begin with the request within WEB_QUEUE_TIMEOUT."""
 
-    status = 503
-    code = "busy"
     detail = "The service is busy and could not begin with this request in time; try again."

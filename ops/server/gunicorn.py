@@ -26,7 +26,7 @@ from ops.server.worker import Worker
 
 service_config = load_config()  # `config` is a setting of gunicorn
 
-SPARE_FILES = 100  # of those that a process may open, for what is no client's connection
+SPARE_FILES = 100  # of those that a process may open, for all but the clients' connections
 LEAST_CONNECTIONS, MOST_CONNECTIONS = 64, 10_000
 
 
@@ -124,7 +124,7 @@ def post_worker_init(worker: Worker) -> None:
     """Leave SIGINT, which Ctrl-C sends to the whole process group, to the master; say what this worker can take."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
-    gc.freeze()  # what is loaded by now stays for good; to look through it again and again is for nothing
+    gc.freeze()  # all that is loaded by now stays; to search it again and again is of no use
     gc.set_threshold(GARBAGE)
     from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 

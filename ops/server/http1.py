@@ -139,7 +139,7 @@ def _judge(environ: Environ, *, is_1_0: bool) -> Request:
     options = environ.get("HTTP_CONNECTION", "").lower().replace(" ", "").split(",")
     keep_alive = "keep-alive" in options if is_1_0 else "close" not in options
     request = Request(environ, _length(environ, is_1_0=is_1_0), keep_alive, expects_continue=False, is_1_0=is_1_0)
-    if environ["REQUEST_METHOD"] == "CONNECT":  # what follows would be a tunnel's (RFC 9931, section 8)
+    if environ["REQUEST_METHOD"] == "CONNECT":  # the next bytes would be a tunnel's (RFC 9931, section 8)
         request.keep_alive = False
     if expectation := environ.get("HTTP_EXPECT"):
         if expectation.lower() != "100-continue":

@@ -98,8 +98,8 @@ class Poller:
     def stop_listening(self, now: float, *, refuse: bool) -> None:
         """Leave the sockets to those that go on with them; or have the kernel refuse new clients, and reset none.
 
-        What waits in the kernel's queue would be reset. So the kernel overlooks new clients first, which try again and
-        are refused then; what it has accepted already is taken; then the socket is shut.
+        The clients that wait in the kernel's queue would be reset. So the kernel first overlooks new clients, which try
+        again and are refused then. The worker takes those that it has accepted already, and then shuts the socket.
         """
         self.idle_until = now + LINGER  # a client may be about to send
         listeners, self.listeners = self.listeners, {}

@@ -84,7 +84,7 @@ class Worker(BaseWorker):
         self.ordinary = Lane(self.cfg.threads)
         probes = Lane(RESERVED - 1)
         self.streams = Lane(self.cfg.threads)
-        # In the order in which they are served: what never waits, what may, what has begun, what has not.
+        # In the order in which they are served: those that never wait, those that may, streams, new requests.
         self.lanes = [Lane(sys.maxsize), probes, self.streams, self.ordinary]
         self.lane_of = {"/healthz": self.lanes[0], "/readyz": probes, "/metrics": probes}
         self.poller = Poller(self.cfg, self.sockets, self.enqueue)

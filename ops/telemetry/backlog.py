@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 
 import structlog
 from django.db import connections
@@ -15,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from ops.background import in_background
 from ops.telemetry.metrics import register_collector
 
 log = structlog.get_logger(__name__)
@@ -28,10 +30,8 @@ class Backlog(Collector):
 
     def __init__(self) -> None:
         self._reads: dict[str, tuple[str, Callable[[], float]]] = {}
-        self._values: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._finished = threading.Event()
-        self._finished.set()
+        self._reading: Future[dict[str, float]] | None = None
         self._read_again = 0.0
         self._is_readable = True
 
@@ -67,17 +67,14 @@ class Backlog(Collector):
     def _current(self) -> dict[str, float]:
         with self._lock:
             if time.monotonic() >= self._read_again and self._reads:
-                if self._finished.is_set():
-                    self._finished.clear()
-                    # A thread with its own connection, as a statement may not end in time; a daemon, so that it never
-                    # delays the exit.
-                    threading.Thread(target=self._read, name="backlog", daemon=True).start()
-                if not self._finished.wait(DEADLINE):
-                    self._values = {}  # no values are better than old ones
+                if self._reading is None or self._reading.done():
+                    self._reading = in_background("backlog", self._read)  # which has a connection of its own
+                wait([self._reading], DEADLINE)
                 self._read_again = time.monotonic() + READ_EVERY
-            return self._values
+            # No values are better than old ones.
+            return self._reading.result() if self._reading is not None and self._reading.done() else {}
 
-    def _read(self) -> None:
+    def _read(self) -> dict[str, float]:
         values = {}
         try:
             for name, (_, read) in list(self._reads.items()):
@@ -89,8 +86,7 @@ class Backlog(Collector):
             self._is_readable = False
         finally:
             connections.close_all()
-            self._values = values
-            self._finished.set()
+        return values
 
 
 backlog = Backlog()

@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def count_lost() -> None:
-    """Count a line that nobody will read.
+    """Count a line that is lost.
 
     Where the metrics are not loaded, as in gunicorn's master, they are not to be: see ops.telemetry.metrics.
     """

@@ -62,25 +62,14 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
     is_quiet = is_watched and not is_json and role.current() is Role.COMMAND and config.log_level == "info"
     level = "WARNING" if is_quiet else config.log_level.upper()
     last: list[Processor] = [structlog.processors.format_exc_info, render_json] if is_json else [console]
+    formatter = {"()": _StandardFormatter, "foreign_pre_chain": first, "final": last, "render_bytes": is_json}
+    handler = {"class": "ops.telemetry.log_stream.Handler", "stream": stream, "formatter": "structured"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "structured": {
-                "()": _StandardFormatter,
-                "foreign_pre_chain": first,
-                "final": last,
-                "render_bytes": is_json,
-            }
-        },
+        "formatters": {"structured": formatter},
         "filters": {"sparse": {"()": _Sparse, "seconds": 60.0}},
-        "handlers": {
-            "stream": {
-                "class": "ops.telemetry.log_stream.Handler",
-                "stream": stream,
-                "formatter": "structured",
-            }
-        },
+        "handlers": {"stream": handler},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {
             "gunicorn.error": {"propagate": True, "level": level},

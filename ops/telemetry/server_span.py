@@ -97,7 +97,7 @@ def _attributes(request: HttpRequest) -> dict[str, str | int]:
     }
     if port:
         attributes["server.port"] = int(port)
-    # What a client may have put a secret into is said to be there, no more.
+    # The span only says that these are there, as a client may have put a secret into them.
     if meta.get("QUERY_STRING"):
         attributes["url.query"] = tracing.REDACTED
     if meta.get("HTTP_USER_AGENT"):

@@ -16,12 +16,12 @@ from ops.telemetry.otel_environment import LIMIT, Fault
 
 log = structlog.get_logger(__name__)
 
-STOCK = "ARGOS_STOCK_TELEMETRY"  # for tests: whatever value it has, the libraries' own classes trace
+STOCK = "ARGOS_STOCK_TELEMETRY"  # for tests: with any value, the libraries' own classes trace
 REDACTED = "[redacted]"
 
 tracer = trace.get_tracer("argos")
 is_stock = False  # the libraries' instrumentations trace requests and statements
-_ignored: list[Fault] = []  # what `report_warnings` says once the log is set up
+_ignored: list[Fault] = []  # `report_warnings` says them once the log is set up
 _stock_reasons: list[str] = []
 
 
@@ -59,7 +59,7 @@ def start_tracing(config: ServiceConfig) -> None:
 
 
 def report_warnings() -> None:
-    """Log what `start_tracing` found wrong; an AppConfig's `ready` calls this, once the log is set up."""
+    """Log the faults that `start_tracing` found; an AppConfig's `ready` calls this, once the log is set up."""
     for variable, problem in _ignored:
         log.warning("telemetry.variable_ignored", variable=variable, problem=problem)
     for reason in _stock_reasons:

@@ -12,8 +12,12 @@ from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = "Do as the test says."
-    examples = "  manage.py example hold"
+    """Do as the test says.
+
+    Examples:
+      manage.py example hold
+    """
+
     changes = destroys = exclusive = True
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -27,10 +27,11 @@ from ops.tests.settings import PlainConfig
 
 
 class Count(OpsCommand):
-    """Count, or fail as scripted."""
+    """Count, or fail as scripted.
 
-    help = "Count."
-    examples = "  manage.py count"
+    Examples:
+      manage.py count
+    """
 
     def __init__(self, result: Result | None = None, error: Exception | None = None, signals: int = 0) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ops.cli.durations import duration, roughly
+from ops.cli.arguments import duration, roughly
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from ops.cli.run_metrics import record_run
 from ops.config.validators import client_certificate
-from ops.diagnosis.network import ask_url
+from ops.diagnosis.surroundings import ask_url
 from ops.tests.raw_peer import CERTIFICATE, RawPeer, raw_peer
 from ops.tests.settings import PlainConfig
 

@@ -93,7 +93,7 @@ def test_with_json_it_says_the_same(tmp_path: Path) -> None:
     document = json.loads(output)
     assert document["kept"] == {new.name: ["newest", "monthly 2026-11"]}
     assert document["deleted"] == [old.name]
-    assert document["counts"] == {"deleted": 1, "kept": 1, "left": 0}
+    assert document["counts"] == {"deleted": 1, "kept": 1, "skipped": 0}
 
 
 def test_it_leaves_alone_what_it_does_not_recognise(tmp_path: Path) -> None:

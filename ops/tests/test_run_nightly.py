@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.cli import loop, nightly
+from ops.cli import loop
 from ops.management.commands import run_nightly
 from ops.tests.run_command import run
 
@@ -74,7 +74,7 @@ def stop_once(ran: Path, count: int) -> threading.Thread:
     ],
 )
 def test_the_next_run_is_the_next_moment_of_that_time_of_day(now: str, due: str) -> None:
-    assert nightly.next_run(datetime.fromisoformat(now), time_of_day(2, 30)) == datetime.fromisoformat(due)
+    assert run_nightly.next_run(datetime.fromisoformat(now), time_of_day(2, 30)) == datetime.fromisoformat(due)
 
 
 def test_commands_run_in_turn_and_one_that_fails_keeps_none_from_running(ran: Path) -> None:

@@ -6,7 +6,7 @@ from io import StringIO
 
 from django.core.management.base import OutputWrapper
 
-from ops.cli.tables import print_table
+from ops.cli.output import print_table
 
 HEADER, ROWS = ["day", "orders", ""], [["2026-11-20", "5", "██"], ["others", "1,234", "[b]"]]
 

@@ -1,4 +1,4 @@
-"""The index of a search is built by the database's owner, who need not be a superuser; others read what is missing."""
+"""The database's owner builds the index of a search, without being a superuser; others read what is missing."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ops.api.read_only_admin import ReadOnlyAdmin
+from ops.api.admin_site import ReadOnlyAdmin
 from orders_project.orders.models import Order
 
 

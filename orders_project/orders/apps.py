@@ -13,7 +13,9 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from ops.telemetry.backlog import register_backlog  # noqa: PLC0415 - only once the settings are loaded
-        from orders_project.orders.backlog import BACKLOG  # noqa: PLC0415 - likewise
+        from orders_project.orders import selectors  # noqa: PLC0415 - likewise
 
-        for gauge in BACKLOG:
-            register_backlog(*gauge)
+        pending = "Pending orders: neither confirmed nor rejected yet."
+        register_backlog("orders_pending", pending, selectors.orders_pending)
+        age = "Age of the oldest pending order."
+        register_backlog("orders_oldest_pending_age_seconds", age, selectors.oldest_pending_age_seconds)

@@ -65,9 +65,7 @@ class RequestInProgress(DomainError):
     code = "request_in_progress"
     status = 409
     detail = "Another request with this Idempotency-Key is being answered; try again later."
-
-    def __init__(self) -> None:
-        super().__init__(retry_after=timedelta(seconds=1))
+    retry_after = timedelta(seconds=1)
 
 
 class IdempotencyKeyReused(DomainError):

@@ -14,7 +14,6 @@ from orders_project.orders.errors import IdempotencyKeyInvalid
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-LONGEST_KEY = 255
 # Without a comma: a server joins two headers by one, and two keys are none (RFC 9110, section 5.3).
 BARE = r"[!#-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?"
 QUOTED = r'"(?:[ !#-\[\]-~]|\\["\\]){1,255}"'

@@ -23,14 +23,7 @@ from django.utils import timezone
 from events.outbox.publish import event_values, insert_and_publish
 from events.payloads import OrderConfirmed
 from ops.testing.fault_points import fault_point
-from orders_project.orders import metrics
-from orders_project.orders.errors import (
-    OrderExpired,
-    OrderRejected,
-    OutOfStock,
-    ProductDoesNotExist,
-    ProductsUnavailable,
-)
+from orders_project.orders import errors, metrics
 from orders_project.orders.events import CONFIRMED_SQL, publish_confirmed
 from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.models import Order
@@ -40,7 +33,17 @@ log = structlog.get_logger(__name__)
 
 # The states of a reservation that reject its order, and the code of the rejection. `unknown`: the product was retired
 # after the order's first call.
-REJECTIONS = {"out_of_stock": OutOfStock.code, "unknown": ProductDoesNotExist.code}
+REJECTIONS = {"out_of_stock": errors.OutOfStock.code, "unknown": errors.ProductDoesNotExist.code}
+
+
+# Almost every order runs this statement: building it in the ORM takes longer than executing it. The other columns are
+# null then.
+INSERT_CONFIRMED = (
+    f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
+    "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
+    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
+)
+INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_SQL)
 
 
 def store_confirmed(order: Order) -> None:
@@ -54,16 +57,6 @@ def store_confirmed(order: Order) -> None:
                 _insert(cursor, order, INSERT_CONFIRMED)
                 publish_confirmed(cursor, order, order.created_at)
     metrics.count_confirmed(order.quantity)
-
-
-# Almost every order runs this statement: building it in the ORM takes longer than executing it. The other columns are
-# null then.
-INSERT_CONFIRMED = (
-    f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
-    "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
-    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
-)
-INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_SQL)
 
 
 def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:
@@ -97,6 +90,7 @@ def claim(order: Order, *, for_retry: bool = False) -> bool:
 def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) -> None:
     """Reserve stock for a pending order and confirm it; raise the reason of its rejection, or ProductsUnavailable.
 
+    `is_first`: no earlier request for this order's reservation can still be on its way.
     Without an answer from products, the reservation may or may not exist. The order stays pending, for the client's
     retry or for recover_orders.
     """
@@ -104,7 +98,7 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
     try:
         with fault_point(OrderStep.RESERVE):
             reservation = products.reserve(order.reservation_id, product_id=order.product_id, quantity=order.quantity)
-    except ProductsUnavailable as error:
+    except errors.ProductsUnavailable as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         patience = settings.CONFIG.order_patience if order.idempotency_key else 0  # no retry without a key
         release_lease(order, retry_in=timedelta(seconds=patience))
@@ -112,7 +106,7 @@ def resolve(order: Order, products: ProductsClient, *, is_first: bool = True) ->
     if reservation.state == "held":
         confirm(order)
     elif reservation.state in ("cancelled", "foreign"):
-        reject(order, OrderExpired.code, release_after=None)
+        reject(order, errors.OrderExpired.code, release_after=None)
     else:
         code, available = REJECTIONS[reservation.state], reservation.available
         # An earlier request for the same reservation may still arrive, and find stock then. There is none if the first
@@ -146,7 +140,8 @@ def reject(
 ) -> bool:
     """Reject a pending order; return false if it is no longer pending, or if `within_lease` and the lease has expired.
 
-    `release_after` is None only if no reservation exists, and none can be made any more.
+    `release_after` is None only if no reservation exists, and none can be made any more. A caller that releases the
+    reservation itself, as recovery does, gives the end of its lease, and so keeps the lease.
     """
     orders = Order.objects.filter(recover_after=order.recover_after) if within_lease else Order.objects.all()
     rejected = {"status": Order.Status.REJECTED, "rejection": code, "available": available}
@@ -170,11 +165,11 @@ def mark_released(order: Order) -> None:
     Order.objects.filter(pk=order.pk, status=Order.Status.REJECTED).update(leased=None, recover_after=None)
 
 
-def rejection_of(order: Order) -> OrderRejected:
+def rejection_of(order: Order) -> errors.OrderRejected:
     """Return the error that answers a rejected order."""
-    if order.rejection == OutOfStock.code:
-        return OutOfStock(order.available or 0)
-    return ProductDoesNotExist() if order.rejection == ProductDoesNotExist.code else OrderExpired()
+    if order.rejection == errors.OutOfStock.code:
+        return errors.OutOfStock(order.available or 0)
+    return errors.ProductDoesNotExist() if order.rejection == errors.ProductDoesNotExist.code else errors.OrderExpired()
 
 
 def _lease_end() -> datetime:

@@ -10,6 +10,10 @@ orders_created_total = Counter("orders_created_total", "Orders confirmed, each c
 orders_units_total = Counter("orders_units_total", "Pieces in confirmed orders: the sum of their quantities.")
 orders_replayed_total = Counter("orders_replayed_total", "Stored answers sent for a known Idempotency-Key.")
 orders_rejected_total = Counter("orders_rejected_total", "Well-formed orders that were not confirmed.", ["reason"])
+# For the /metrics of recover_orders alone: the web process recovers no order.
+orders_recovered_total = Counter(
+    "orders_recovered_total", "Orders that recover_orders settled or released, by outcome.", ["outcome"], registry=None
+)
 for reason in (ProductDoesNotExist.code, ProductsUnavailable.code, OutOfStock.code, OrderExpired.code):
     orders_rejected_total.labels(reason)  # starts at 0, so that rate() sees the first event
 

@@ -135,37 +135,25 @@ class ProductsClient:
 
 
 def _parse_product(answer: Answer, product_id: int) -> Product:
-    is_tracked = answer.headers.get(STOCK_HEADER) == "tracked"
-    try:
-        document = json.loads(answer.body)
-        product = Product(id=document["id"], name=document["name"], is_tracked=is_tracked)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise InvalidAnswer("answered something that is not a product") from None
-    if type(product.id) is not int or type(product.name) is not str:
+    document = _object(answer)
+    found, name = document.get("id"), document.get("name")
+    if type(found) is not int or type(name) is not str:
         raise InvalidAnswer("answered something that is not a product")
-    if "\0" in product.name or not _is_encodable(product.name):
+    if "\0" in name or not _is_encodable(name):
         raise InvalidAnswer("answered a name that no database stores")
-    if product.id != product_id:
+    if found != product_id:
         raise InvalidAnswer("answered another product")
-    return product
+    return Product(found, name, is_tracked=answer.headers.get(STOCK_HEADER) == "tracked")
 
 
 def _is_not_found(answer: Answer) -> bool:
     """Tell whether products itself says so; a 404 of a proxy or of a wrong path says nothing about a product."""
-    if answer.headers.get("Content-Type") != PROBLEM:
-        return False
-    try:
-        return bool(json.loads(answer.body)["code"] == "not_found")
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return False
+    return answer.headers.get("Content-Type") == PROBLEM and _object(answer).get("code") == "not_found"
 
 
 def _parse_reservation(answer: Answer, wanted: dict[str, Any]) -> Reservation:
-    try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+    document = _object(answer)
+    if not document:
         raise InvalidAnswer(f"answered {answer.status} without an object")
     if answer.status not in (200, 201):
         return _parse_refusal(answer, document)
@@ -192,6 +180,15 @@ def _parse_refusal(answer: Answer, problem: dict[str, Any]) -> Reservation:
         case 422, "reservation_reused":
             return Reservation("foreign", tries=answer.tries)
     raise InvalidAnswer(f"answered {answer.status}")
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object in the body; an empty one where it holds anything else."""
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _is_encodable(name: str) -> bool:

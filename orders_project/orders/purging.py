@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
@@ -33,11 +33,6 @@ WHICH_ON_POSTGRESQL = f"id = ANY(ARRAY(SELECT id FROM {TABLE} WHERE id = ANY(%s)
 WHICH_ON_SQLITE = "id IN (SELECT value FROM json_each(%s))"
 BOUNDS_ON_POSTGRESQL = "SET statement_timeout = 80; SET synchronous_commit = off"  # milliseconds
 NO_BOUNDS_ON_POSTGRESQL = "RESET statement_timeout; RESET synchronous_commit"
-
-
-def estimate(orders: int, *, largest: int, pause: timedelta) -> timedelta:
-    """Return the estimated time to purge so many orders; most of it is pauses."""
-    return timedelta(seconds=orders / DELETIONS_A_SECOND) + orders // largest * pause
 
 
 def purge_orders(*, before: datetime, largest: int = LARGEST_BATCH) -> Iterator[Batch]:

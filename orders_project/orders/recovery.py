@@ -14,9 +14,9 @@ from ops.testing.fault_points import fault_point
 from orders_project.orders import lifecycle, selectors
 from orders_project.orders.errors import OrderExpired, ProductsUnavailable
 from orders_project.orders.fault_points import OrderStep
+from orders_project.orders.metrics import orders_recovered_total
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient, products_client
-from orders_project.orders.recovery_metrics import orders_recovered_total
 
 log = structlog.get_logger(__name__)
 

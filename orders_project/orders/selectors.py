@@ -19,11 +19,6 @@ class TooManyDays(Exception):
     """The orders lie too many days apart for one report."""
 
 
-def list_orders() -> QuerySet[Order]:
-    """Return all orders."""
-    return Order.objects.all()
-
-
 def order_of_key(key: str) -> Order | None:
     """Return the order that was placed with this Idempotency-Key."""
     return Order.objects.filter(idempotency_key=key).first()
@@ -93,7 +88,7 @@ def exported_orders(
     again for each page.
     """
     unindexed = Coalesce("created_at", "created_at")
-    orders = list_orders().filter(pk__gt=after).alias(placed=unindexed)
+    orders = Order.objects.filter(pk__gt=after).alias(placed=unindexed)
     if since:
         orders = orders.filter(placed__gte=since)
     if until:
@@ -148,20 +143,17 @@ def totals_by_product(*, since: datetime | None, until: datetime | None, top: in
     return sorted(found, key=lambda total: (total.key is None, -total.orders))
 
 
-def orders_since(moment: datetime | None) -> QuerySet[Order]:
-    """Return the confirmed orders placed from that moment on; all of them, where it is None."""
-    return confirmed_between(moment, None)
-
-
 def next_product_id(*, after: int, since: datetime | None) -> int | None:
     """Return the lowest product id above `after` that orders name: one step in the index, however many name it."""
-    found: int | None = orders_since(since).filter(product_id__gt=after).aggregate(first=Min("product_id"))["first"]
+    found: int | None = (
+        confirmed_between(since, None).filter(product_id__gt=after).aggregate(first=Min("product_id"))["first"]
+    )
     return found
 
 
 def orders_of(product_id: int, *, since: datetime | None) -> QuerySet[Order]:
     """Return the orders of one product."""
-    return orders_since(since).filter(product_id=product_id)
+    return confirmed_between(since, None).filter(product_id=product_id)
 
 
 def former_names(product_id: int, name: str, *, since: datetime | None) -> QuerySet[Any, tuple[str | None, int]]:

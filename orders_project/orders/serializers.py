@@ -51,12 +51,10 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 
 ORDER = Projection(OrderSerializer)
+_ORDER_REQUEST = OrderRequestSerializer()  # one for all requests: validation leaves nothing in it
 
 
 def wanted_order(document: Any) -> dict[str, Any]:
     """Return the product's id and the quantity that a request asks for; raise ValidationError."""
     wanted: dict[str, Any] = _ORDER_REQUEST.run_validation(document)
     return wanted
-
-
-_ORDER_REQUEST = OrderRequestSerializer()  # one for all requests: validation leaves nothing in it

@@ -8,13 +8,7 @@ import structlog
 from django.db import IntegrityError
 
 from ops.testing.fault_points import fault_point
-from orders_project.orders import lifecycle, metrics, selectors
-from orders_project.orders.errors import (
-    IdempotencyKeyReused,
-    ProductDoesNotExist,
-    ProductsUnavailable,
-    RequestInProgress,
-)
+from orders_project.orders import errors, lifecycle, metrics, selectors
 from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.idempotency import payload_hash
 from orders_project.orders.models import Order
@@ -45,7 +39,7 @@ def place_order(
     try:
         with fault_point(OrderStep.FETCH_PRODUCT):
             product = products.fetch_product(product_id)
-    except (ProductDoesNotExist, ProductsUnavailable) as error:
+    except (errors.ProductDoesNotExist, errors.ProductsUnavailable) as error:
         metrics.orders_rejected_total.labels(error.code).inc()
         raise
     try:
@@ -77,7 +71,7 @@ def _place_again(order: Order, *, product_id: int, quantity: int, products: Prod
     """Return the first answer again; resolve an order that is still pending and without a lease."""
     structlog.contextvars.bind_contextvars(order_id=order.pk)
     if order.payload_hash != payload_hash(product_id=product_id, quantity=quantity):
-        raise IdempotencyKeyReused
+        raise errors.IdempotencyKeyReused
     if order.status == Order.Status.PENDING:
         if lifecycle.claim(order, for_retry=True):
             lifecycle.resolve(order, products or products_client(), is_first=False)
@@ -85,7 +79,7 @@ def _place_again(order: Order, *, product_id: int, quantity: int, products: Prod
             return Placement(order)
         order.refresh_from_db()
         if order.status == Order.Status.PENDING:
-            raise RequestInProgress
+            raise errors.RequestInProgress
     metrics.orders_replayed_total.inc()
     log.debug("order.replayed", status=order.status)
     if order.status == Order.Status.REJECTED:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
-from ops.api.read_only_admin import ReadOnlyAdmin
+from ops.api.admin_site import ReadOnlyAdmin
 from products_project.products.models import MAX_STOCK, Product, ProductSales, Reservation
 from products_project.products.serializers import PRODUCT
 from products_project.products.services.stock import locked_stock

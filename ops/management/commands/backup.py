@@ -8,24 +8,24 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.backup import make_backup
-from ops.backups.progress import shown_progress
 from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = (
-        "Back up the service's database into one file with its own checksum; the service goes on meanwhile.\n"
-        "The file gets its name when it is complete and on the disk."
-    )
-    examples = (
-        "  manage.py backup --to /backups --verify\n"
-        "  manage.py backup --to - | ssh vault 'cat > orders.backup'\n\n"
-        "The file is a tar of manifest.json (service, version, migrations, rows and a digest of each table, checksum)\n"
-        "and the dump, as SQLite's file or in pg_dump's custom format; its name says service, version, migration\n"
-        "state and time. PostgreSQL needs pg_dump, psql and pg_restore of the server's version or newer.\n"
-        "For standard output the file is completed in TMPDIR first, and the closing sentence goes to standard error.\n"
-        "A missing folder, and a missing or old tool, end with 2."
-    )
+    """Back up the service's database into one file with its own checksum; the service goes on meanwhile.
+    The file gets its name when it is complete and on the disk.
+
+    Examples:
+      manage.py backup --to /backups --verify
+      manage.py backup --to - | ssh vault 'cat > orders.backup'
+
+    The file is a tar of manifest.json and the dump, as SQLite's file or in pg_dump's custom format. The manifest
+    has service, version, migrations, rows and a digest of each table, and the dump's checksum. The file's name
+    says service, version, migration state and time.
+    PostgreSQL needs pg_dump, psql and pg_restore of the server's version or newer.
+    For standard output the file is completed in TMPDIR first, and the closing sentence goes to standard error.
+    A missing folder, and a missing or old tool, end with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -46,12 +46,11 @@ class Command(OpsCommand):
                 raise CommandError("Standard output is a terminal: send it to a file or a pipe.", returncode=2)
             self.stdout = self.stderr  # standard output takes the backup
         folder = None if to == "-" else Path(to)
-        with shown_progress(self, "backing up") as on_progress:
-            made = make_backup(config=settings.CONFIG, folder=folder, verify=verify, on_progress=on_progress)
-        manifest = made.manifest
+        with self.byte_progress("backing up") as on_progress:
+            manifest, place = make_backup(config=settings.CONFIG, folder=folder, verify=verify, on_progress=on_progress)
         return Result(
-            f"Backed up {manifest.rows} rows of {len(manifest.tables)} tables to {made.place}: {manifest.size} bytes"
+            f"Backed up {manifest.rows} rows of {len(manifest.tables)} tables to {place}: {manifest.size} bytes"
             f"{', restored and compared' if verify else ''}.",
             {"tables": len(manifest.tables), "rows": manifest.rows, "bytes": manifest.size},
-            details={"file": made.place, "sha256": manifest.sha256, "verified": verify},
+            details={"file": place, "sha256": manifest.sha256, "verified": verify},
         )

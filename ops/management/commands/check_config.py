@@ -22,18 +22,18 @@ CONNECT_DEADLINE = Probe.deadline.total_seconds()  # for all backing services to
 
 
 class Command(OpsCommand):
-    help = (
-        "Print every variable with its value (secrets masked), its origin and its fault.\n"
-        "It works in a faulty environment, as doctor does; every other command refuses to start."
-    )
-    examples = (
-        "  manage.py check_config\n"
-        "  manage.py check_config --changed          without the defaults\n"
-        "  manage.py check_config --connect          check the backing services\n"
-        "  manage.py check_config --deploy --json    before a release, in a pipeline\n\n"
-        "A faulty variable exits with 2; a silent backing service or a failed deployment check with 1. Likely typos\n"
-        "are reported and do not change the exit code, as the environment also has other programs' variables."
-    )
+    """Print every variable with its value (secrets masked), its origin and its fault.
+    It works in a faulty environment, as doctor does; every other command refuses to start.
+
+    Examples:
+      manage.py check_config
+      manage.py check_config --changed          without the defaults
+      manage.py check_config --connect          check the backing services
+      manage.py check_config --deploy --json    before a release, in a pipeline
+
+    A faulty variable exits with 2; a silent backing service or a failed deployment check with 1. Likely typos
+    are reported and do not change the exit code, as the environment also has other programs' variables.
+    """
 
     def __init__(self, config_class: type[ServiceConfig] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

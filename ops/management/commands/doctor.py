@@ -18,17 +18,16 @@ WIDTH = len("telemetry.command_metrics")  # the longest id
 
 
 class Command(OpsCommand):
-    help = (
-        "Show the service's whole state on one screen: each line is ok, a warning or a failure, with advice.\n"
-        "It changes nothing, and works in a broken environment too."
-    )
-    examples = (
-        "  manage.py doctor\n"
-        "  manage.py doctor --strict --json          in a pipeline, after a deploy\n\n"
-        f"All checks run together and take at most {Probe.deadline.total_seconds():g} s. "
-        "docs/operations/reference.md explains each id.\n"
-        "A failure exits with 1, with --strict also a warning."
-    )
+    """Show the service's whole state on one screen: each line is ok, a warning or a failure, with advice.
+    It changes nothing, and works in a broken environment too.
+
+    Examples:
+      manage.py doctor
+      manage.py doctor --strict --json          in a pipeline, after a deploy
+
+    All checks run together and take at most 5 s. docs/operations/reference.md explains each id.
+    A failure exits with 1, with --strict also a warning.
+    """
 
     def __init__(self, config_class: type[ServiceConfig] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

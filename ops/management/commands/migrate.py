@@ -23,16 +23,17 @@ from ops.database.migration_history import foreign_history
 
 
 class Command(OpsCommand, migrate.Command):
-    help = (
-        "Apply or unapply migrations, as Django does. One run at a time: a second run waits for the first one, then\n"
-        "applies the rest."
-    )
-    examples = (
-        "  manage.py migrate\n"
-        "  manage.py migrate --plan                 what would be applied\n"
-        "  manage.py migrate orders 0001            back to that migration\n\n"
-        "Ends with 3 if another run still works after --wait. After a lock timeout, run it again."
-    )
+    """Apply or unapply migrations, as Django does. One run at a time: a second run waits for the first one, then
+    applies the rest.
+
+    Examples:
+      manage.py migrate
+      manage.py migrate --plan                 what would be applied
+      manage.py migrate orders 0001            back to that migration
+
+    Ends with 3 if another run still works after --wait. After a lock timeout, run it again.
+    """
+
     requires_system_checks = migrate.Command.requires_system_checks
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -7,36 +7,32 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.backups.retention import LABELS, Plan, plan
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number, counted
 from ops.cli.command import OpsCommand, Result
 
 MOST = 10_000  # of a kind to keep
 
 
 class Command(OpsCommand):
-    help = (
-        "Delete the service's old backups in a folder. Keep the newest of each of the last days, weeks and months.\n"
-        "Days, ISO weeks and months are in UTC; only those with a backup count. The newest backup is always kept."
-    )
-    examples = (
-        "  manage.py prune_backups /backups --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
-        "  manage.py prune_backups /backups --keep-daily 7 --yes\n\n"
-        "A file is deleted only if its name and its manifest both say that `backup` of this service made it. Damaged\n"
-        "and renamed files are skipped and named; they do not count as the newest of a period."
-    )
+    """Delete the service's old backups in a folder. Keep the newest of each of the last days, weeks and months.
+    Days, ISO weeks and months are in UTC; only those with a backup count. The newest backup is always kept.
+
+    Examples:
+      manage.py prune_backups /backups --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
+      manage.py prune_backups /backups --keep-daily 7 --yes
+
+    A file is deleted only if its name and its manifest both say that `backup` of this service made it. Damaged
+    and renamed files are skipped and named; they do not count as the newest of a period.
+    """
+
     changes = True
     destroys = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", metavar="FOLDER", type=Path)
         for rule, period in zip(LABELS, ("days", "weeks", "months"), strict=True):
-            parser.add_argument(
-                f"--keep-{rule}",
-                type=whole_number(0, MOST),
-                default=0,
-                metavar="N",
-                help=f"keep the newest of each of the last N {period} (default: 0)",
-            )
+            meaning = f"keep the newest of each of the last N {period}"
+            add_number(parser, f"--keep-{rule}", 0, MOST, meaning=meaning, default=0)
 
     def perform(self, *, folder: Path, dry_run: bool, yes: bool, as_json: bool, **options: Any) -> Result:
         keep = {rule: options[f"keep_{rule}"] for rule in LABELS}
@@ -50,17 +46,18 @@ class Command(OpsCommand):
             self._explain(chosen, dry_run=dry_run)
         done = list(chosen.to_delete) if dry_run else self._delete(chosen, service, yes=yes)
         stopped = len(done) < len(chosen.to_delete)
-        noun = "backup" if len(done) == 1 else "backups"
+        sentence = f"{counted(len(done), 'backup')} of {service}, {len(chosen.kept)} kept"
         return Result(
-            f"{'Would delete' if dry_run else 'Deleted'} {len(done)} {noun} of {service}, {len(chosen.kept)} kept"
-            f"{'; stopped by a signal' if stopped else ''}.{' Nothing was changed.' if dry_run else ''}",
-            {"deleted": len(done), "kept": len(chosen.kept), "left": len(chosen.skipped)},
+            f"Would delete {sentence}. Nothing was changed."
+            if dry_run
+            else f"Deleted {sentence}{'; stopped by a signal' if stopped else ''}.",
+            {"deleted": len(done), "kept": len(chosen.kept), "skipped": len(chosen.skipped)},
             ["stopped by a signal"] if stopped else [],
             {
                 "dryRun": dry_run,
                 "kept": {path.name: why for path, why in chosen.kept.items()},
                 "deleted": [path.name for path in done],
-                "leftAlone": {path.name: reason for path, reason in chosen.skipped.items()},
+                "skipped": {path.name: reason for path, reason in chosen.skipped.items()},
             },
         )
 

@@ -6,24 +6,24 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from ops.backups.progress import shown_progress
 from ops.backups.restore import validated
 from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = (
-        "Replace the service's database by a backup, in one transaction.\n"
-        "Refuses a backup of another service or kind of database, a damaged file and a schema newer than the release.\n"
-        "Asks first, or needs --yes, if the database holds more than a fresh migrate makes."
-    )
-    examples = (
-        "  manage.py restore /backups/orders-service_v1.2.0_orders.0001_20261120T103000Z.backup --dry-run\n"
-        "  manage.py restore orders.backup --yes\n"
-        "  ssh vault 'cat orders.backup' | manage.py restore - --yes\n\n"
-        "Web processes may go on: they see the old data or the new; on PostgreSQL they wait meanwhile. Owners and\n"
-        "grants are not restored. After an older schema, run migrate. A run that fails or is killed changes nothing."
-    )
+    """Replace the service's database by a backup, in one transaction.
+    Refuses a backup of another service or kind of database, a damaged file and a schema newer than the release.
+    Asks first, or needs --yes, if the database holds more than a fresh migrate makes.
+
+    Examples:
+      manage.py restore /backups/orders-service_v1.2.0_orders.0001_20261120T103000Z.backup --dry-run
+      manage.py restore orders.backup --yes
+      ssh vault 'cat orders.backup' | manage.py restore - --yes
+
+    Web processes may go on: they see the old data or the new; on PostgreSQL they wait meanwhile. Owners and
+    grants are not restored. After an older schema, run migrate. A run that fails or is killed changes nothing.
+    """
+
     changes = True
     destroys = True
 
@@ -32,7 +32,7 @@ class Command(OpsCommand):
 
     def perform(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> Result:
         with ExitStack() as stack:
-            with shown_progress(self, "checking") as on_progress:
+            with self.byte_progress("checking") as on_progress:
                 found = stack.enter_context(
                     validated(config=settings.CONFIG, file=file, locked=not dry_run, on_progress=on_progress)
                 )
@@ -42,7 +42,7 @@ class Command(OpsCommand):
                     self.confirm(
                         f"This replaces {found.rows_replaced} rows of {manifest.service} by {manifest.rows}.", yes=yes
                     )
-                with shown_progress(self, "restoring") as on_progress:
+                with self.byte_progress("restoring") as on_progress:
                     found.restore(on_progress)
         sentence = (
             f"{'Would restore' if dry_run else 'Restored'} {manifest.rows} rows of {len(manifest.tables)} tables in "

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
 
@@ -10,9 +12,8 @@ import structlog
 from django.core.management import get_commands
 from django.core.management.base import CommandParser
 
-from ops.cli.command import Result
+from ops.cli.command import CHECK_EVERY, Result
 from ops.cli.loop import LoopCommand
-from ops.cli.nightly import next_run, run_command
 
 log = structlog.get_logger(__name__)
 
@@ -20,17 +21,17 @@ LONGEST_PAUSE = 30.0  # seconds between two beats, and two looks at the clock, w
 
 
 class Command(LoopCommand):
-    help = (
-        "Run commands of this service every night, one after another, each in a process of its own.\n"
-        "A command that fails does not keep the next ones from running. Each command reports its own metrics, so the\n"
-        "alerts CommandFailed and CommandOverdue watch it. It goes on until it gets a signal, and lets the command in\n"
-        "hand finish."
-    )
-    examples = (
-        "  manage.py run_nightly --at 02:30 'backup --to /backups --verify' 'purge_idempotency_keys'\n"
-        "  manage.py run_nightly --once 'backup --to /backups --verify'     now, and then end\n\n"
-        "With --once it ends with 1 if a command failed."
-    )
+    """Run commands of this service every night, one after another, each in a process of its own.
+    A command that fails does not keep the next ones from running. Each command reports its own metrics, so the
+    alerts CommandFailed and CommandOverdue watch it. It goes on until it gets a signal, and lets the command in
+    hand finish.
+
+    Examples:
+      manage.py run_nightly --at 02:30 'backup --to /backups --verify' 'purge_idempotency_keys'
+      manage.py run_nightly --once 'backup --to /backups --verify'     now, and then end
+
+    With --once it ends with 1 if a command failed.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -72,12 +73,37 @@ class Command(LoopCommand):
             if self.stopping:
                 problems.append(f"{line}: not begun, stopped by a signal")
                 continue
-            code = run_command(line, is_stopping=self.is_to_stop)
+            code = self._run_command(line)
             counts["failed" if code else "done"] += 1
             if code:
                 problems.append(f"{line}: exit code {code}")
                 log.warning("nightly.failed", command=shlex.split(line)[0], code=code)
         return problems
+
+    def _run_command(self, line: str) -> int:
+        """Run one command to its end, in a process, and return its exit code; pass a signal on to it, once."""
+        program = [sys.executable, sys.argv[0], *shlex.split(line)]
+        # A session of its own: a Ctrl-C would reach it twice, and a second signal ends it at once.
+        process = subprocess.Popen(program, start_new_session=True)  # noqa: S603 - this manage.py
+        told = False
+        try:
+            while True:
+                if self.is_to_stop() and not told:
+                    process.terminate()
+                    told = True
+                try:
+                    return process.wait(CHECK_EVERY)
+                except subprocess.TimeoutExpired:
+                    pass
+        finally:
+            if process.poll() is None:  # a second signal ends this process at once
+                process.kill()
+
+
+def next_run(now: datetime, at: time_of_day) -> datetime:
+    """Return the next moment that has this time of day, of UTC."""
+    today = datetime.combine(now.astimezone(UTC).date(), at, tzinfo=UTC)
+    return today if today > now else today + timedelta(days=1)
 
 
 def _command(text: str) -> str:

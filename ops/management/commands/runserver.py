@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.staticfiles.management.commands import runserver
 from django.core.management.base import CommandParser
 
-from ops.cli.help import HelpFormatter
+from ops.cli.command import HelpFormatter
 
 
 class Command(runserver.Command):

@@ -6,7 +6,6 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-import stamina
 from django.conf import settings
 from django.core.checks import INFO
 from django.core.management.base import CommandError, CommandParser
@@ -20,21 +19,19 @@ from ops.diagnosis.surroundings import url_probe
 
 TRY_TIMEOUT = 2.0  # seconds
 DATABASE = Probe("database.answers", questions.answers, "Start the database, or correct DATABASE_URL.")
-LONGEST_PAUSE = 1.0  # seconds between two attempts
-
-
-class NotYet(Exception):
-    """The URL answered with an error; the text describes it."""
+PAUSE = 0.3  # seconds between two attempts
 
 
 class Command(OpsCommand):
-    help = "Wait until the database and the named URLs answer; a URL answers with a status below 400."
-    examples = (
-        "  manage.py wait_for                                      the database\n"
-        "  manage.py wait_for http://products:3001/readyz          another service\n"
-        "  manage.py wait_for --database http://products:3001/readyz --timeout 60\n\n"
-        "A time-out exits with 1, a malformed URL with 2."
-    )
+    """Wait until the database and the named URLs answer; a URL answers with a status below 400.
+
+    Examples:
+      manage.py wait_for                                      the database
+      manage.py wait_for http://products:3001/readyz          another service
+      manage.py wait_for --database http://products:3001/readyz --timeout 60
+
+    A time-out exits with 1, a malformed URL with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("urls", nargs="*", metavar="URL", help="an http:// or https:// URL")
@@ -55,7 +52,6 @@ class Command(OpsCommand):
             except ValueError as error:
                 raise CommandError(f"The URL {masked(url)!r} {error}.", returncode=2) from None
             things[url] = url_probe("url.answers", url)
-        stamina.instrumentation.set_on_retry_hooks([])  # a line for each attempt would hide the result
         started = time.monotonic()
         for name, probe in things.items():
             if not as_json:
@@ -65,20 +61,17 @@ class Command(OpsCommand):
         return Result(f"Ready: {names}.", {"things": len(things)}, details={"ready": list(things)})
 
     def _wait(self, name: str, probe: Probe, *, deadline: float, timeout: float) -> None:
-        left = max(deadline - time.monotonic(), 0.001)
-        try:
-            for attempt in stamina.retry_context(
-                on=NotYet, attempts=None, timeout=left, wait_initial=0.1, wait_max=LONGEST_PAUSE
-            ):
-                with attempt:
-                    if self.stopping:
-                        raise Stopped
-                    limit = max(min(TRY_TIMEOUT, deadline - time.monotonic()), 0.1)
-                    for _, message in examine(settings.CONFIG, [probe], deadline=timedelta(seconds=limit)):
-                        if message.level > INFO:
-                            raise NotYet(message.msg)
-        except NotYet as last:
-            raise CommandError(f"{name} was not ready within {timeout:g} s: {last}.") from None
+        while True:
+            limit = timedelta(seconds=max(min(TRY_TIMEOUT, deadline - time.monotonic()), 0.1))
+            asked = examine(settings.CONFIG, [probe], deadline=limit)
+            faults = [message.msg for _, message in asked if message.level > INFO]
+            if not faults:
+                return
+            if time.monotonic() >= deadline:
+                raise CommandError(f"{name} was not ready within {timeout:g} s: {faults[0]}.")
+            self.pause(PAUSE)
+            if self.stopping:
+                raise Stopped
 
 
 def _seconds(text: str) -> float:

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from ops.api.problems import DomainError
+from ops.api.problems import Busy, DomainError
+from ops.database.errors import is_contention
 from ops.testing.fault_points import fault_point
 from products_project.products import metrics
 from products_project.products.errors import OutOfStock, ProductNotFound, ReservationCancelled, ReservationReused
 from products_project.products.fault_points import ReservationStep
 from products_project.products.models import Product, Reservation
-from products_project.products.services.contention import busy_if_locked
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved
 
     A call that raises has not changed anything.
     """
-    with _counted(), busy_if_locked(), fault_point(ReservationStep.RESERVE), transaction.atomic():
+    with _counted(), fault_point(ReservationStep.RESERVE), transaction.atomic():
         is_new = _insert(RESERVE, reservation_id, product_id, quantity)
         if is_new:
             _take(reservation_id, product_id, quantity)
@@ -72,7 +72,7 @@ def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved
 
 def release(*, reservation_id: UUID) -> None:
     """Release an id, once for any number of calls, so that it can never be reserved again."""
-    with _counted(), busy_if_locked(), fault_point(ReservationStep.RELEASE), transaction.atomic():
+    with _counted(), fault_point(ReservationStep.RELEASE), transaction.atomic():
         if _insert(TOMBSTONE, reservation_id):
             outcome = metrics.TOMBSTONED
         else:  # it exists and is never held again
@@ -89,6 +89,10 @@ def _counted() -> Iterator[None]:
         yield
     except DomainError as error:
         metrics.reservations_total.labels(error.code).inc()
+        raise
+    except OperationalError as error:  # which the exception handler answers
+        if is_contention(error):
+            metrics.reservations_total.labels(Busy.code).inc()
         raise
 
 

@@ -14,11 +14,12 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from psycopg import errors as postgresql
 
-from ops.api.problems import Busy
+from ops.api.problems import Busy, database_problem
 from ops.database.errors import is_contention
 from ops.tests.problem_shape import assert_problem
+from products_project.products import metrics
 from products_project.products.models import Product, Reservation
-from products_project.products.services.contention import busy_if_locked
+from products_project.products.services import reservations
 from products_project.products.services.stock import locked_stock
 from products_project.products.tests.reserving import release, reserve, set_stock, stock
 
@@ -192,16 +193,22 @@ def test_a_locked_file_of_sqlite_is_contention(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "expected"),
+    ("cause", "counted"),
     [
-        (postgresql.LockNotAvailable(), Busy),
-        (postgresql.DeadlockDetected(), Busy),
-        (postgresql.SerializationFailure(), Busy),
-        (postgresql.QueryCanceled(), Busy),
-        (postgresql.AdminShutdown(), OperationalError),
-        (None, OperationalError),
+        (postgresql.LockNotAvailable(), 1),
+        (postgresql.DeadlockDetected(), 1),
+        (postgresql.SerializationFailure(), 1),
+        (postgresql.QueryCanceled(), 1),
+        (postgresql.AdminShutdown(), 0),
+        (None, 0),
     ],
 )
-def test_only_what_changed_nothing_is_busy(cause: Exception | None, expected: type[Exception]) -> None:
-    with pytest.raises(expected), busy_if_locked():
+def test_only_what_changed_nothing_is_busy(cause: Exception | None, counted: int) -> None:
+    busy = metrics.reservations_total.labels("busy")
+    before = busy._value.get()
+
+    with pytest.raises(OperationalError) as refused, reservations._counted():
         raise OperationalError("gone") from cause
+
+    assert busy._value.get() == before + counted
+    assert isinstance(database_problem(refused.value), Busy) is bool(counted)

@@ -14,7 +14,7 @@ from events.inbox.consumer import Consumer, DatabaseAway
 from events.inbox.metrics import start_dead_letters
 from events.tracing import untraced
 from events.transports import broker
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number
 from ops.cli.command import FAILED, USAGE, Result
 from ops.cli.loop import LoopCommand
 
@@ -25,36 +25,26 @@ ONCE = 2.0  # seconds without an event, after which --once ends
 
 
 class Command(LoopCommand):
-    help = (
-        "Consume events from RabbitMQ until a signal. Each event takes effect once, however often it is delivered.\n"
-        "The command acknowledges an event after its effect is stored. A failed event waits in the retry queue. After\n"
-        "EVENTS_MAX_ATTEMPTS failures, or at once if it is not a valid event, it moves to the dead-letter queue. The\n"
-        "other events continue. While the broker or the database is unavailable, all events wait and none counts as a\n"
-        "failure."
-    )
-    examples = (
-        "  manage.py consume_events            run as a process\n"
-        "  manage.py consume_events --once     consume the waiting events, then end\n\n"
-        "Without an amqp:// URL in EVENTS_URL it exits with 2: over HTTP, the web process receives POST /events. The\n"
-        "queues are EVENTS_EXCHANGE.products-service, .retry and .dead."
-    )
+    """Consume events from RabbitMQ until a signal. Each event takes effect once, however often it is delivered.
+    The command acknowledges an event after its effect is stored. A failed event waits in the retry queue. After
+    EVENTS_MAX_ATTEMPTS failures, or at once if it is not a valid event, it moves to the dead-letter queue. The
+    other events continue. While the broker or the database is unavailable, all events wait and none counts as a
+    failure.
+
+    Examples:
+      manage.py consume_events            run as a process
+      manage.py consume_events --once     consume the waiting events, then end
+
+    Without an amqp:// URL in EVENTS_URL it exits with 2: over HTTP, the web process receives POST /events. The
+    queues are EVENTS_EXCHANGE.products-service, .retry and .dead.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="consume the waiting events, then end")
-        parser.add_argument(
-            "--prefetch",
-            type=whole_number(1, 1_000),
-            default=50,
-            metavar="N",
-            help="events delivered ahead; the broker redelivers them if this process dies (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--retry-after",
-            type=whole_number(1, 3_600),
-            default=10,
-            metavar="SECONDS",
-            help="how long a failed event waits in the retry queue (default: %(default)s)",
-        )
+        meaning = "events delivered ahead; the broker redelivers them if this process dies"
+        add_number(parser, "--prefetch", 1, 1_000, meaning=meaning, default=50)
+        meaning = "how long a failed event waits in the retry queue"
+        add_number(parser, "--retry-after", 1, 3_600, meaning=meaning, default=10, metavar="SECONDS")
 
     def perform(self, *, once: bool, prefetch: int, retry_after: int, **options: Any) -> Result:
         url = settings.CONFIG.events_url
@@ -71,7 +61,7 @@ class Command(LoopCommand):
                 "Empty and delete it, or set another EVENTS_EXCHANGE.",
                 returncode=FAILED,
             ) from None
-        counts = {"taken": consumer.taken, "put_off": consumer.retried, "dead": consumer.dead_lettered}
+        counts = {"taken": consumer.taken, "retried": consumer.retried, "dead": consumer.dead_lettered}
         return Result(
             f"Consumed {consumer.taken} events: {consumer.retried} to retry, {consumer.dead_lettered} dead letters.",
             counts,

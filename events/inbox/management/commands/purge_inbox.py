@@ -10,14 +10,14 @@ from ops.cli.purge import PurgeCommand
 
 
 class Command(PurgeCommand):
-    help = (
-        "Delete the records of events processed long ago. Their effects stay, but an event that arrives again takes\n"
-        "effect again. So keep every event that may still be sent or redriven: at least 30 days."
-    )
-    examples = (
-        "  manage.py purge_inbox --older-than 30d --dry-run     how many\n"
-        "  manage.py purge_inbox --older-than 30d --yes         from cron"
-    )
+    """Delete the records of events processed long ago. Their effects stay, but an event that arrives again takes
+    effect again. So keep every event that may still be sent or redriven: at least 30 days.
+
+    Examples:
+      manage.py purge_inbox --older-than 30d --dry-run     how many
+      manage.py purge_inbox --older-than 30d --yes         from cron
+    """
+
     noun, what = "event", "processed"
 
     def rows(self, before: datetime) -> QuerySet[Any, Any]:

@@ -7,32 +7,27 @@ from django.core.management.base import CommandParser
 
 from events.inbox.dead_letters import redrive_dead_letters
 from events.inbox.management.broker_command import BrokerCommand
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number, counted
 from ops.cli.command import Result
 
 
 class Command(BrokerCommand):
-    help = (
-        "Return the dead letters of this service's consumer to its queue, as if they had never failed.\n"
-        "Repair the cause first. An event that was applied already has no second effect."
-    )
-    examples = (
-        "  manage.py redrive_dead_letters --dry-run      how many\n"
-        "  manage.py redrive_dead_letters --limit 1      one, to try\n"
-        "  manage.py redrive_dead_letters                all of them"
-    )
+    """Return the dead letters of this service's consumer to its queue, as if they had never failed.
+    Repair the cause first. An event that was applied already has no second effect.
+
+    Examples:
+      manage.py redrive_dead_letters --dry-run      how many
+      manage.py redrive_dead_letters --limit 1      one, to try
+      manage.py redrive_dead_letters                all of them
+    """
+
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--limit", type=whole_number(1, 1_000_000), metavar="N", help="the first N only; default: all"
-        )
+        add_number(parser, "--limit", 1, 1_000_000, meaning="the first N only; default: all", default=None)
 
     def with_broker(self, *, limit: int | None, dry_run: bool, **options: Any) -> Result:
         count = redrive_dead_letters(settings.CONFIG, limit=limit, dry_run=dry_run)
-        letters = "1 dead letter" if count == 1 else f"{count} dead letters"
-        if dry_run:
-            return Result(
-                f"Would redrive {letters}. Nothing was changed.", {"redriven": count}, details={"dryRun": True}
-            )
-        return Result(f"Redrove {letters}.", {"redriven": count}, details={"dryRun": False})
+        letters = counted(count, "dead letter")
+        sentence = f"Would redrive {letters}. Nothing was changed." if dry_run else f"Redrove {letters}."
+        return Result(sentence, {"redriven": count}, details={"dryRun": dry_run})

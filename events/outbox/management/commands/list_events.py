@@ -8,33 +8,27 @@ from django.utils import timezone
 
 from events.outbox.models import OutboxEvent
 from events.outbox.selectors import STATES, outbox_events, state_of
-from ops.cli.arguments import moment, whole_number
+from ops.cli.arguments import add_number, counted, moment, roughly
 from ops.cli.command import OpsCommand, Result
-from ops.cli.durations import roughly
-from ops.cli.tables import print_table
+from ops.cli.output import print_table
 
 HEADER = ("position", "state", "age", "failures", "type", "subject", "id", "last error")
 
 
 class Command(OpsCommand):
-    help = "List and count the events of the outbox in the order in which they were recorded."
-    examples = (
-        "  manage.py list_events --state pending              events not sent yet\n"
-        "  manage.py list_events --state dead                 dead letters with their last errors\n"
-        "  manage.py list_events --since 2026-11-20 --json    all fields of each event"
-    )
+    """List and count the events of the outbox in the order in which they were recorded.
+
+    Examples:
+      manage.py list_events --state pending              events not sent yet
+      manage.py list_events --state dead                 dead letters with their last errors
+      manage.py list_events --since 2026-11-20 --json    all fields of each event
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=sorted(STATES), help="only events in this state")
         parser.add_argument("--type", metavar="TYPE", help="only events of this type, such as argos.order.confirmed.v1")
         parser.add_argument("--since", type=moment, metavar="WHEN", help="only events since this time (UTC)")
-        parser.add_argument(
-            "--limit",
-            type=whole_number(1, 100_000),
-            default=100,
-            metavar="N",
-            help="list the first N; count all (default: %(default)s)",
-        )
+        add_number(parser, "--limit", 1, 100_000, meaning="list the first N; count all", default=100)
 
     def perform(
         self,
@@ -55,7 +49,7 @@ class Command(OpsCommand):
         parts = ", ".join(f"{count} {name}" for name, count in counts.items())
         more = f" The first {limit} are listed." if total > limit else ""
         return Result(
-            f"{total} {'event' if total == 1 else 'events'}: {parts}.{more}",
+            f"{counted(total, 'event')}: {parts}.{more}",
             counts,
             details={"events": [_document(event) for event in listed]},
         )

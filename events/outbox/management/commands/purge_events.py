@@ -10,11 +10,13 @@ from ops.cli.purge import PurgeCommand
 
 
 class Command(PurgeCommand):
-    help = "Delete events sent long ago. Waiting events and dead letters stay."
-    examples = (
-        "  manage.py purge_events --older-than 30d --dry-run     how many\n"
-        "  manage.py purge_events --older-than 30d --yes         from cron"
-    )
+    """Delete events sent long ago. Waiting events and dead letters stay.
+
+    Examples:
+      manage.py purge_events --older-than 30d --dry-run     how many
+      manage.py purge_events --older-than 30d --yes         from cron
+    """
+
     noun, what = "event", "sent"
 
     def rows(self, before: datetime) -> QuerySet[Any, Any]:

@@ -6,17 +6,19 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from events.outbox import queue
-from ops.cli.arguments import moment
+from ops.cli.arguments import counted, moment
 from ops.cli.command import OpsCommand, Result
 
 
 class Command(OpsCommand):
-    help = "Return dead letters to the relay, as if they had never failed. Repair the cause of the failure first."
-    examples = (
-        "  manage.py redrive_events --dry-run                             count them\n"
-        "  manage.py redrive_events                                       all of them\n"
-        "  manage.py redrive_events --type argos.order.confirmed.v1 --since 2026-11-20T09:00:00Z"
-    )
+    """Return dead letters to the relay, as if they had never failed. Repair the cause of the failure first.
+
+    Examples:
+      manage.py redrive_events --dry-run                             count them
+      manage.py redrive_events                                       all of them
+      manage.py redrive_events --type argos.order.confirmed.v1 --since 2026-11-20T09:00:00Z
+    """
+
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,9 +34,6 @@ class Command(OpsCommand):
         **options: Any,
     ) -> Result:
         count = queue.redrive(type=type, since=since, dry_run=dry_run)
-        letters = "1 dead letter" if count == 1 else f"{count} dead letters"
-        if dry_run:
-            return Result(
-                f"Would redrive {letters}. Nothing was changed.", {"redriven": count}, details={"dryRun": True}
-            )
-        return Result(f"Redrove {letters}.", {"redriven": count}, details={"dryRun": False})
+        letters = counted(count, "dead letter")
+        sentence = f"Would redrive {letters}. Nothing was changed." if dry_run else f"Redrove {letters}."
+        return Result(sentence, {"redriven": count}, details={"dryRun": dry_run})

@@ -15,7 +15,7 @@ from events.outbox.relay import Relayed, relay_batch
 from events.tracing import untraced
 from events.transports.contract import Transport
 from events.transports.factory import open_transport
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number, counted
 from ops.cli.command import USAGE, Result
 from ops.cli.loop import LoopCommand
 
@@ -25,36 +25,27 @@ POLL = 0.5  # seconds between two queries while no event is due
 
 
 class Command(LoopCommand):
-    help = (
-        "Send the events of the outbox to EVENTS_URL until a signal: at least once, and in order for each subject.\n"
-        "Any number of relays share the work. A failed event is retried after growing pauses and delays only later\n"
-        "events of its subject. After EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events, redrive_events).\n"
-        "While the receiver is unavailable, all events wait and none counts as a failure."
-    )
-    examples = (
-        "  manage.py relay_events            run as a process\n"
-        "  manage.py relay_events --once     send the events due now, then end\n\n"
-        "If EVENTS_URL is unset, events stay in the outbox: --once reports it and exits with 0, otherwise the command\n"
-        "exits with 2. --once exits with 1 if it could not send an event."
-    )
+    """Send the events of the outbox to EVENTS_URL until a signal: at least once, and in order for each subject.
+    Any number of relays share the work. A failed event is retried after growing pauses and delays only later
+    events of its subject. After EVENTS_MAX_ATTEMPTS failures it is a dead letter (list_events, redrive_events).
+    While the receiver is unavailable, all events wait and none counts as a failure.
+
+    Examples:
+      manage.py relay_events            run as a process
+      manage.py relay_events --once     send the events due now, then end
+
+    If EVENTS_URL is unset, events stay in the outbox: --once reports it and exits with 0, otherwise the command
+    exits with 2. --once exits with 1 if it could not send an event.
+    """
+
     counters = (metrics.events_published_total,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="send the events due now, then end")
-        parser.add_argument(
-            "--batch",
-            type=whole_number(1, 10_000),
-            default=1_000,
-            metavar="N",
-            help="largest number of events to claim at once (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--lease",
-            type=whole_number(2, 3_600),
-            default=30,
-            metavar="SECONDS",
-            help="how long a claim lasts, also after a kill -9 (default: %(default)s)",
-        )
+        meaning = "largest number of events to claim at once"
+        add_number(parser, "--batch", 1, 10_000, meaning=meaning, default=1_000)
+        meaning = "how long a claim lasts, also after a kill -9"
+        add_number(parser, "--lease", 2, 3_600, meaning=meaning, default=30, metavar="SECONDS")
 
     def perform(self, *, once: bool, batch: int, lease: int, **options: Any) -> Result:
         transport = open_transport(settings.CONFIG)
@@ -62,7 +53,7 @@ class Command(LoopCommand):
             if not once:
                 raise CommandError("EVENTS_URL is unset: the relay has no receiver.", returncode=USAGE)
             pending = OutboxEvent.objects.filter(sent_at=None, dead_at=None).count()
-            return Result(f"EVENTS_URL is unset: {_events(pending)} wait in the outbox.", {"pending": pending})
+            return Result(f"EVENTS_URL is unset: {counted(pending, 'event')} wait in the outbox.", {"pending": pending})
         total = Relayed()
         try:
             with untraced():
@@ -70,10 +61,12 @@ class Command(LoopCommand):
         finally:
             transport.close()
         counts = {"sent": total.sent, "failed": total.failed, "dead": total.dead}
-        problems = [f"{_events(total.failed)} failed"] if once and total.failed else []
+        problems = [f"{counted(total.failed, 'event')} failed"] if once and total.failed else []
         if once and total.unavailable:
             problems.append(total.unavailable)
-        return Result(f"Sent {_events(total.sent)}{''.join(f'; {problem}' for problem in problems)}.", counts, problems)
+        return Result(
+            f"Sent {counted(total.sent, 'event')}{''.join(f'; {problem}' for problem in problems)}.", counts, problems
+        )
 
     def _relay(self, transport: Transport, total: Relayed, *, once: bool, batch: int, lease: int) -> None:
         maximum: int = settings.CONFIG.events_max_attempts
@@ -106,7 +99,3 @@ class Command(LoopCommand):
                     return
                 pause = 0.0 if done.sent or once else POLL  # otherwise the failed events may be the only ones
             self.pause(pause)
-
-
-def _events(count: int) -> str:
-    return f"{count} event" if count == 1 else f"{count} events"

@@ -16,35 +16,30 @@ from orders_project.orders.serializers import ORDER
 
 
 class Command(OpsCommand):
-    help = (
-        "Write orders in the order of their ids: id, productId, quantity, status, createdAt (ISO 8601, UTC).\n"
-        "It reads page by page without an open transaction, so it may miss an order placed meanwhile. Give --until a\n"
-        "past time for a complete export. In CSV, a text that a spreadsheet would treat as a formula gets a single\n"
-        "quote before it; numbers stay numbers."
-    )
-    examples = (
-        "  manage.py export_orders --since 2026-11-01 --until 2026-12-01 --output november.csv\n"
-        "  manage.py export_orders --format jsonl | gzip > orders.jsonl.gz\n"
-        "  manage.py export_orders --format jsonl --after 120000 >> orders.jsonl\n\n"
-        "The interval includes --since and excludes --until.\n"
-        "A stopped run, or one with a failed database, exits with 1 and prints the --after to continue with. Its\n"
-        "output is well-formed and stays as PATH.partial with --output. Join JSON Lines files as they are, CSV files\n"
-        "with --no-header from the second on.\n"
-        "A bad option or an unusable file exits with 2, a file that another run is writing with 3."
-    )
+    """Write orders in the order of their ids: id, productId, quantity, status, createdAt (ISO 8601, UTC).
+    It reads page by page without an open transaction, so it may miss an order placed meanwhile. Give --until a
+    past time for a complete export. In CSV, a text that a spreadsheet would treat as a formula gets a single
+    quote before it; numbers stay numbers.
+
+    Examples:
+      manage.py export_orders --since 2026-11-01 --until 2026-12-01 --output november.csv
+      manage.py export_orders --format jsonl | gzip > orders.jsonl.gz
+      manage.py export_orders --format jsonl --after 120000 >> orders.jsonl
+
+    The interval includes --since and excludes --until.
+    A stopped run, or one with a failed database, exits with 1 and prints the --after to continue with. Its
+    output is well-formed and stays as PATH.partial with --output. Join JSON Lines files as they are, CSV files
+    with --no-header from the second on.
+    A bad option or an unusable file exits with 2, a file that another run is writing with 3.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         exporting.add_format_argument(parser)
         output.add_output_argument(parser)
         arguments.add_interval_arguments(parser, "orders placed")
         parser.add_argument("--status", choices=Order.Status.values, help="only orders of this status")
-        parser.add_argument(
-            "--after",
-            type=arguments.whole_number(0, MAX_ID),
-            default=0,
-            metavar="ID",
-            help="only orders after this one, as printed by an earlier run",
-        )
+        meaning = "only orders after this one, as printed by an earlier run"
+        arguments.add_number(parser, "--after", 0, MAX_ID, meaning=meaning, default=0, metavar="ID")
         parser.add_argument("--no-header", action="store_true", help="leave out the first line of CSV")
 
     def perform(
@@ -86,7 +81,7 @@ class Command(OpsCommand):
 def _result(trouble: str, count: int, cursor: int, file: output.Output) -> Result:
     """Report the output and where the next run continues."""
     begin = f"{trouble[0].upper()}{trouble[1:]}. Before that, exported" if trouble else "Exported"
-    noun = "order" if count == 1 else "orders"
-    sentence = f"{begin} {count} {noun} to {file.account}; --after {cursor} goes on from there."
+    orders = arguments.counted(count, "order")
+    sentence = f"{begin} {orders} to {file.account}; --after {cursor} goes on from there."
     details = {"cursor": cursor, "output": file.place}
     return Result(sentence, {"exported": count}, [trouble] if trouble else [], details)

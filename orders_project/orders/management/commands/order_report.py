@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops.cli import arguments, output, tables
+from ops.cli import arguments, output
 from ops.cli import exports as exporting
 from ops.cli.command import USAGE, OpsCommand, Result
 from orders_project.orders import selectors
@@ -20,26 +20,24 @@ LABELS = {"day": ("day",), "product": ("product", "name")}  # the columns before
 
 
 class Command(OpsCommand):
-    help = (
-        "Count confirmed orders and add up their quantities, by day in UTC or by product: a table, CSV, JSON or plot.\n"
-        "Days without an order are shown between the first and the last. Of the products, those with the most orders\n"
-        "are shown, each with the name of its last order; the others are one row (productId null in JSON)."
-    )
-    examples = (
-        "  manage.py order_report\n"
-        "  manage.py order_report --by product --top 5 --since 2026-11-01 --until 2026-12-01 --plot\n"
-        "  manage.py order_report --format csv > days.csv\n"
-        "  manage.py order_report --svg days.svg\n\n"
-        "The interval includes --since and excludes --until. With --json the rows are in the object.\n"
-        "A bad option or an unusable file exits with 2."
-    )
+    """Count confirmed orders and add up their quantities, by day in UTC or by product: a table, CSV, JSON or plot.
+    Days without an order are shown between the first and the last. Of the products, those with the most orders
+    are shown, each with the name of its last order. The others are one row (productId null in JSON).
+
+    Examples:
+      manage.py order_report
+      manage.py order_report --by product --top 5 --since 2026-11-01 --until 2026-12-01 --plot
+      manage.py order_report --format csv > days.csv
+      manage.py order_report --svg days.svg
+
+    The interval includes --since and excludes --until. With --json the rows are in the object.
+    A bad option or an unusable file exits with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--by", choices=tuple(KEYS), default="day", help="default: %(default)s")
         arguments.add_interval_arguments(parser, "orders placed")
-        parser.add_argument(
-            "--top", type=arguments.whole_number(1, 1000), metavar="N", help=f"products shown; default: {TOP}"
-        )
+        arguments.add_number(parser, "--top", 1, 1000, meaning=f"products shown; default: {TOP}", default=None)
         parser.add_argument(
             "--format", dest="form", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
         )
@@ -89,7 +87,7 @@ class Command(OpsCommand):
                 draw = partial(bar_chart.blocks, largest=largest, encoding=self.stdout.encoding or "utf-8")
                 rows = [[*row, draw(total.orders)] for row, total in zip(rows, totals, strict=True)]
             if totals:
-                tables.print_table(self.stdout, header, rows, align=align)
+                output.print_table(self.stdout, header, rows, align=align)
             return
         output.leave_standard_output_to_rows(self)
         fields = [_fields(total, by) for total in totals]

@@ -15,14 +15,17 @@ INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 
 
 class Command(OpsCommand):
-    help = "Place an order of a product, as POST /orders does: by the same rules, and with the same call to products."
-    examples = (
-        "  manage.py place_order 1 2                 two of product 1\n"
-        "  manage.py place_order 1 2 --dry-run       call products, store nothing\n"
-        "  manage.py place_order 1 2 --json          print the order as the API does\n\n"
-        "A second run places a second order. A refused order ends with 1 and the API's error code, an invalid\n"
-        "request with 2."
-    )
+    """Place an order of a product, as POST /orders does: by the same rules, and with the same call to products.
+
+    Examples:
+      manage.py place_order 1 2                 two of product 1
+      manage.py place_order 1 2 --dry-run       call products, store nothing
+      manage.py place_order 1 2 --json          print the order as the API does
+
+    A second run places a second order. A refused order ends with 1 and the API's error code, an invalid
+    request with 2.
+    """
+
     changes = True
 
     def add_arguments(self, parser: CommandParser) -> None:

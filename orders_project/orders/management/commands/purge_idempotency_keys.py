@@ -14,15 +14,16 @@ from orders_project.orders.selectors import orders_with_old_keys
 
 
 class Command(PurgeCommand):
-    help = (
-        "Delete the Idempotency-Keys of old orders: a key that comes again then places a new order.\n"
-        "The orders stay. It works in batches as purge_orders does, and does not ask. A pending order keeps its key."
-    )
-    examples = (
-        "  manage.py purge_idempotency_keys                      older than 24 hours, from cron\n"
-        "  manage.py purge_idempotency_keys --older-than 7d --dry-run     how many there are\n\n"
-        "If other transactions lock an order for the whole run, its key is left, and the run ends with 1."
-    )
+    """Delete the Idempotency-Keys of old orders: a key that comes again then places a new order.
+    The orders stay. It works in batches as purge_orders does, and does not ask. A pending order keeps its key.
+
+    Examples:
+      manage.py purge_idempotency_keys                      older than 24 hours, from cron
+      manage.py purge_idempotency_keys --older-than 7d --dry-run     how many there are
+
+    If other transactions lock an order for the whole run, its key is left, and the run ends with 1.
+    """
+
     asks = False  # a key of that age has no use any more
     default_age = KEY_LIFETIME
     noun, what = "key", "of orders placed"

@@ -7,50 +7,36 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
-from ops.cli.arguments import moment, whole_number
+from ops.cli.arguments import add_number, counted, moment
 from ops.cli.command import OpsCommand, Result
-from ops.cli.pacing import pause_until
 from orders_project.orders.errors import ProductsUnavailable
 from orders_project.orders.models import MAX_ID
 from orders_project.orders.reconciliation import Reconciliation
 
 
 class Command(OpsCommand):
-    help = (
-        "Check every ordered product with products. Report orders whose product no longer exists or was renamed.\n"
-        "It calls products once for each product, at a limited rate, with the client of orders. It changes nothing.\n"
-        "Orders without a stored name are not reported as renamed. Only confirmed orders count."
-    )
-    examples = (
-        "  manage.py reconcile_orders\n"
-        "  manage.py reconcile_orders --since 2026-11-01 --json      the first 100 findings, and counts\n"
-        "  manage.py reconcile_orders --limit 1000                   print how to continue\n"
-        "  manage.py reconcile_orders --after 1000                   continue\n\n"
-        "It exits with 1 for a finding, and if products does not answer; then it prints how to continue."
-    )
+    """Check every ordered product with products. Report orders whose product no longer exists or was renamed.
+    It calls products once for each product, at a limited rate, with the client of orders. It changes nothing.
+    Orders without a stored name are not reported as renamed. Only confirmed orders count.
+
+    Examples:
+      manage.py reconcile_orders
+      manage.py reconcile_orders --since 2026-11-01 --json      the first 100 findings, and counts
+      manage.py reconcile_orders --limit 1000                   print how to continue
+      manage.py reconcile_orders --after 1000                   continue
+
+    It exits with 1 for a finding, and if products does not answer; then it prints how to continue.
+    """
+
     exclusive = True  # otherwise two runs would exceed --rate
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--rate",
-            type=whole_number(1, 1_000),
-            default=20,
-            metavar="N",
-            help="largest number of products to check in a second (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--limit",
-            type=whole_number(1, MAX_ID),
-            metavar="N",
-            help="end after this number of products; default: none",
-        )
-        parser.add_argument(
-            "--after",
-            type=whole_number(0, MAX_ID),
-            default=0,
-            metavar="PRODUCT_ID",
-            help="continue after this product, as printed by an earlier run",
-        )
+        meaning = "largest number of products to check in a second"
+        add_number(parser, "--rate", 1, 1_000, meaning=meaning, default=20)
+        meaning = "end after this number of products; default: none"
+        add_number(parser, "--limit", 1, MAX_ID, meaning=meaning, default=None)
+        meaning = "continue after this product, as printed by an earlier run"
+        add_number(parser, "--after", 0, MAX_ID, meaning=meaning, default=0, metavar="PRODUCT_ID")
         parser.add_argument(
             "--since", type=moment, metavar="WHEN", help="only orders from then on: an ISO 8601 date or time, in UTC"
         )
@@ -59,8 +45,8 @@ class Command(OpsCommand):
         run = Reconciliation(since=since, last=after)
         hindrance = self._ask(run, 1 / rate, limit)
 
-        noun = "product" if run.products == 1 else "products"
-        lines = [f"Asked about {run.products} {noun}: {run.missing} missing, {run.renamed} renamed."]
+        asked = counted(run.products, "product")
+        lines = [f"Asked about {asked}: {run.missing} missing, {run.renamed} renamed."]
         if hindrance:
             lines[0] += f" Then {hindrance}."
         if hindrance or run.next_product_id() is not None:
@@ -81,7 +67,7 @@ class Command(OpsCommand):
         try:
             with self.progress("asking about products") as show:
                 while run.products != limit and (product_id := run.next_product_id()) is not None:
-                    pause_until(due, lambda: self.stopping)
+                    self.pause(due - time.monotonic())
                     if self.stopping:
                         return "a signal stopped it"
                     run.ask_about(product_id)

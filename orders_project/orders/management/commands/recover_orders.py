@@ -8,11 +8,11 @@ from django.core.management.base import CommandParser
 from django.db import Error as DatabaseFailure
 from django.db import connection
 
-from ops.cli.arguments import whole_number
+from ops.cli.arguments import add_number
 from ops.cli.command import Result
 from ops.cli.loop import LoopCommand
+from orders_project.orders.metrics import orders_recovered_total
 from orders_project.orders.recovery import due_orders, recover
-from orders_project.orders.recovery_metrics import orders_recovered_total
 
 log = structlog.get_logger(__name__)
 
@@ -20,29 +20,25 @@ OUTCOMES = ("confirmed", "rejected", "released", "postponed")
 
 
 class Command(LoopCommand):
-    help = (
-        "Settle orders that a crash or a missing answer left pending.\n"
-        "It asks products for the order's reservation. An order with a held reservation is confirmed. Any other order\n"
-        "is rejected, and products refuses its reservation from then on. Stock held for rejected orders is released.\n"
-        "It goes on until a signal; several at once share the work."
-    )
-    examples = (
-        "  manage.py recover_orders              the process `recovery` of the Procfile\n"
-        "  manage.py recover_orders --once       resolve the orders due now\n\n"
-        "While products gives no answer, an order waits for up to 30 seconds; --once then ends with 1.\n"
-        "Without --once it also waits for a failing database."
-    )
+    """Settle orders that a crash or a missing answer left pending.
+    It asks products for the order's reservation. An order with a held reservation is confirmed. Any other order
+    is rejected, and products refuses its reservation from then on. Stock held for rejected orders is released.
+    It goes on until a signal; several at once share the work.
+
+    Examples:
+      manage.py recover_orders              the process `recovery` of the Procfile
+      manage.py recover_orders --once       resolve the orders due now
+
+    While products gives no answer, an order waits for up to 30 seconds; --once then ends with 1.
+    Without --once it also waits for a failing database.
+    """
+
     counters = (orders_recovered_total,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="end when nothing is due")
-        parser.add_argument(
-            "--interval",
-            type=whole_number(1, 3_600),
-            default=1,
-            metavar="S",
-            help="seconds between two rounds when nothing is due (default: %(default)s)",
-        )
+        meaning = "seconds between two rounds when nothing is due"
+        add_number(parser, "--interval", 1, 3_600, meaning=meaning, default=1, metavar="S")
 
     def perform(self, *, once: bool, interval: int, **options: Any) -> Result:
         counts: Counter[str] = Counter()

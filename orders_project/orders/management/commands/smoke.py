@@ -8,24 +8,23 @@ from django.core.management.base import CommandParser
 from ops.cli.command import OpsCommand, Result
 from ops.config.report import masked
 from ops.config.validators import http_url
-from orders_project.orders.smoke.checks import SmokeChecks
+from orders_project.orders.smoke.checks import CheckResult, SmokeChecks, run_checks
 from orders_project.orders.smoke.http_probe import HttpProbe
-from orders_project.orders.smoke.runner import CheckResult, run_checks
 
 
 class Command(OpsCommand):
-    help = (
-        "Test a running stack from outside, as its clients use it: health, contract, one order and its telemetry.\n"
-        "It stops at the first broken promise and names it. It does not need a database. It places one order of\n"
-        "quantity 1."
-    )
-    examples = (
-        "  manage.py smoke --products http://localhost:3001 --orders http://localhost:3002\n"
-        "  manage.py smoke --products http://localhost:3001 --orders http://localhost:3002 \\\n"
-        "      --prometheus http://localhost:9090 --jaeger http://localhost:16686\n\n"
-        "Without --prometheus the counter is read from the /metrics of orders. Pass Prometheus if several replicas\n"
-        "share a URL. A broken promise exits with 1, a malformed URL with 2."
-    )
+    r"""Test a running stack from outside, as its clients use it: health, contract, one order and its telemetry.
+    It stops at the first broken promise and names it. It does not need a database. It places one order of
+    quantity 1.
+
+    Examples:
+      manage.py smoke --products http://localhost:3001 --orders http://localhost:3002
+      manage.py smoke --products http://localhost:3001 --orders http://localhost:3002 \
+          --prometheus http://localhost:9090 --jaeger http://localhost:16686
+
+    Without --prometheus the counter is read from the /metrics of orders. Pass Prometheus if several replicas
+    share a URL. A broken promise exits with 1, a malformed URL with 2.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         where: dict[str, Any] = {"type": _url, "metavar": "URL"}

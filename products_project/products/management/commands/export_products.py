@@ -7,24 +7,25 @@ from django.core.management.base import CommandParser
 
 from ops.cli import exports as exporting
 from ops.cli import output
+from ops.cli.arguments import counted
 from ops.cli.command import OpsCommand, Result, Stopped
 from products_project.products import selectors
 from products_project.products.serializers import PRODUCT
 
 
 class Command(OpsCommand):
-    help = (
-        "Write the products on sale, id and name, in the order of their ids, in the format of seed_products.\n"
-        "Seeding a database with the file and exporting it again gives the same bytes. So names are unaltered, also\n"
-        "in CSV: a name that starts with = is a formula in a spreadsheet."
-    )
-    examples = (
-        "  manage.py export_products\n"
-        "  manage.py export_products --format jsonl --output products.jsonl\n"
-        "  manage.py export_products --format json | ssh other-host manage.py seed_products --file -\n\n"
-        "The file does not contain which products are retired: seed_products creates them on sale, and keeps a\n"
-        "retired product retired. An unusable file exits with 2, a file that another run is writing with 3."
-    )
+    """Write the products on sale, id and name, in the order of their ids, in the format of seed_products.
+    Seeding a database with the file and exporting it again gives the same bytes. So names are unaltered, also
+    in CSV: a name that starts with = is a formula in a spreadsheet.
+
+    Examples:
+      manage.py export_products
+      manage.py export_products --format jsonl --output products.jsonl
+      manage.py export_products --format json | ssh other-host manage.py seed_products --file -
+
+    The file does not contain which products are retired: seed_products creates them on sale, and keeps a
+    retired product retired. An unusable file exits with 2, a file that another run is writing with 3.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         exporting.add_format_argument(parser)
@@ -44,7 +45,5 @@ class Command(OpsCommand):
                 count += len(page)
                 show(count)
             file.write(encoding.tail())
-        noun = "product" if count == 1 else "products"
-        return Result(
-            f"Exported {count} {noun} to {file.account}.", {"exported": count}, details={"output": file.place}
-        )
+        sentence = f"Exported {counted(count, 'product')} to {file.account}."
+        return Result(sentence, {"exported": count}, details={"output": file.place})

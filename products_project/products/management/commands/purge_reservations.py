@@ -10,14 +10,14 @@ from products_project.products.models import Reservation
 
 
 class Command(PurgeCommand):
-    help = (
-        "Delete reservations that were cancelled long ago; held ones stay. The id of a cancelled reservation can hold\n"
-        "nothing. After the purge, a request with that id that is still on its way could hold stock."
-    )
-    examples = (
-        "  manage.py purge_reservations --older-than 30d --dry-run     how many\n"
-        "  manage.py purge_reservations --older-than 30d --yes         from cron"
-    )
+    """Delete reservations that were cancelled long ago; held ones stay. The id of a cancelled reservation can hold
+    nothing. After the purge, a request with that id that is still on its way could hold stock.
+
+    Examples:
+      manage.py purge_reservations --older-than 30d --dry-run     how many
+      manage.py purge_reservations --older-than 30d --yes         from cron
+    """
+
     noun, what = "reservation", "cancelled"
 
     def rows(self, before: datetime) -> QuerySet[Any, Any]:

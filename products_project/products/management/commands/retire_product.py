@@ -11,17 +11,17 @@ from products_project.products.services import catalogue
 
 
 class Command(OpsCommand):
-    help = (
-        "Take a product off sale without deleting it, or put it on sale again.\n"
-        "A retired product is 404 for every client: it is not listed, and cannot be ordered or changed through the\n"
-        "API. The admin shows it, and its orders stay unchanged. A second run changes nothing."
-    )
-    examples = (
-        "  manage.py retire_product 2 --dry-run\n"
-        "  manage.py retire_product 2\n"
-        "  manage.py retire_product 2 --undo          put it on sale again\n\n"
-        "A product that does not exist exits with 1."
-    )
+    """Take a product off sale without deleting it, or put it on sale again.
+    A retired product is 404 for every client: it is not listed, and cannot be ordered or changed through the
+    API. The admin shows it, and its orders stay unchanged. A second run changes nothing.
+
+    Examples:
+      manage.py retire_product 2 --dry-run
+      manage.py retire_product 2
+      manage.py retire_product 2 --undo          put it on sale again
+
+    A product that does not exist exits with 1.
+    """
 
     changes = True
 

@@ -11,18 +11,18 @@ from products_project.products.services import stock
 
 
 class Command(OpsCommand):
-    help = (
-        "Set the stock of a product that can be reserved, or stop tracking it.\n"
-        "Reserved pieces are not part of it. While orders arrive, use --add for a delivery or a loss, as a computed\n"
-        "number would ignore sales in between. Each is safe beside reservations."
-    )
-    examples = (
-        "  manage.py set_stock 2 100              set the stock to 100\n"
-        "  manage.py set_stock 2 --add 50         a delivery\n"
-        "  manage.py set_stock 2 --add=-3         a loss; refused if the stock is smaller\n"
-        "  manage.py set_stock 2 --untracked      stop tracking the stock\n\n"
-        "A missing product, and a stock that would fall below 0, exit with 1."
-    )
+    """Set the stock of a product that can be reserved, or stop tracking it.
+    Reserved pieces are not part of it. While orders arrive, use --add for a delivery or a loss, as a computed
+    number would ignore sales in between. Each is safe beside reservations.
+
+    Examples:
+      manage.py set_stock 2 100              set the stock to 100
+      manage.py set_stock 2 --add 50         a delivery
+      manage.py set_stock 2 --add=-3         a loss; refused if the stock is smaller
+      manage.py set_stock 2 --untracked      stop tracking the stock
+
+    A missing product, and a stock that would fall below 0, exit with 1.
+    """
 
     changes = True
 
