@@ -22,7 +22,7 @@ def test_too_many_wrong_passwords_close_the_login_to_their_address_alone(tmp_pat
         assert wrong == [200] * (LOGIN_FAILURES - 1) + [429]
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_logins")
         assert from_elsewhere.status_code == 302
-        assert staff.get(f"{orders.url}/orders", timeout=30).status_code == 200  # who is logged in stays so
+        assert staff.get(f"{orders.url}/orders", timeout=30).status_code == 200  # its session goes on
         assert stack.place_order().status_code == 201
         assert orders.metric("login_attempts_total", outcome="failed") == LOGIN_FAILURES - 1
     events = [line["event"] for line in orders.log_lines()]
