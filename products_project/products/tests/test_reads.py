@@ -10,7 +10,9 @@ from rest_framework.test import APIClient
 
 from ops.tests.clients import BROWSER, anonymous
 from ops.tests.problem_shape import assert_problem
+from products_project.products import selectors
 from products_project.products.models import Product
+from products_project.products.seeding.rows import Row
 from products_project.products.services.catalogue import built_in_products, seed_products
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +166,20 @@ def test_a_search_uses_the_index_that_postgresql_has(text: str) -> None:
         assert "product_name_trigrams" in products.explain()
     else:
         assert "SCAN" in products.explain()  # SQLite reads the table
+
+
+@pytest.mark.parametrize("text", ["rare", "xy"])
+def test_a_search_of_a_large_table_for_a_rare_word_uses_that_index_by_itself(text: str) -> None:
+    names = ["Rare Xy", *(f"Product {number}" for number in range(50_000))]
+    seed_products(rows=[Row(number, number, name) for number, name in enumerate(names, 1)])
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # as autovacuum does
+            cursor.execute("SELECT gin_clean_pending_list('product_name_trigrams')")
+
+    page = selectors.list_products().filter(name__folded_contains=text).order_by("pk")[:51]
+
+    assert [product.name for product in page] == ["Rare Xy"]
+    assert connection.vendor == "sqlite" or "product_name_trigrams" in page.explain()
 
 
 @pytest.mark.parametrize(
