@@ -22,6 +22,9 @@ CASES = (
     ("GET", "products", "/products/{middle}"),
     ("GET", "products", "/products"),
     ("GET", "products", "/products?cursor={cursor}"),
+    ("GET", "products", "/products?search=rare"),
+    ("GET", "products", "/products?search=xy"),
+    ("GET", "products", "/products?search=product"),
     ("GET", "orders", "/orders"),
     ("GET", "orders", "/orders?cursor={cursor}"),
     ("POST", "orders", "/orders"),
@@ -39,14 +42,18 @@ def cursor_of(position: int) -> str:
     return quote(b64encode(f"p={position}".encode()).decode())
 
 
-def fill(databases: dict[str, str], rows: int, directory: Path) -> None:
-    """Insert this number of rows into both services."""
+def fill(databases: dict[str, str], rows: int, directory: Path, services: set[str]) -> None:
+    """Insert this number of products, and of orders if they are measured."""
     names = directory / f"{rows}.jsonl"
     with names.open("w") as file:
-        file.writelines(f'{{"id": {number}, "name": "Product {number}"}}\n' for number in range(1, rows + 1))
+        for number in range(1, rows + 1):
+            rare = " Rare Xy" if number == rows else ""
+            file.write(f'{{"id": {number}, "name": "Product {number}{rare}"}}\n')
     seeded = ("seed_products", "--file", str(names))
     manage("products_project", *seeded, env={"DATABASE_URL": databases["products"]}, timeout=600).check_returncode()
     names.unlink()
+    if "orders" not in services:
+        return
     subprocess.run(
         [sys.executable, "orders_project/manage.py", "shell", "--no-imports", "--command", ORDERS.format(rows=rows)],
         cwd=ROOT,
@@ -70,21 +77,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (default: %(default)g)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds over all sizes (default: %(default)s)")
+    parser.add_argument("--only", default="", help="measure the requests whose path has this text")
     options = parser.parse_args()
+    cases = [case for case in CASES if options.only in case[2]]
     found: dict[tuple[str, int], list[float]] = {}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         endpoint = stack.enter_context(sink())
         sizes = {rows: stack.enter_context(prepared_databases()) for rows in SIZES}
         for rows, databases in sizes.items():
-            fill(databases, rows, directory)
+            fill(databases, rows, directory, {service for _, service, _ in cases})
             env = STAFF | {"DATABASE_URL": databases["orders"]}
             manage("orders_project", "ensure_superuser", env=env).check_returncode()
         for _ in range(options.rounds):
             for rows, databases in sizes.items():
                 with subject("argos", databases, endpoint) as servers:
                     staff = logged_in(servers["orders"])
-                    for method, service, path in CASES:
+                    for method, service, path in cases:
                         url = path.format(middle=rows // 2, cursor=cursor_of(rows // 2))
                         cookie = staff if (method, service) == ("GET", "orders") else ""
                         load(servers[service], method, url, 4, 1, cookie=cookie)  # warm
@@ -95,7 +104,7 @@ def main() -> None:
     medians = {key: statistics.median(values) for key, values in found.items()}
     few, many = SIZES
     print(f"| request | {few:,} rows, /s | {many:,} rows, /s | time, many to few |\n|---|---|---|---|")
-    for method, _, path in CASES:
+    for method, _, path in cases:
         one, other = (medians[f"{method} {path}", rows] for rows in SIZES)
         print(f"| `{method} {path}` | {one:.0f} | {other:.0f} | {one / other:.2f}x |")
 

@@ -13,6 +13,8 @@ import orjson
 CONTENT_TYPE = "application/cloudevents+json"  # structured mode: the body is the whole event
 SPEC_VERSION = "1.0"
 LONGEST = 255  # characters of id, source, type and subject
+TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # CloudEvents' type String has no controls; also for the OpenAPI document
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no database stores one
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 RFC_3339 = re.compile(
@@ -43,11 +45,12 @@ class Event:
             "id": self.id,
             "source": self.source,
             "type": self.type,
-            "subject": self.subject,
             "time": self.time,
             "datacontenttype": "application/json",
             "data": self.data,
         }
+        if self.subject:
+            document["subject"] = self.subject
         if self.traceparent:
             document["traceparent"] = self.traceparent
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)  # as jsonb has an order of its own
@@ -82,19 +85,19 @@ def read_event(document: Any) -> Event:
         id=_text(document, "id"),
         source=_text(document, "source"),
         type=_text(document, "type"),
-        subject=_text(document, "subject", required=False),
+        subject=_text(document, "subject") if "subject" in document else "",
         time=_time(document),
         data=data,
         traceparent=traceparent,
     )
 
 
-def _text(document: dict[str, Any], name: str, *, required: bool = True) -> str:
-    value = document.get(name, "")
-    if not isinstance(value, str) or (required and not value):
-        raise InvalidEvent(f"{name} must be a string{' and not empty' if required else ''}.")
-    if len(value) > LONGEST or not all(letter >= " " and letter.isprintable() for letter in value):
-        raise InvalidEvent(f"{name} must be at most {LONGEST} printable characters.")
+def _text(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidEvent(f"{name} must be a string and not empty.")
+    if len(value) > LONGEST or not re.fullmatch(TEXT, value) or LONE_SURROGATE.search(value):
+        raise InvalidEvent(f"{name} must be at most {LONGEST} characters, without controls.")
     return value
 
 

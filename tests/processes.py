@@ -113,7 +113,7 @@ class Service:
         env = self.env | {"DJANGO_SETTINGS_MODULE": f"{self.project}.settings", "PORT": str(self.port)}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn"],
+                [sys.executable, "-m", "ops.server"],
                 cwd=ROOT,
                 env=clean_environment(env),
                 stdout=log,

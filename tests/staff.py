@@ -24,12 +24,20 @@ def staff_session(service: Service) -> requests.Session:
     )
     assert done.returncode == 0, done.stderr
     session = requests.Session()
-    session.get(f"{service.url}/admin/login/", timeout=30)
-    form = {"username": "staff", "password": PASSWORD, "csrfmiddlewaretoken": session.cookies[csrf_cookie(service)]}
-    answer = session.post(f"{service.url}/admin/login/", data=form, timeout=30, allow_redirects=False)
+    answer = log_in(session, service)
     assert answer.status_code == 302, answer.text
     session.headers["X-CSRFToken"] = session.cookies[csrf_cookie(service)]
     return session
+
+
+def log_in(
+    session: requests.Session, service: Service, *, password: str = PASSWORD, url: str = ""
+) -> requests.Response:
+    """Return the answer to the admin's login form, at the service's own URL or another one of it."""
+    page = f"{url or service.url}/admin/login/"
+    session.get(page, timeout=30)
+    form = {"username": "staff", "password": password, "csrfmiddlewaretoken": session.cookies[csrf_cookie(service)]}
+    return session.post(page, data=form, timeout=30, allow_redirects=False)
 
 
 def csrf_cookie(service: Service) -> str:

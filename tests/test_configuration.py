@@ -11,12 +11,18 @@ import pytest
 
 from tests.processes import ROOT, clean_environment, database, free_port, manage, running_stack
 
-FAULTY = {"PORT": "abc", "LOG_LEVEL": "loud", "DATABASE_URL": "mysql://me:canary@db/x"}
+FAULTY = {
+    "PORT": "abc",
+    "LOG_LEVEL": "loud",
+    "DATABASE_URL": "mysql://me:canary@db/x",
+    "WEB_CONCURRENCY": "2.0",  # gunicorn would end in a traceback of its own
+}
 REPORT = """\
-{service}: the environment has 3 faults:
+{service}: the environment has 4 faults:
   DATABASE_URL: must be postgres://… or sqlite:///…
   LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'
   PORT: must be a valid integer
+  WEB_CONCURRENCY: must be a valid integer
 """
 SERVICES = [("products_project", "products-service"), ("orders_project", "orders-service")]
 
@@ -32,7 +38,7 @@ def test_manage_py_refuses_a_faulty_environment(project: str, service: str, comm
 @pytest.mark.parametrize(("project", "service"), SERVICES)
 def test_gunicorn_refuses_a_faulty_environment(project: str, service: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn"],
+        [sys.executable, "-m", "ops.server"],
         cwd=ROOT,
         env=clean_environment(FAULTY | {"DJANGO_SETTINGS_MODULE": f"{project}.settings"}),
         capture_output=True,
@@ -46,7 +52,7 @@ def test_gunicorn_refuses_a_faulty_environment(project: str, service: str) -> No
 
 def gunicorn(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn", *arguments],
+        [sys.executable, "-m", "ops.server", *arguments],
         cwd=ROOT,
         env=clean_environment({"PORT": str(free_port()), **env}),
         capture_output=True,

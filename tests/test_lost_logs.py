@@ -37,7 +37,7 @@ def silent_orders(stack: Stack, stdout: IO[bytes] | int) -> Iterator[Service]:
     env = service.env | {"DJANGO_SETTINGS_MODULE": "orders_project.settings", "PORT": str(service.port)}
     service.log_path.touch()
     service.process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn"],
+        [sys.executable, "-m", "ops.server"],
         cwd=ROOT,
         env=clean_environment(env),
         stdout=stdout,

@@ -123,7 +123,7 @@ def test_a_supervisors_sigterm_ends_make_and_both_services(checkout: Path) -> No
 def test_a_second_signal_ends_what_does_not_end_by_itself(checkout: Path, second: str) -> None:
     with running(checkout, "make", "run", products=free_port(), orders=free_port(), start_new_session=True) as process:
         read_until(process, READY)
-        frozen = [pid for pid, command in processes_in(checkout).items() if "gunicorn" in command]
+        frozen = [pid for pid, command in processes_in(checkout).items() if "ops.server" in command]
         for pid in frozen:
             os.kill(pid, signal.SIGSTOP)
         process.terminate()

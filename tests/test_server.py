@@ -110,6 +110,7 @@ def test_an_upgrade_by_signal_is_refused_with_a_sentence(stopped: Service) -> No
 
 
 def test_one_worker_stays_one_and_its_counters_do_not_flip(stopped: Service) -> None:
+    stopped.env["WEB_CONCURRENCY"] = ""  # as unset, though gunicorn itself refuses it
     stopped.start()
     assert stopped.process is not None
 
@@ -133,7 +134,7 @@ def test_workers_on_gunicorns_own_command_line_count_together(stopped: Service) 
 
 def test_too_few_files_are_named_with_how_many_it_takes(stopped: Service) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn"],
+        [sys.executable, "-m", "ops.server"],
         cwd=ROOT,
         env=clean_environment(stopped.env | {"DJANGO_SETTINGS_MODULE": "products_project.settings", "PORT": "1025"}),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120)),
@@ -151,7 +152,7 @@ AS_SYSTEMD = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
-os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:ops.server.gunicorn"])
+os.execv(sys.executable, [sys.executable, "-m", "ops.server"])
 """
 
 

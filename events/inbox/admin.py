@@ -12,4 +12,8 @@ from ops.api.admin_site import ReadOnlyAdmin
 class InboxEventAdmin(ReadOnlyAdmin):
     list_display = ("id", "type", "event_id", "source", "taken_at")
     search_fields = ("=event_id", "=type", "=source")
+    search_help_text = (
+        "Dead letters are not here but in RabbitMQ: `manage.py list_dead_letters` shows them, and "
+        "`manage.py redrive_dead_letters` returns them."
+    )
     ordering = ("-id",)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import tracing
-from events.cloudevents import CONTENT_TYPE, SPEC_VERSION, InvalidEvent, read_event
+from events.cloudevents import CONTENT_TYPE, LONGEST, SPEC_VERSION, TEXT, InvalidEvent, read_event
 from events.inbox.handler import handle_event
 from ops.api.authentication import IsService, ServiceTokenAuthentication
 from ops.api.parsers import JSONParser
@@ -38,10 +38,10 @@ class EventSerializer(serializers.Serializer[Any]):
     """A CloudEvent 1.0; docs/events/ has the schema of each type's data."""
 
     specversion = serializers.ChoiceField([SPEC_VERSION])
-    id = serializers.CharField(max_length=255)
-    source = serializers.CharField(max_length=255, help_text="identifies the event together with id")  # type: ignore[assignment] # shadows Field.source
-    type = serializers.CharField(max_length=255, help_text="unknown types are accepted and ignored")
-    subject = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    id = serializers.RegexField(TEXT, max_length=LONGEST)
+    source = serializers.RegexField(TEXT, max_length=LONGEST, help_text="identifies the event together with id")  # type: ignore[assignment] # shadows Field.source
+    type = serializers.RegexField(TEXT, max_length=LONGEST, help_text="unknown types are accepted and ignored")
+    subject = serializers.RegexField(TEXT, max_length=LONGEST, required=False)
     time = serializers.DateTimeField(required=False)
     datacontenttype = serializers.ChoiceField(["application/json"], required=False)
     traceparent = serializers.CharField(required=False, allow_blank=True)

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
 DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - so it is not a secret
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carry unchanged (RFC 6750, section 2.1)
+WHOLE = re.compile(r"[0-9]+")  # gunicorn reads WEB_CONCURRENCY too, and takes no 2.0, as pydantic does
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(validators.words)]
@@ -163,6 +164,14 @@ class ServiceConfig(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.django_env == "production"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_what_only_looks_whole(cls, value: object, info: ValidationInfo) -> object:
+        is_whole = cls.model_fields[str(info.field_name)].annotation is int
+        if is_whole and isinstance(value, str) and not WHOLE.fullmatch(value):
+            raise ValueError("must be a valid integer")
+        return value
 
     @field_validator("service_token", "service_token_previous")
     @classmethod

@@ -1,7 +1,12 @@
-"""Search for a text in any case: `name__folded_contains`."""
+"""Search for a text in any case: `name__folded_contains`.
+
+An index of trigrams finds three letters or digits in a row anywhere, and fewer only at the beginning of a word. So a
+text without three in a row, such as 日本, must begin the column or follow a blank.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Lookup
@@ -14,8 +19,11 @@ else:
     AnyLookup = Lookup
 
 
+THREE_IN_A_ROW = re.compile(r"[^\W_]{3}")
+
+
 class FoldedContains(AnyLookup):
-    """Match rows that contain the text in any case; the models of an app register it."""
+    """Match rows that contain the text in any case, a short one as a word's beginning; an app's models register it."""
 
     lookup_name = "folded_contains"
     prepare_rhs = False
@@ -23,7 +31,11 @@ class FoldedContains(AnyLookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         column, parameters = self.process_lhs(compiler, connection)
         text = fold(str(self.rhs)) or ""
+        begins_a_word = not THREE_IN_A_ROW.search(str(self.rhs))
         if connection.vendor == "sqlite":
-            return f"INSTR({SQLITE_FUNCTION}({column}), %s) > 0", (*parameters, text)
-        pattern = f"%{connection.ops.prep_for_like_query(text)}%"
-        return f"{POSTGRESQL.format(column)} LIKE %s", (*parameters, pattern)
+            blank = " " if begins_a_word else ""
+            return f"INSTR(%s || {SQLITE_FUNCTION}({column}), %s) > 0", (blank, *parameters, blank + text)
+        folded, pattern = POSTGRESQL.format(column), f"{connection.ops.prep_for_like_query(text)}%"
+        if begins_a_word:
+            return f"({folded} LIKE %s OR {folded} LIKE %s)", (*parameters, pattern, *parameters, f"% {pattern}")
+        return f"{folded} LIKE %s", (*parameters, f"%{pattern}")

@@ -41,6 +41,7 @@ class TrigramIndex:
         editor.execute(
             f"CREATE INDEX CONCURRENTLY {self._name} ON {self._table} USING gin (({expression}) gin_trgm_ops)"
         )
+        editor.execute(f"ANALYZE {self._table}")  # else a search for a rare word may read the table in order instead
 
     def drop(self, apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "postgresql":

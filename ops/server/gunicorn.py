@@ -1,4 +1,4 @@
-"""gunicorn's configuration and hooks: `DJANGO_SETTINGS_MODULE=… gunicorn -c python:ops.server.gunicorn`.
+"""gunicorn's configuration and hooks; `python -m ops.server` starts it with them.
 
 The lower-case names are gunicorn's settings (https://docs.gunicorn.org/en/stable/settings.html).
 """

@@ -150,11 +150,11 @@ def test_a_nul_in_the_search_is_refused_by_name(client: APIClient) -> None:
     assert_problem(client.get("/groups?search=a%00"), 400, "validation_error", fields=["search"])
 
 
-@pytest.mark.parametrize("text", ["a", "ab", "%25%25%25", "a-b", "a_b_c", "ab+cd", "___"])
+@pytest.mark.parametrize("text", ["-", "%25%25%25", "___", "-+_"])
 def test_a_search_that_no_index_can_serve_is_refused_by_name(client: APIClient, text: str) -> None:
     assert_problem(client.get(f"/groups?search={text}"), 400, "validation_error", fields=["search"])
 
 
-@pytest.mark.parametrize("text", ["abc", "a+abc", "a-b+123", "%D0%B4%D0%BE%D0%BC", "", "+"])
-def test_one_word_of_three_letters_is_enough(client: APIClient, text: str) -> None:
+@pytest.mark.parametrize("text", ["a", "-+a", "1", "%E6%97%A5", "", "+"])
+def test_one_letter_is_enough(client: APIClient, text: str) -> None:
     assert client.get(f"/groups?search={text}").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Group
 from django.db import ProgrammingError, connection
 
 from ops.database.trigrams import TrigramIndex
@@ -31,6 +32,19 @@ def test_a_role_that_may_not_create_the_extension_reads_what_to_do() -> None:
     with pytest.raises(ProgrammingError, match="run CREATE EXTENSION pg_trgm there, then migrate again"):
         index.create(apps, connection.schema_editor())
     return None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_index_has_statistics_so_that_it_is_chosen() -> None:
+    if connection.vendor == "sqlite":
+        return
+    Group.objects.create(name="chair")
+    with connection.schema_editor(atomic=False) as editor:
+        index.create(apps, editor)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM pg_stats WHERE tablename = 'group_name_trigrams'")
+            assert cursor.fetchone() == (1,)
+        index.drop(apps, editor)
 
 
 def test_the_right_to_create_in_the_database_is_enough_for_the_extension() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
+import re
 import select
 from collections.abc import Callable, Iterator
 from io import BufferedReader, FileIO, RawIOBase
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +21,14 @@ Format = Literal["json", "jsonl", "csv"]
 FORMATS: dict[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 POLL = 0.5  # seconds between two checks while standard input is empty
 BOM = b"\xef\xbb\xbf"
+OTHER_BOMS = {  # that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+TAKEN = ",;\t"
 
 
 class PatientFile(RawIOBase):
@@ -56,8 +67,16 @@ def read_rows(stream: BufferedReader, form: Format) -> Iterator[Row | BadRow]:
         "jsonl": _json_lines,
         "csv": _csv_items,
     }
+    if encoding := _other_encoding(stream.peek(4)[:4]):
+        raise Unreadable(1, f"the file is in {encoding}; save it in UTF-8")
     for line, item in readers[form](stream):
         yield item if isinstance(item, BadRow) else check_row(line, item, from_text=form == "csv")
+
+
+def _other_encoding(start: bytes) -> str:
+    """Return the encoding that the first bytes show, if it is not UTF-8."""
+    named = next((name for bom, name in OTHER_BOMS.items() if start.startswith(bom)), "")
+    return named or ("UTF-16 or UTF-32" if b"\0" in start else "")
 
 
 def _lines(stream: BufferedReader) -> Iterator[tuple[int, str | BadRow]]:
@@ -67,6 +86,8 @@ def _lines(stream: BufferedReader) -> Iterator[tuple[int, str | BadRow]]:
         number += 1
         if number == 1:
             line = line.removeprefix(BOM)
+            if b"\r" in line.rstrip(b"\r\n"):
+                raise Unreadable(1, "the lines end in CR alone; save the file with LF or CR LF")
         if len(line) > LONGEST_ROW:
             raise Unreadable(number, f"is longer than {LONGEST_ROW} bytes")
         try:
@@ -89,20 +110,27 @@ def _json_lines(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
 def _csv_items(stream: BufferedReader) -> Iterator[tuple[int, Any]]:
     """Yield the rows below a header that names fields of a product, in any order."""
     bad: list[BadRow] = []
-    rows = csv.reader(_good_lines(stream, bad), strict=True)
-    header: list[str] = []
+    lines = _good_lines(stream, bad)
+    first = next(lines, "")
     line = 1
+    if re.fullmatch(r"sep=.\s*", first, flags=re.IGNORECASE):  # as spreadsheets write it; the header tells the same
+        first = next(lines, "")
+        line = 2
+    before = line - 1
+    separator = _separator(first)
+    rows = csv.reader(chain([first], lines), delimiter=separator, strict=True)
+    header: list[str] = []
     try:
         for cells in rows:
             yield from ((fault.line, fault) for fault in bad)
             bad.clear()
             if not header:
-                header = _header(line, cells)
+                header = _header(line, cells, separator)
             elif len(cells) == len(header):
                 yield line, dict(zip(header, cells, strict=True))
             elif cells:  # blank lines are skipped
                 yield line, BadRow(line, "", f"has {len(cells)} columns, not {len(header)}")
-            line = rows.line_num + 1
+            line = before + rows.line_num + 1
     except csv.Error as error:
         raise Unreadable(line, f"is not CSV: {error}") from None
     if not header:
@@ -119,11 +147,20 @@ def _good_lines(stream: BufferedReader, bad: list[BadRow]) -> Iterator[str]:
             yield text
 
 
-def _header(line: int, cells: list[str]) -> list[str]:
+def _separator(header: str) -> str:
+    """Return the separator that the header has most of; no field of a product has one in its name."""
+    return max(SEPARATORS, key=header.count)
+
+
+def _header(line: int, cells: list[str], separator: str) -> list[str]:
+    if separator not in TAKEN:
+        taken = ", ".join(SEPARATORS[one] for one in TAKEN)
+        raise Unreadable(line, f"the columns are separated by {SEPARATORS[separator]}; these are taken: {taken}")
     known = {name.lower(): name for name in PRODUCT.names}
     names = [cell.strip().lower() for cell in cells]
     if len(set(names)) < len(names) or not set(REQUIRED) <= set(names) <= set(known):
-        raise Unreadable(line, _header_rule())
+        found = f"; split at {SEPARATORS[separator]}, it holds {', '.join(cells)}"[:200] if cells else ""
+        raise Unreadable(line, _header_rule() + found)
     return [known[name] for name in names]
 
 

@@ -16,6 +16,8 @@ from products_project.products.serializers import PRODUCT
 REQUIRED = ("id", "name")
 MAX_ID = 2**63 - 1
 LONGEST_ROW = 65_536  # bytes; a longer row is not a product, and would break the bound on memory
+# Blanks at an end, and letters that a screen does not show: controls, marks of direction, blanks without width.
+UNSEEN = re.compile(r"^\s|\s$|[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Row:
     id: int
     name: str
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    def has_unseen_letters(self) -> bool:
+        """Return whether the name looks different from what it is."""
+        return UNSEEN.search(self.name) is not None
 
 
 @dataclass(frozen=True, slots=True)

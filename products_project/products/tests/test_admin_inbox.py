@@ -20,6 +20,7 @@ def test_events_are_listed_and_found_by_their_id() -> None:
 
     assert [event.event_id for event in page.context["cl"].result_list] == ["one"]
     assert "| Products administration</title>" in page.content.decode()
+    assert "list_dead_letters" in page.content.decode()
 
 
 def test_nothing_is_added() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from openapi_spec_validator import validate
 
+from events.cloudevents import CONTENT_TYPE as CLOUDEVENT
+from events.cloudevents import TEXT
 from ops.api.fields import NO_NUL
 from ops.tests.clients import anonymous
+from ops.tests.every_route import service
+from ops.tests.problem_shape import assert_problem
 
+TEXTS = ("id", "source", "type", "subject")
+EVENT = {"specversion": "1.0", "id": "1", "source": "/test", "type": "test", "data": {}}
 BODY = {"400", "406", "408", "413", "415", "500", "503"}
 
 
@@ -75,6 +83,26 @@ def test_reservations_are_documented_as_for_services(method: str) -> None:
     operation = document["paths"]["/reservations/{reservation_id}"][method]
     assert operation["security"] == [{"serviceToken": []}]
     assert operation["description"].startswith("For services: needs the service token.")
+
+
+def test_the_texts_of_an_event_have_the_limits_of_the_server() -> None:
+    event = anonymous().get("/openapi.json").json()["components"]["schemas"]["EventRequest"]["properties"]
+
+    texts = {(event[name]["minLength"], event[name]["maxLength"], event[name]["pattern"]) for name in TEXTS}
+    assert texts == {(1, 255, TEXT)}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["", "x" * 256, "\u001f", "\u007f", "\u0085", "\ud800"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_of_an_event_that_the_document_forbids_is_refused(name: str, text: str) -> None:
+    taken, refused = (
+        service().generic("POST", "/events", json.dumps(EVENT | {name: value}), CLOUDEVENT)
+        for value in ("é\u00a0", text)
+    )
+
+    assert taken.status_code == 204
+    assert_problem(refused, 400, "event_invalid")
 
 
 def test_the_header_of_tracked_stock_is_documented() -> None:

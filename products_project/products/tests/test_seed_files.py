@@ -43,6 +43,14 @@ def test_a_csv_header_may_name_the_columns_in_either_order() -> None:
     assert read("csv", "Name, ID\nLamp,7\n") == [Row(2, 7, "Lamp")]
 
 
+@pytest.mark.parametrize("before", ["", "sep=;\r\n", "SEP=,\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_header_tells_the_separator_of_the_columns(before: str, separator: str) -> None:
+    rows = read("csv", f'{before}name{separator}id\n"Lamp, a; small one"{separator}7\n')
+
+    assert rows == [Row(3 if before else 2, 7, "Lamp, a; small one")]
+
+
 def test_a_line_is_counted_where_its_row_begins() -> None:
     assert read("csv", 'id,name\n\n1,"two\nlines"\n2,b\n') == [Row(3, 1, "two\nlines"), Row(5, 2, "b")]
     assert read("json", '[\n\n{"id": 1,\n"name": "a"}\n,\n{"id": 2, "name": "b"}]') == [Row(3, 1, "a"), Row(6, 2, "b")]
@@ -139,8 +147,26 @@ def test_a_csv_line_that_is_not_utf_8_is_named() -> None:
         ("json", '[{"id": 1, "name": "' + "x" * 400_000, "line 1: is longer than 65536 characters"),
         ("jsonl", "x" * (LONGEST_ROW + 1), "line 1: is longer than 65536 bytes"),
         ("csv", "", "line 1: the header must name id and name, and nothing else"),
-        ("csv", "1,Quantum Laptop\n", "line 1: the header must name id and name, and nothing else"),
-        ("csv", "id,name,price\n", "line 1: the header must name id and name, and nothing else"),
+        (
+            "csv",
+            "1,Quantum Laptop\n",
+            "line 1: the header must name id and name, and nothing else; split at commas, it holds 1, Quantum Laptop",
+        ),
+        (
+            "csv",
+            "id;name;price\n",
+            "line 1: the header must name id and name, and nothing else; split at semicolons, it holds id, name, price",
+        ),
+        (
+            "csv",
+            "id|name\n1|a\n",
+            "line 1: the columns are separated by vertical bars; these are taken: commas, semicolons, tabs",
+        ),
+        ("csv", "id,name\r1,a\r", "line 1: the lines end in CR alone; save the file with LF or CR LF"),
+        ("jsonl", '{"id": 1, "name": "a"}\r' * 2, "line 1: the lines end in CR alone; save the file with LF or CR LF"),
+        ("csv", "id,name\n".encode("utf-16"), "line 1: the file is in UTF-16; save it in UTF-8"),
+        ("json", "[]".encode("utf-32"), "line 1: the file is in UTF-32; save it in UTF-8"),
+        ("jsonl", '{"id"'.encode("utf-16-be"), "line 1: the file is in UTF-16 or UTF-32; save it in UTF-8"),
         ("csv", 'id,name\n1,a\n2,"b\n', "line 3: is not CSV: unexpected end of data"),
     ],
 )

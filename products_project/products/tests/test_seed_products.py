@@ -129,6 +129,16 @@ def test_names_arrive_as_they_were_written(csv: Any) -> None:
     assert products() == names
 
 
+def test_names_that_are_not_what_they_look_like_are_stored_and_counted(csv: Any) -> None:
+    file = csv("1,Family \N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}", "2, leading", "3,gnp.\N{RIGHT-TO-LEFT OVERRIDE}exe")
+
+    assert seed("--dry-run", "--file", file)[1].endswith(
+        "Nothing was changed. 2 names stay as written, with blanks at an end or invisible letters; see line 3.\n"
+    )
+    assert json.loads(seed("--json", "--file", file)[1])["namesWithUnseenLetters"] == 2
+    assert products()[2] == " leading"
+
+
 def test_json_reports_counts_and_problems(csv: Any) -> None:
     good, bad = json.loads(seed("--json")[1]), json.loads(seed("--json", "--file", csv("0,a"))[1])
 

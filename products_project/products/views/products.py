@@ -40,7 +40,8 @@ class PublicReads:
     get=extend_schema(
         summary="List products",
         description="Products, in the order of their ids. `search` finds those whose name has each of its words, in "
-        "any case and anywhere; accents count as written. One word has three letters or digits in a row.",
+        "any case and anywhere; accents count as written. A word without three letters or digits in a row is found "
+        "only at the beginning of a word of the name. A search has a letter or a digit.",
     ),
     post=extend_schema(
         summary="Create a product",

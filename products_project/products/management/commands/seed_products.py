@@ -26,7 +26,9 @@ class Command(OpsCommand):
         "  manage.py seed_products --file products.csv --dry-run\n"
         "  generate-products | manage.py seed_products --file - --format jsonl\n\n"
         'A file holds a JSON array of {"id": 1, "name": "Quantum Laptop"}, one such object a line (JSON Lines),\n'
-        "or CSV with the header id,name, in UTF-8.\n"
+        "or CSV with the header id,name, in UTF-8. Commas, semicolons or tabs separate the columns of CSV.\n"
+        "A name is stored as written. The output counts names with blanks at an end or with invisible letters,\n"
+        "such as marks of direction, and names the first line.\n"
         "Bad rows exit with 1, an unusable file with 2."
     )
 
@@ -52,19 +54,24 @@ class Command(OpsCommand):
     ) -> Result:
         if file is None and form is not None:
             raise CommandError("--format needs --file.", returncode=2)
+        unseen = NamesWithUnseenLetters()
         try:
             if file is None:
                 seeding = catalogue.seed_products(rows=catalogue.built_in_products(), dry_run=dry_run)
             else:
                 with self._rows(file, form) as rows:
-                    seeding = catalogue.seed_products(rows=rows, dry_run=dry_run)
+                    seeding = catalogue.seed_products(rows=unseen.count(rows), dry_run=dry_run)
         except catalogue.BadRows as bad:
             return _refusal(bad)
         counts = {"created": seeding.created, "updated": seeding.updated, "unchanged": seeding.unchanged}
         verb, end = ("Would seed", " Nothing was changed.") if dry_run else ("Seeded", "")
         parts = ", ".join(f"{count} {what}" for what, count in counts.items())
         noun = "product" if seeding.total == 1 else "products"
-        return Result(f"{verb} {seeding.total} {noun}: {parts}.{end}", counts, details={"dryRun": dry_run})
+        return Result(
+            f"{verb} {seeding.total} {noun}: {parts}.{end}{unseen.sentence()}",
+            counts,
+            details={"dryRun": dry_run, "namesWithUnseenLetters": unseen.total},
+        )
 
     @contextmanager
     def _rows(self, file: str, form: str | None) -> Iterator[Iterator[Row | BadRow]]:
@@ -84,6 +91,26 @@ class Command(OpsCommand):
 
             stream = BufferedReader(PatientFile(raw, look), buffer_size=65_536)
             yield read_rows(stream, form or format_of(Path(file), stream))  # type: ignore[arg-type] # one of choices
+
+
+class NamesWithUnseenLetters:
+    """Count the names of the rows that pass which are not what they look like."""
+
+    def __init__(self) -> None:
+        self.total = self.first_line = 0
+
+    def count(self, rows: Iterator[Row | BadRow]) -> Iterator[Row | BadRow]:
+        for row in rows:
+            if isinstance(row, Row) and row.has_unseen_letters():
+                self.total += 1
+                self.first_line = self.first_line or row.line
+            yield row
+
+    def sentence(self) -> str:
+        if not self.total:
+            return ""
+        names = "1 name stays" if self.total == 1 else f"{self.total} names stay"
+        return f" {names} as written, with blanks at an end or invisible letters; see line {self.first_line}."
 
 
 def _refusal(bad: catalogue.BadRows) -> Result:

@@ -1,0 +1,20 @@
+"""Start the web process: `DJANGO_SETTINGS_MODULE=… python -m ops.server`, with gunicorn's arguments.
+
+gunicorn reads WEB_CONCURRENCY while it is imported: an empty or faulty value would end in a traceback of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ops.manage import load_config
+
+if __name__ == "__main__":
+    load_config()
+    if not os.environ.get("WEB_CONCURRENCY"):
+        os.environ.pop("WEB_CONCURRENCY", None)
+    from gunicorn.app.wsgiapp import run  # once its variable is sound
+
+    sys.argv[:1] = ["gunicorn", "-c", "python:ops.server.gunicorn"]
+    run()
