@@ -48,7 +48,7 @@ SHELF_BUDGETS = {
     "config": 600,
     "telemetry": 1500,
     "api": 950,
-    "database": 400,
+    "database": 440,
     "outbound": 700,
     "server": 1290,
     "turns": 85,
