@@ -31,7 +31,7 @@ def locking_operations(migration: Migration, before: ProjectState) -> Iterator[s
                 continue
             case AddIndex() | AddConstraint():
                 yield operation.describe()
-            case AddField(field=field) if field.unique or field.db_index:
+            case AddField(field=field) if field.unique or getattr(field, "db_index", False):  # the stubs lack it
                 yield operation.describe()
             case AlterField(field=field):
                 old = before.models[migration.app_label, operation.model_name_lower].get_field(operation.name)
