@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from kombu import Connection
+from django.core.checks import CheckMessage
 
 from events.config import EventsConfig
-from ops.diagnosis.probe import NoAnswer, Probe
-from ops.diagnosis.surroundings import TIMEOUT, answers, not_needed
-from ops.outbound.broker_tls import broker_tls
+from events.transports.asking import ask_broker
+from ops.diagnosis.probe import NoAnswer, Probe, ok
+from ops.diagnosis.surroundings import ANSWERS, TIMEOUT, not_needed
 from ops.outbound.session import PeerSession
 
 EVENTS = "events.reachable"
@@ -23,24 +23,21 @@ def probes(config: EventsConfig) -> Iterator[Probe]:
     if config.events_url is None:
         yield not_needed(EVENTS, "off: EVENTS_URL is unset")
         return
-    ask: Any = answers(partial(ask_events, timeout=TIMEOUT))
+    ask: Any = partial(ask_events, timeout=TIMEOUT)
     hint = "Start what it names, or correct it; meanwhile events wait in the outbox."
     yield Probe(EVENTS, ask, hint, variable="EVENTS_URL", is_optional=True)
 
 
-def ask_events(config: EventsConfig, *, timeout: float) -> None:
-    """Log in to RabbitMQ, or GET the URL with the service token; neither sends an event."""
+def ask_events(config: EventsConfig, *, timeout: float) -> Iterator[CheckMessage]:
+    """Ask RabbitMQ as this service's processes use it, or GET the URL with the service token; send no event."""
     assert config.events_url is not None  # noqa: S101 - the caller has looked
     url = config.events_url.get_secret_value()
     if not url.startswith("http"):
-        options = {"read_timeout": timeout, "write_timeout": timeout}
-        with Connection(
-            url, ssl=broker_tls(config, url), connect_timeout=timeout, transport_options=options
-        ) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
+        yield ask_broker(config, url, timeout)
         return
     token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
     with PeerSession(config) as session:
         status = session.get(url, headers=token, timeout=timeout).status_code
     if status >= 300 and status != METHOD_NOT_ALLOWED:
         raise NoAnswer(f"answers {status}")
+    yield ok(ANSWERS)

@@ -50,7 +50,7 @@ SHELF_BUDGETS = {
     "config": 530,
     "telemetry": 1500,
     "api": 950,
-    "database": 400,
+    "database": 440,
     "outbound": 700,
     "server": 1310,
     "turns": 85,

@@ -21,10 +21,11 @@ PRODUCTION = PRODUCTION_FILE["services"]
 WEB = {"products-service": "products_project", "orders-service": "orders_project"}
 ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke", "jaeger-volume"}
 LOOPS = {"orders-recovery", "relay", "consumer"}
+POOLER = {"pooler"}
 NIGHTLY = {"products-nightly": "products", "orders-nightly": "orders"}
 DATABASES = {"products-db", "orders-db"}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
-SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "EVENTS_URL", "TOKEN")
+SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "DIRECT_URL", "EVENTS_URL", "TOKEN")
 GRACEFUL_TIMEOUT = 10  # seconds, ops.server.gunicorn's
 LAST_SPANS = 2  # seconds
 
@@ -34,7 +35,7 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *NIGHTLY, *DATABASES, "rabbitmq", *TELEMETRY}
+    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *NIGHTLY, *DATABASES, *POOLER, "rabbitmq", *TELEMETRY}
 
 
 def test_the_access_points_are_published_and_nothing_else() -> None:
@@ -86,7 +87,7 @@ def test_every_image_has_an_exact_tag() -> None:
     images |= {stage[0][1].split()[0] for project in WEB.values() for stage in Dockerfile(project).stages}
 
     for image in images:
-        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*", image), image
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?(-[a-z]+\d*)*", image), image
 
 
 def rows_of(section: str) -> list[list[str]]:
@@ -225,7 +226,9 @@ def test_production_takes_every_secret_from_a_file(name: str) -> None:
 
     assert all(environment[variable] == "" for variable in secrets)
     assert len(files) == len(secrets)
-    assert files == {f"/run/secrets/{secret}" for secret in PRODUCTION[name].get("secrets", [])}
+    # pgbouncer/compose.env names the pooled URL and the direct one, which is "" without a pooler.
+    used = {secret for secret in PRODUCTION[name].get("secrets", []) if not secret.endswith("_pooled_url")}
+    assert files - {""} == {f"/run/secrets/{secret}" for secret in used}
 
 
 def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:

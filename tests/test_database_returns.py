@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 import requests
 
-from tests.processes import Service, Stack, running_stack
+from events.tests.made_events import confirmed
+from tests.processes import Service, Stack, manage, running_stack
 
 THREADS = 8
+SERVICE = {"Authorization": "Bearer development-only-token-that-production-refuses"}
+EVENT = SERVICE | {"Content-Type": "application/cloudevents+json"}
 if not os.environ.get("TEST_DATABASE_URL"):
     pytest.skip("a SQLite database has no connections to cut; CI has PostgreSQL", allow_module_level=True)
 
@@ -105,9 +110,43 @@ def test_products_are_read_from_a_database_that_takes_no_writes(stack: Stack) ->
     try:
         assert requests.get(f"{stack.products.url}/products/1", timeout=10).status_code == 200
         assert stack.place_order().status_code == 201
+        refused = requests.post(f"{stack.products.url}/events", json.dumps(confirmed()), headers=EVENT, timeout=10)
+        assert (refused.status_code, refused.json()["code"]) == (
+            503,
+            "database_unavailable",
+        )  # the relay counts no attempt
     finally:
         on_server(f'ALTER DATABASE "{name_of(stack.products)}" RESET default_transaction_read_only')
         end_sessions(stack)
+
+
+def test_a_deadlock_is_an_answer_to_try_again(stack: Stack) -> None:
+    done = manage("products_project", "set_stock", "2", "5", env=stack.products.env)
+    assert done.returncode == 0, done.stderr
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = %s"
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    before = on_server(deadlocks, name_of(stack.products))
+    for _ in range(20):  # a slow machine may let the lock time out first, which is busy too
+        key = str(uuid4())
+        with psycopg.connect(stack.products.env["DATABASE_URL"]) as other, ThreadPoolExecutor(1) as client:
+            other.execute("SET deadlock_timeout = '60s'")  # so that the service's session finds the deadlock
+            other.execute("SELECT 1 FROM products_product WHERE id = 2 FOR UPDATE")
+            reserving = client.submit(
+                requests.put,
+                f"{stack.products.url}/reservations/{key}",
+                json={"productId": 2, "quantity": 1},
+                headers=SERVICE,
+                timeout=30,
+            )
+            while not on_server(waiting, name_of(stack.products)):
+                assert not reserving.done()
+            other.execute("INSERT INTO products_reservation (id, product_id, quantity) VALUES (%s, 2, 1)", [key])
+            answer = reserving.result()
+            other.rollback()
+        assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "busy", "1")
+        if on_server(deadlocks, name_of(stack.products)) != before:
+            return
+    raise AssertionError("no deadlock")
 
 
 def test_what_a_role_sets_does_not_change_how_the_code_reads(stack: Stack, tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from tests.processes import manage, running_stack
+import psycopg
+import pytest
+
+from tests.processes import database, manage, running_stack
 
 
 def levels(done: CompletedProcess[str]) -> dict[str, str]:
@@ -66,6 +70,22 @@ def test_everything_broken_is_lines_and_no_traceback(tmp_path: Path) -> None:
     }
     assert "Traceback" not in done.stderr
     assert "canary" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif("TEST_DATABASE_URL" not in os.environ, reason="SQLite has one encoding; CI has PostgreSQL")
+def test_a_database_that_is_not_in_utf8_is_named(tmp_path: Path) -> None:
+    with (
+        database(tmp_path, "latin") as url,
+        psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as server,
+    ):
+        name = url.rsplit("/", 1)[1]
+        server.execute(f'DROP DATABASE "{name}"')
+        server.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'")
+
+        done = manage("orders_project", "doctor", "--json", env={"DATABASE_URL": url})
+
+    said = {line["id"]: (line["level"], line["says"]) for line in json.loads(done.stdout)["checks"]}
+    assert said["database.sessions"] == ("failure", "the database's encoding is LATIN1")
 
 
 def test_a_faulty_environment_is_lines_too() -> None:

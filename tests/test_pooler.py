@@ -76,6 +76,30 @@ def test_a_session_through_the_pooler_has_the_limits_that_are_configured(stack: 
     assert doctor(stack.orders.env) == [("ok", "as configured, behind a pooler")]
 
 
+def test_an_isolation_that_the_database_sets_does_not_reach_a_session_through_the_pooler(stack: Stack) -> None:
+    env = stack.orders.env
+    name = env["DATABASE_DIRECT_URL"].rsplit("/", 1)[1]
+    with psycopg.connect(env["DATABASE_DIRECT_URL"], autocommit=True) as server:
+        server.execute(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'")
+        reconnect(env["DATABASE_URL"])
+
+        with ThreadPoolExecutor(8) as clients:
+            answers = list(clients.map(lambda _: stack.place_order(), range(40)))
+        kept = doctor(env)
+
+        server.execute(f'ALTER ROLE CURRENT_USER IN DATABASE "{name}" SET default_transaction_isolation = serializable')
+        reconnect(env["DATABASE_URL"])
+        named = doctor(env)
+        migrated = manage("orders_project", "migrate", env=env)
+        server.execute(f'ALTER DATABASE "{name}" RESET ALL')
+    reconnect(env["DATABASE_URL"])
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert kept == doctor(env) == [("ok", "as configured, behind a pooler")]
+    assert named == [("failure", "a request's session has other limits: default_transaction_isolation is serializable")]
+    assert "New sessions of the pooler have default_transaction_isolation" in migrated.stdout
+
+
 def test_a_second_migration_has_nothing_to_set(stack: Stack) -> None:
     done = manage("orders_project", "migrate", env=stack.orders.env)
 

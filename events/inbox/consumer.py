@@ -23,6 +23,7 @@ from events.inbox import metrics
 from events.inbox.handler import handle_event
 from events.inbox.queues import Queues
 from events.transports import broker
+from ops.database.errors import is_unavailable
 from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ LOOK_EVERY = 0.2  # seconds between two checks for a signal
 
 
 class DatabaseAway(Exception):
-    """The database does not answer; this is not a failure of the event."""
+    """The database is away, read-only or full; this is not a failure of the event."""
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,14 @@ class Consumer:
             with tracing.consumer_span(event, system="rabbitmq", destination=self._queues.main, headers=kept):
                 handle_event(event)
         except InvalidEvent as error:
-            return self._move(message, str(error), kept, attempts=_attempts(headers), is_hopeless=True)
+            return self._move(message, str(error), kept, attempts=attempts_of(headers), is_hopeless=True)
         except DatabaseFailure as error:
-            if not database.is_usable():
+            if is_unavailable(error):
                 database.close()
                 raise DatabaseAway(type(error).__name__) from error
-            return self._move(message, type(error).__name__, kept, attempts=_attempts(headers))
+            return self._move(message, type(error).__name__, kept, attempts=attempts_of(headers))
         except Exception as error:  # noqa: BLE001 - a failing handler must not stop the other events
-            return self._move(message, type(error).__name__, kept, attempts=_attempts(headers), cause=error)
+            return self._move(message, type(error).__name__, kept, attempts=attempts_of(headers), cause=error)
         return None
 
     def _move(
@@ -223,7 +224,7 @@ class Mover:
         return self._publisher
 
 
-def _attempts(headers: Mapping[str, Any]) -> int | None:
+def attempts_of(headers: Mapping[str, Any]) -> int | None:
     """Return how often the event has failed before; None if that cannot be read."""
     found = headers.get(ATTEMPTS, 0)
     return found if type(found) is int and found >= 0 else None

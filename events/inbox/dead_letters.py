@@ -11,7 +11,7 @@ import orjson
 
 from events.cloudevents import CONTENT_TYPE
 from events.config import EventsConfig
-from events.inbox.consumer import ATTEMPTS, ERROR, KEPT
+from events.inbox.consumer import ATTEMPTS, ERROR, KEPT, attempts_of
 from events.inbox.queues import Queues
 from events.transports import broker
 
@@ -105,6 +105,6 @@ def _described(message: Any) -> DeadLetter:
         type=str(event.get("type", "")),
         subject=str(event.get("subject", "")),
         reason=str(headers.get(ERROR, "")),
-        attempts=int(headers.get(ATTEMPTS, 0)),
+        attempts=attempts_of(headers) or 0,
         body=message.body.decode("utf-8", "replace")[:2_000],
     )

@@ -13,9 +13,9 @@ from events.config import EventsConfig
 from events.transports.broker import declare_exchange
 
 EVERYTHING = "argos.#"  # every type: types without a handler are acknowledged, so their sender does not wait
-# After so many unacknowledged deliveries the message becomes a dead letter. RabbitMQ 4's default is 20 and drops the
-# message; 20 restarts of a consumer must not do that.
-MOST_DELIVERIES = 10_000
+# After so many unacknowledged deliveries the message becomes a dead letter; a dead letter is dropped. RabbitMQ 4's
+# default is 20. Neither 20 restarts of a consumer nor 20 interrupted runs of list_dead_letters must do that.
+DELIVERY_LIMIT = {"x-delivery-limit": 10_000}
 QUORUM = {"x-queue-type": "quorum"}
 AT_LEAST_ONCE = {
     "x-dead-letter-exchange": "",
@@ -42,10 +42,8 @@ class Queues:
         """Declare the queues and their bindings."""
         declare_exchange(channel, self.exchange)
         arguments = {
-            self.dead: QUORUM,
-            self.main: QUORUM
-            | AT_LEAST_ONCE
-            | {"x-dead-letter-routing-key": self.dead, "x-delivery-limit": MOST_DELIVERIES},
+            self.dead: QUORUM | DELIVERY_LIMIT,
+            self.main: QUORUM | DELIVERY_LIMIT | AT_LEAST_ONCE | {"x-dead-letter-routing-key": self.dead},
             self.retry: QUORUM | AT_LEAST_ONCE | {"x-dead-letter-routing-key": self.main},
         }
         for name, own in arguments.items():

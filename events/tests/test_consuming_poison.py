@@ -1,10 +1,9 @@
-"""No message ends the consumer, and a broker that takes no publishing does not keep it from the other events."""
+"""No message ends the consumer; tests/faults/test_broker.py has a broker that takes no publishing."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +17,6 @@ from events.payloads import PUBLISHED, OrderConfirmed
 from events.tests import sold
 from events.tests.made_events import confirmed
 from events.tests.rabbitmq import Broker
-from events.transports import broker
 from ops.tests.run_command import run
 
 pytestmark = pytest.mark.django_db
@@ -90,23 +88,3 @@ def test_any_body_and_any_headers_end_in_their_place(rabbitmq: Broker, queues: Q
     assert [rabbitmq.count(name) for name in (queues.main, queues.retry)] == [0, 0]
     dead = [message.body for message in rabbitmq.messages(queues.dead)]
     assert {body if isinstance(body, bytes) else body.encode() for body in dead} == set(BODIES)
-
-
-def test_while_the_broker_blocks_publishing_the_other_events_are_consumed(
-    rabbitmq: Broker, queues: Queues, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send(rabbitmq, b"{")
-    for _ in range(5):
-        send(rabbitmq, json.dumps(confirmed(quantity=1)).encode())
-
-    def blocked(self: Any, messages: Sequence[broker.Outgoing], **options: Any) -> Any:
-        raise broker.PublishingEnded(([], {}), TimeoutError("no confirm in time"))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(broker.ConfirmedPublisher, "publish", blocked)
-        code, _, errors = consume()
-
-    assert (code, sold.units()) == (1, 5)
-    assert "1 failed events could not be moved" in errors
-    assert consume() == (0, "Consumed 1 events: 0 to retry, 1 dead letters.\n", "")
-    assert sold.units() == 5

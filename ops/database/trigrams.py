@@ -8,6 +8,7 @@ from django.db import ProgrammingError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from ops.database.folding import POSTGRESQL
+from ops.database.large_tables import build_index
 
 MISSING = (
     "search needs PostgreSQL's extension pg_trgm, which this role may not create. The owner of the database may: "
@@ -16,11 +17,7 @@ MISSING = (
 
 
 class TrigramIndex:
-    """Create and drop the index of one column while the table is in use; do nothing on SQLite.
-
-    The migration is not atomic. A build that was interrupted leaves an index that PostgreSQL does not use; the next
-    try drops it.
-    """
+    """Create and drop the index of one column while the table is in use; do nothing on SQLite. It is not atomic."""
 
     def __init__(self, *, name: str, table: str, column: str) -> None:
         self._name, self._table, self._column = name, table, column
@@ -36,11 +33,9 @@ class TrigramIndex:
                 editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
             except ProgrammingError as error:  # InsufficientPrivilege
                 raise ProgrammingError(MISSING) from error
-        self.drop(apps, editor)
-        expression = POSTGRESQL.format(self._column)
-        editor.execute(
-            f"CREATE INDEX CONCURRENTLY {self._name} ON {self._table} USING gin (({expression}) gin_trgm_ops)"
-        )
+        index = f"gin (({POSTGRESQL.format(self._column)}) gin_trgm_ops)"
+        statement = f"CREATE INDEX CONCURRENTLY {self._name} ON {self._table} USING {index}"
+        build_index(editor, self._name, statement)
         editor.execute(f"ANALYZE {self._table}")  # else a search for a rare word may read the table in order instead
 
     def drop(self, apps: Any, editor: BaseDatabaseSchemaEditor) -> None:

@@ -99,13 +99,31 @@ def test_a_statement_waits_for_a_table_no_longer_than_it_may() -> None:
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE django_session IN ACCESS SHARE MODE")
 
-        code, _, errors = run(migrate.Command(), "sessions", "zero", "--lock-timeout", "0.2", "--verbosity", "0")
+        code, _, errors = run(
+            migrate.Command(), "sessions", "zero", "--lock-timeout", "0.2", "--wait", "0", "--verbosity", "0"
+        )
 
         cursor.execute("ROLLBACK")
     other.close()
     assert code == 1
     assert "held a table for more than 0.2 s" in errors
     assert "django_session" in connection.introspection.table_names()
+
+
+def test_it_tries_again_after_the_others_have_had_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        return
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE django_session IN ACCESS SHARE MODE")
+        monkeypatch.setattr(migrate, "pause_until", lambda *_: cursor.execute("ROLLBACK"))
+
+        code, _, _ = run(migrate.Command(), "sessions", "zero", "--lock-timeout", "0.2", "--verbosity", "0")
+
+    other.close()
+    assert code == 0
+    assert "django_session" not in connection.introspection.table_names()
 
 
 def test_its_own_bounds_do_not_outlast_it() -> None:

@@ -36,8 +36,8 @@ class Node:
     process: subprocess.Popen[bytes] | None = None
     name: str = "rabbitmq"
 
-    def url(self, *, port: int = 0) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{port or self.port}//"
+    def url(self, *, port: int = 0, user: str = "guest") -> str:
+        return f"amqp://{user}:{user}@127.0.0.1:{port or self.port}//"
 
     @property
     def log_path(self) -> Path:
@@ -107,6 +107,21 @@ class Node:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl on this node; return its output."""
+        path = server()
+        assert path
+        done = subprocess.run(
+            [Path(path).with_name("rabbitmqctl"), "--quiet", *arguments],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
 
     def stop_mapper(self) -> None:
         """Stop the port mapper, which outlives its node."""

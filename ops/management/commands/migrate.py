@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import structlog
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
@@ -16,10 +18,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
 from ops.cli.command import FAILED, USAGE, OpsCommand, Result
+from ops.cli.pacing import pause_until
 from ops.config.service import ServiceConfig
 from ops.database import session
+from ops.database.errors import is_contention
 from ops.database.locks import command_lock
 from ops.database.migration_history import foreign_history
+
+log = structlog.get_logger(__name__)
 
 
 class Command(OpsCommand, migrate.Command):
@@ -31,7 +37,7 @@ class Command(OpsCommand, migrate.Command):
       manage.py migrate --plan                 what would be applied
       manage.py migrate orders 0001            back to that migration
 
-    Ends with 3 if another run still works after --wait. After a lock timeout, run it again.
+    Ends with 3 if another run still works after --wait, with 1 if others still hold a table.
     """
 
     requires_system_checks = migrate.Command.requires_system_checks
@@ -43,14 +49,14 @@ class Command(OpsCommand, migrate.Command):
             type=float,
             default=300.0,
             metavar="SECONDS",
-            help="for another run to finish, then exit 3 (default: %(default)g)",
+            help="for another run to finish, and for tables that others hold (default: %(default)g)",
         )
         parser.add_argument(
             "--lock-timeout",
             type=float,
-            default=5.0,
+            default=1.0,
             metavar="SECONDS",
-            help="longest wait for a table, as other transactions wait behind it (PostgreSQL; default: %(default)g)",
+            help="longest wait for a table at each try, as others wait behind it (PostgreSQL; default: %(default)g)",
         )
 
     def perform(self, *args: Any, as_json: bool, wait: float, lock_timeout: float, **options: Any) -> Result:
@@ -62,26 +68,36 @@ class Command(OpsCommand, migrate.Command):
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with command_lock("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
-                _refuse_what_is_of_another(connection)
-                before = _applied(connection)
-                migrate.Command.handle(self, *args, **options)
-                after = _applied(connection)
-                limited = _limit_the_role(connection)
-        except OperationalError as error:
-            if "lock timeout" not in str(error):
-                raise
-            raise CommandError(
-                f"Another transaction held a table for more than {lock_timeout:g} s. This migration was rolled back; "
-                "earlier ones stay. Run migrate again.",
-                returncode=FAILED,
-            ) from error
+        with command_lock("migrate", wait=wait, alias=options["database"]), _bounds(connection, lock_timeout):
+            _refuse_what_is_of_another(connection)
+            before = _applied(connection)
+            deadline = time.monotonic() + wait
+            while not self._migrate(lock_timeout, deadline, *args, **options):
+                pause_until(time.monotonic() + lock_timeout, lambda: self.stopping)
+            after = _applied(connection)
+            limited = _limit_the_role(connection)
         counts = {"applied": len(after - before), "unapplied": len(before - after), "role_settings": len(limited)}
         sentence = f"Migrated: {counts['applied']} applied, {counts['unapplied']} unapplied."
         if limited:
             sentence += f" New sessions of the pooler have {', '.join(limited)}; have it open its connections anew."
         return Result(sentence, counts)
+
+    def _migrate(self, lock_timeout: float, deadline: float, *args: Any, **options: Any) -> bool:
+        """Run Django's migrate; return whether it got each table that it needed."""
+        try:
+            migrate.Command.handle(self, *args, **options)
+        except OperationalError as error:
+            if not is_contention(error):
+                raise
+            if self.stopping or time.monotonic() + lock_timeout > deadline:
+                raise CommandError(
+                    f"Another transaction held a table for more than {lock_timeout:g} s, at each try. This migration "
+                    "was rolled back; earlier ones stay. Run migrate again.",
+                    returncode=FAILED,
+                ) from error
+            log.warning("migrate.table_held", lock_timeout=lock_timeout)
+            return False
+        return True
 
 
 def _limit_the_role(connection: BaseDatabaseWrapper) -> list[str]:

@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from ops.database.large_tables import AddConstraintDeferred, AddIndexDeferred
+
 
 class Migration(migrations.Migration):
 
@@ -54,31 +56,31 @@ class Migration(migrations.Migration):
             name='status',
             field=models.CharField(choices=[('pending', 'Pending'), ('confirmed', 'Confirmed'), ('rejected', 'Rejected')], db_default='confirmed', max_length=20),
         ),
-        migrations.AddIndex(
+        AddIndexDeferred(
             model_name='order',
             index=models.Index(condition=models.Q(('settle_after__isnull', False)), fields=['settle_after'], name='order_settle_after'),
         ),
-        migrations.AddIndex(
+        AddIndexDeferred(
             model_name='order',
             index=models.Index(condition=models.Q(('idempotency_key__isnull', False)), fields=['created_at'], name='order_key_created_at'),
         ),
-        migrations.AddConstraint(
+        AddConstraintDeferred(
             model_name='order',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'confirmed', 'rejected'])), name='order_status_known'),
         ),
-        migrations.AddConstraint(
+        AddConstraintDeferred(
             model_name='order',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'pending'), _negated=True), models.Q(('reservation_id__isnull', False), ('settle_after__isnull', False)), _connector='OR'), name='order_pending_is_settled'),
         ),
-        migrations.AddConstraint(
+        AddConstraintDeferred(
             model_name='order',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('rejection__isnull', False), ('status', 'rejected')), models.Q(models.Q(('status', 'rejected'), _negated=True), ('rejection__isnull', True)), _connector='OR'), name='order_rejected_for_a_reason'),
         ),
-        migrations.AddConstraint(
+        AddConstraintDeferred(
             model_name='order',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('idempotency_key__isnull', True), ('payload_hash__isnull', True)), models.Q(('idempotency_key__isnull', False), ('payload_hash__isnull', False)), _connector='OR'), name='order_key_has_a_payload'),
         ),
-        migrations.AddConstraint(
+        AddConstraintDeferred(
             model_name='order',
             constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('idempotency_key',), name='order_key_unique'),
         ),

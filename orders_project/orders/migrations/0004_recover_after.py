@@ -14,11 +14,12 @@ from django.db import migrations, models
 from django.db.models import Q
 
 RENAME_COLUMN = "ALTER TABLE orders_order RENAME COLUMN {} TO {}"
-RENAME_INDEX = "ALTER INDEX {} RENAME TO {}"
-# The UPDATE finds its few rows by the index.
+RENAME_INDEX = "ALTER INDEX IF EXISTS {} RENAME TO {}"
+HAS_INDEX = "SELECT to_regclass('order_recover_after') IS NOT NULL"
+ADD_OLD_NAME = "ALTER TABLE orders_order ADD COLUMN settle_after timestamptz NULL"
+# It finds its few rows by the index. Where 0005 will build that, no release has written the column yet.
+FILL_OLD_NAME = "UPDATE orders_order SET settle_after = recover_after WHERE recover_after IS NOT NULL"
 KEEP_OLD_NAME = """
-    ALTER TABLE orders_order ADD COLUMN settle_after timestamptz NULL;
-    UPDATE orders_order SET settle_after = recover_after WHERE recover_after IS NOT NULL;
     CREATE FUNCTION orders_order_keep_settle_after() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP = 'INSERT' THEN
@@ -50,6 +51,11 @@ def rename(apps: Any, schema_editor: Any) -> None:
     schema_editor.execute(RENAME_COLUMN.format("settle_after", "recover_after"))
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(RENAME_INDEX.format("order_settle_after", "order_recover_after"))
+        schema_editor.execute(ADD_OLD_NAME)
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(HAS_INDEX)
+            if cursor.fetchone() == (True,):
+                cursor.execute(FILL_OLD_NAME)
         schema_editor.execute(KEEP_OLD_NAME)
     else:  # SQLite renames no index
         schema_editor.execute(DROP_INDEX.format("order_settle_after"))
