@@ -141,5 +141,5 @@ def _headers_for_browsers(*, is_secure: bool) -> dict[str, str]:
     """Return the headers that Django's middleware adds to each answer."""
     scheme = "https" if is_secure else "http"
     request = WSGIRequest({"REQUEST_METHOD": "GET", "wsgi.input": BytesIO(), "wsgi.url_scheme": scheme})
-    response = XFrameOptionsMiddleware(SecurityMiddleware(lambda _: HttpResponse()))(request)
+    response: Any = XFrameOptionsMiddleware(SecurityMiddleware(lambda _: HttpResponse()))(request)
     return {name: value for name, value in response.items() if name != "Content-Type"}

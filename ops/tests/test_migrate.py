@@ -117,7 +117,7 @@ def test_it_tries_again_after_the_others_have_had_their_turn(monkeypatch: pytest
     with other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE django_session IN ACCESS SHARE MODE")
-        monkeypatch.setattr(migrate, "pause_until", lambda *_: cursor.execute("ROLLBACK"))
+        monkeypatch.setattr(migrate.Command, "pause", lambda *_: cursor.execute("ROLLBACK"))
 
         code, _, _ = run(migrate.Command(), "sessions", "zero", "--lock-timeout", "0.2", "--verbosity", "0")
 

@@ -18,7 +18,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
 from ops.cli.command import FAILED, USAGE, OpsCommand, Result
-from ops.cli.pacing import pause_until
 from ops.config.service import ServiceConfig
 from ops.database import session
 from ops.database.errors import is_contention
@@ -73,7 +72,7 @@ class Command(OpsCommand, migrate.Command):
             before = _applied(connection)
             deadline = time.monotonic() + wait
             while not self._migrate(lock_timeout, deadline, *args, **options):
-                pause_until(time.monotonic() + lock_timeout, lambda: self.stopping)
+                self.pause(lock_timeout)
             after = _applied(connection)
             limited = _limit_the_role(connection)
         counts = {"applied": len(after - before), "unapplied": len(before - after), "role_settings": len(limited)}

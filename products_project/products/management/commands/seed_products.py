@@ -17,20 +17,20 @@ from products_project.products.services import catalogue
 
 
 class Command(OpsCommand):
-    help = (
-        "Create or update products by their id: the two built-in ones, or those of a file.\n"
-        "A second run changes nothing. If any row is bad, no product is changed, and each bad row is reported."
-    )
-    examples = (
-        "  manage.py seed_products\n"
-        "  manage.py seed_products --file products.csv --dry-run\n"
-        "  generate-products | manage.py seed_products --file - --format jsonl\n\n"
-        'A file holds a JSON array of {"id": 1, "name": "Quantum Laptop"}, one such object a line (JSON Lines),\n'
-        "or CSV with the header id,name, in UTF-8. Commas, semicolons or tabs separate the columns of CSV.\n"
-        "A name is stored as written. The output counts names with blanks at an end or with invisible letters,\n"
-        "such as marks of direction, and names the first line.\n"
-        "Bad rows exit with 1, an unusable file with 2."
-    )
+    """Create or update products by their id: the two built-in ones, or those of a file.
+    A second run changes nothing. If any row is bad, no product is changed, and each bad row is reported.
+
+    Examples:
+      manage.py seed_products
+      manage.py seed_products --file products.csv --dry-run
+      generate-products | manage.py seed_products --file - --format jsonl
+
+    A file holds a JSON array of {"id": 1, "name": "Quantum Laptop"}, one such object a line (JSON Lines),
+    or CSV with the header id,name, in UTF-8. Commas, semicolons or tabs separate the columns of CSV.
+    A name is stored as written. The output counts names with blanks at an end or with invisible letters,
+    such as marks of direction, and names the first line.
+    Bad rows exit with 1, an unusable file with 2.
+    """
 
     changes = True
 
