@@ -50,7 +50,7 @@ ADVANCE_ON_POSTGRESQL = f"""
     FROM (SELECT pg_get_serial_sequence('{TABLE}', 'id')::regclass AS sequence) AS own
 """  # noqa: S608 - likewise; otherwise the admin's next insert would get a number in use
 # Before an ANALYZE, PostgreSQL estimates that few values of retired_at are null. A page from the middle of a million
-# products would then sort the rest of the table, and a search for a rare word would read it. No columns are named, as
+# products would then sort the rest of the table. A search for a rare word would read it. No columns are named, as
 # PostgreSQL would then leave out the expression of the search's index.
 ANALYZE_ON_POSTGRESQL = f"ANALYZE {TABLE}"
 
