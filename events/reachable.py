@@ -23,21 +23,20 @@ def probes(config: EventsConfig) -> Iterator[Probe]:
     if config.events_url is None:
         yield not_needed(EVENTS, "off: EVENTS_URL is unset")
         return
-    ask: Any = partial(ask_events, timeout=TIMEOUT)
+    ask: Any = partial(ask_events, timeout=TIMEOUT)  # of this subclass of ServiceConfig
     hint = "Start what it names, or correct it; meanwhile events wait in the outbox."
     yield Probe(EVENTS, ask, hint, variable="EVENTS_URL", is_optional=True)
 
 
-def ask_events(config: EventsConfig, *, timeout: float) -> Iterator[CheckMessage]:
+def ask_events(config: EventsConfig, *, timeout: float) -> list[CheckMessage]:
     """Ask RabbitMQ as this service's processes use it, or GET the URL with the service token; send no event."""
     assert config.events_url is not None  # noqa: S101 - the caller has looked
     url = config.events_url.get_secret_value()
     if not url.startswith("http"):
-        yield ask_broker(config, url, timeout)
-        return
+        return [ask_broker(config, url, timeout)]
     token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
     with PeerSession(config) as session:
         status = session.get(url, headers=token, timeout=timeout).status_code
     if status >= 300 and status != METHOD_NOT_ALLOWED:
         raise NoAnswer(f"answers {status}")
-    yield ok(ANSWERS)
+    return [ok(ANSWERS)]

@@ -90,7 +90,7 @@ def test_an_alarm_keeps_a_failed_event_where_it_is_and_none_of_the_others(
 
     assert consume(products) == (0, "Consumed 1 events: 0 to retry, 1 dead letters.\n")
     *others, dead = waiting(node)
-    assert (others, dead in (1, 2)) == ([0, 0], True)  # at least once: the held-up copy arrives after the alarm too
+    assert (others, dead > 0) == ([0, 0], True)  # at least once: copies that the alarm held up arrive after it too
 
 
 def doctor(project: str, env: dict[str, str]) -> tuple[str, str]:
