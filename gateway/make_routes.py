@@ -1,4 +1,4 @@
-"""Write gateway/routes.conf, from the OpenAPI documents of both services; a test compares them."""
+"""Write gateway/routes.conf from the OpenAPI documents of both services; a test compares them."""
 
 from __future__ import annotations
 
