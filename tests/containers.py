@@ -27,7 +27,11 @@ class ComposeLoader(yaml.SafeLoader):
     """Reads compose files, with the one tag that ours have."""
 
 
-ComposeLoader.add_constructor("!override", lambda loader, node: Override(loader.construct_sequence(node)))
+def override(loader: ComposeLoader, node: yaml.SequenceNode) -> Override:
+    return Override(loader.construct_sequence(node))
+
+
+ComposeLoader.add_constructor("!override", override)
 
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 

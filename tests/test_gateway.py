@@ -35,7 +35,8 @@ def collector() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture(scope="module")
 def stack(collector: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("services"), JAEGER_ENDPOINT=collector.url) as running:
+    env = {"JAEGER_ENDPOINT": collector.url, "TRUSTED_PROXIES": "127.0.0.1"}
+    with running_stack(tmp_path_factory.mktemp("services"), **env) as running:
         yield running
 
 
@@ -147,7 +148,7 @@ def test_a_request_keeps_its_id_and_its_trace_up_to_the_services(
     assert of_orders["trace_id"] == line["trace_id"] == TRACE
     assert {span.service for span in spans} == {"products-service", "orders-service"}
     assert line.pop("timestamp")
-    assert line.pop("client").startswith("127.1.")
+    assert line.pop("client") == of_orders["client"]
     assert min(line.pop("duration_ms"), line.pop("bytes")) >= 0
     assert line == {
         "event": "gateway.answered",
@@ -161,6 +162,21 @@ def test_a_request_keeps_its_id_and_its_trace_up_to_the_services(
         "peer_status": "201",
         "limited": "PASSED",
     }
+
+
+def test_the_services_know_the_client_by_the_gateway_alone(
+    door: Gateway, stack: Stack, collector: OtlpReceiver
+) -> None:
+    forged = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 203.0.113.8", "Forwarded: for=203.0.113.9")
+    trace = TRACE.replace("0", "1")
+    traceparent = f"traceparent: 00-{trace}-b7ad6b7169203331-01"
+
+    door.ask("POST", "/orders", "X-Request-ID: the-forger", traceparent, *forged, body=ORDER, client="127.0.9.99")
+
+    (of_orders,) = [one for one in stack.orders.log_lines() if one.get("request_id") == "the-forger"]
+    spans = {span.name: span for span in collector.wait_for(trace, "POST /orders", "GET /products/<int:product_id>")}
+    assert of_orders["client"] == spans["POST /orders"].attributes["client.address"] == "127.0.9.99"
+    assert spans["GET /products/<int:product_id>"].attributes["client.address"] == "127.0.0.1"
 
 
 def test_the_access_log_holds_no_query_string_and_no_credential(door: Gateway) -> None:

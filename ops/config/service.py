@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import dj_database_url
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops.config.faults import ConfigurationError, faults_of
@@ -33,6 +42,7 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carr
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Hosts = Annotated[Words, AfterValidator(allowed_hosts)]
 Origins = Annotated[Words, AfterValidator(trusted_origins)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(words)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(certificate_authorities)]
@@ -98,6 +108,11 @@ class ServiceConfig(BaseSettings):
     )
     trust_forwarded_proto: bool = Field(
         False, description="take `X-Forwarded-Proto` for the scheme; only behind a proxy that overwrites it"
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        description="addresses and networks, comma-separated, of the proxies whose `X-Forwarded-For` is believed; "
+        "they must overwrite it or add to its end",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe level that is logged"
