@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import json
 import math
 import re
 import select
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from itertools import repeat
+from pathlib import Path
 
 import pytest
 import requests
 
 from gateway.make_routes import ROUTES, routes
-from tests.gateway import Gateway, gateway, skip_without_nginx
+from tests.gateway import Gateway, gateway, skip_without_nginx, start
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.processes import Stack, free_port, running_stack
+from tests.processes import ROOT, Stack, free_port, running_stack
 from tests.raw_http import RawAnswer, chunks, post, post_chunked, read_answer, request
 
 skip_without_nginx()
@@ -35,7 +41,7 @@ def collector() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture(scope="module")
 def stack(collector: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    env = {"JAEGER_ENDPOINT": collector.url, "TRUSTED_PROXIES": "127.0.0.1"}
+    env = {"JAEGER_ENDPOINT": collector.url, "TRUSTED_PROXIES": "127.0.0.1", "TRUST_FORWARDED_PROTO": "true"}
     with running_stack(tmp_path_factory.mktemp("services"), **env) as running:
         yield running
 
@@ -337,3 +343,130 @@ def test_a_service_hears_of_a_request_when_it_is_whole(stack: Stack) -> None:
 
     assert early == []
     assert answer.status == 201
+
+
+SHOP, OTHER = "https://shop.example", "https://evil.example"
+PREFLIGHT = ("Access-Control-Request-Method: POST", "Access-Control-Request-Headers: idempotency-key")
+
+
+@pytest.fixture(scope="module")
+def shops_door(stack: Stack) -> Iterator[Gateway]:
+    origins = f"http://localhost:5173,{SHOP}"
+    with gateway(**addresses(stack), GATEWAY_CORS_ORIGINS=origins, GATEWAY_CORS_CREDENTIALS="true") as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", ["/products/1", "/products/999", "/metrics"])
+def test_a_page_of_a_listed_origin_may_read_every_answer(shops_door: Gateway, path: str) -> None:
+    answer = shops_door.ask("GET", path, f"Origin: {SHOP}")
+
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == [SHOP]
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
+    assert "Origin" in answer.headers.get_all("Vary", [])
+    assert answer.headers["Access-Control-Allow-Methods"] is None
+
+
+def test_the_gateway_answers_a_preflight(shops_door: Gateway) -> None:
+    answer = shops_door.ask("OPTIONS", "/orders", "X-Request-ID: preflight", f"Origin: {SHOP}", *PREFLIGHT)
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == SHOP
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
+    assert answer.headers["Access-Control-Max-Age"] == "600"
+    assert shops_door.log_line("preflight")["peer"] == ""
+
+
+@pytest.mark.parametrize("origin", [OTHER, "https://shop.example.evil.example", "http://shop.example", "null"])
+def test_a_page_of_another_origin_may_read_nothing(shops_door: Gateway, origin: str) -> None:
+    for method, *more in (("GET",), ("OPTIONS", *PREFLIGHT)):
+        answer = shops_door.ask(method, "/products/1", f"Origin: {origin}", *more)
+
+        assert [name for name in answer.headers if name.startswith("Access-Control-")] == []
+
+
+def test_no_page_is_allowed_by_default(door: Gateway) -> None:
+    answer = door.ask("GET", "/products/1", f"Origin: {SHOP}")
+
+    assert answer.status == 200
+    assert [name for name in answer.headers if name.startswith("Access-Control-")] == []
+
+
+def test_every_page_may_be_allowed_without_credentials(stack: Stack) -> None:
+    with gateway(**addresses(stack), GATEWAY_CORS_ORIGINS="*") as door:
+        answer = door.ask("GET", "/products/1", f"Origin: {OTHER}")
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Credentials"] is None
+
+
+@pytest.mark.parametrize(
+    ("origins", "credentials", "reason"),
+    [
+        ("*", "true", "would let every page act as its visitor"),
+        (f"{SHOP},*", "true", "would let every page act as its visitor"),
+        ("https://*.example", "false", "is not an origin"),
+        ("shop.example", "false", "is not an origin"),
+        (f"{SHOP}/", "false", "is not an origin"),
+        ('https://a"', "false", "is not an origin"),
+        (SHOP, "yes", "is true or false"),
+    ],
+)
+def test_a_faulty_list_of_origins_stops_the_start(tmp_path: Path, origins: str, credentials: str, reason: str) -> None:
+    env = {"GATEWAY_CORS_ORIGINS": origins, "GATEWAY_CORS_CREDENTIALS": credentials, "TMPDIR": str(tmp_path)}
+
+    done = start("-t", **env)
+
+    assert done.returncode == 2
+    assert reason in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "is_compressed"),
+    [
+        ("/products-service/openapi.json", "application/json", True),
+        ("/products", "text/html", False),  # its forms hold a CSRF token
+        ("/products", "*/*;q=0.1, text/*", False),
+        ("/products-service/docs", "text/html", False),
+        ("/products/1", "application/json", False),  # too small
+    ],
+)
+def test_json_is_compressed_and_a_page_is_not(door: Gateway, path: str, accept: str, is_compressed: bool) -> None:
+    answer = door.ask("GET", path, f"Accept: {accept}", "Accept-Encoding: gzip")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Encoding"] == ("gzip" if is_compressed else None)
+    if is_compressed:
+        assert json.loads(gzip.decompress(answer.body))["openapi"]
+
+
+def test_production_speaks_https_alone(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    subprocess.run([shutil.copy(ROOT / "scripts/secrets", tmp_path / "scripts")], check=True, capture_output=True)
+    secrets = tmp_path / "secrets"
+    files = {
+        "GATEWAY_CERTIFICATE": str(secrets / "gateway_certificate"),
+        "GATEWAY_CERTIFICATE_KEY": str(secrets / "gateway_certificate_key"),
+    }
+    trusting = ssl.create_default_context(cafile=files["GATEWAY_CERTIFICATE"])
+    with gateway(**addresses(stack), **files, GATEWAY_DOORS="production") as door:
+        answers = []
+        for raw in (post(b'{"productId": 1, "quantity": 2}'), request(b"GET", b"/metrics")):
+            with trusting.wrap_socket(door.connect(), server_hostname="localhost") as connection:
+                connection.sendall(raw)
+                answers.append(read_answer(connection))
+        redirect = door.ask("POST", "/orders?a=b", body=ORDER, port=door.ports["GATEWAY_HTTP_PORT"])
+        plain = door.ask("GET", "/products/1")
+        for name in ("GATEWAY_PRODUCTS_PORT", "GATEWAY_ORDERS_PORT"):
+            with pytest.raises(ConnectionRefusedError):
+                door.connect(port=door.ports[name])
+
+    placed, closed = answers
+    assert placed.status == 201
+    assert placed.headers["Location"].startswith("https://localhost/orders/")
+    assert_problem(closed, 404, "not_found")
+    for answer in answers:
+        assert answer.headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
+    assert (redirect.status, redirect.headers["Location"]) == (308, "https://localhost/orders?a=b")
+    assert_problem(plain, 400, "bad_request")
