@@ -12,16 +12,20 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from gateway.make_routes import ROUTES, routes
 from tests.gateway import Gateway, gateway, skip_without_nginx, start
+from tests.name_server import name_server
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import ROOT, Stack, free_port, running_stack
 from tests.raw_http import RawAnswer, chunks, post, post_chunked, read_answer, request
@@ -343,6 +347,67 @@ def test_a_service_hears_of_a_request_when_it_is_whole(stack: Stack) -> None:
 
     assert early == []
     assert answer.status == 201
+
+
+class Replica(ThreadingHTTPServer):
+    """A replica of a service on an address of its own; it counts its requests."""
+
+    daemon_threads = True
+
+    def __init__(self, address: str, port: int) -> None:
+        self.requests = 0
+        super().__init__((address, port), ReplicaHandler)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class ReplicaHandler(BaseHTTPRequestHandler):
+    server: Replica
+
+    def do_GET(self) -> None:
+        self.server.requests += 1
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        """Do not log."""
+
+
+def test_replicas_come_and_go_and_no_request_fails(stack: Stack) -> None:
+    port = free_port()
+    first, second = Replica("127.0.0.2", port), Replica("127.0.0.3", port)
+    with name_server("127.0.0.2", "127.0.0.3") as names:
+        settings = {"GATEWAY_ORDERS": f"orders.test:{port}", "GATEWAY_RESOLVER": names.address}
+        with gateway(**addresses(stack) | settings) as door:
+
+            def statuses(count: int) -> set[int]:
+                return {door.ask(method, "/orders").status for method in ("GET", "POST") * count}
+
+            with_both = statuses(15)
+            shared = (first.requests, second.requests)
+            first.stop()  # before the name server knows
+            with_one = statuses(15)
+            third = Replica("127.0.0.4", port)
+            names.addresses = ("127.0.0.3", "127.0.0.4")
+            deadline = time.monotonic() + 60
+            with_a_new_one = set()
+            while not third.requests and time.monotonic() < deadline:
+                with_a_new_one |= statuses(1)
+            second.stop()
+            third.stop()
+
+    assert min(shared) > 0
+    assert sum(shared) == 30
+    assert with_both == with_one == with_a_new_one == {200}
+    assert third.requests > 0
 
 
 SHOP, OTHER = "https://shop.example", "https://evil.example"
