@@ -219,10 +219,13 @@ def test_a_problem_of_a_service_passes_as_it_is(door: Gateway) -> None:
 
 def test_a_service_that_refuses_connections_is_a_502(stack: Stack) -> None:
     with gateway(**addresses(stack) | {"GATEWAY_ORDERS": f"127.0.0.1:{free_port()}"}) as door:
-        answer = door.ask("POST", "/orders", body=ORDER)
+        answers = [
+            door.ask("POST", "/orders", body=ORDER, port=door.ports[f"GATEWAY_{each}PORT"]) for each in ("", "ORDERS_")
+        ]
 
-    assert_problem(answer, 502, "service_unreachable")
-    assert answer.headers["Retry-After"] == "1"
+    for answer in answers:
+        assert_problem(answer, 502, "service_unreachable")
+        assert answer.headers["Retry-After"] == "1"
 
 
 def test_a_service_that_does_not_answer_is_a_504(stack: Stack) -> None:
@@ -247,8 +250,11 @@ def test_the_gateway_says_itself_that_it_is_alive_and_how_many_connections_it_ha
 
 def test_a_developer_reaches_each_service_whole_on_its_own_port(door: Gateway) -> None:
     for name in ("GATEWAY_PRODUCTS_PORT", "GATEWAY_ORDERS_PORT"):
+        login = door.ask("GET", "/admin/login/", "X-Request-ID: developer", port=door.ports[name])
+
+        assert login.status == 200
+        assert login.headers.get_all("X-Request-ID") == ["developer"]
         assert door.ask("GET", "/readyz", port=door.ports[name]).status == 200
-        assert door.ask("GET", "/admin/login/", port=door.ports[name]).status == 200
 
 
 def test_700_requests_with_700_forged_addresses_are_one_client(stack: Stack) -> None:
