@@ -228,6 +228,20 @@ def test_a_service_that_refuses_connections_is_a_502(stack: Stack) -> None:
         assert answer.headers["Retry-After"] == "1"
 
 
+def test_a_refused_request_leaves_no_query_string_in_any_log(stack: Stack) -> None:
+    bounds = {"GATEWAY_ORDERS": f"127.0.0.1:{free_port()}", "GATEWAY_RATE": "1", "GATEWAY_BURST": "1"}
+    with gateway(**addresses(stack) | bounds) as door:
+        with door.connect() as connection:  # pipelined, so that the last ones arrive within a second of the first
+            connection.sendall(b"GET /orders?canary HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5)
+            connection.sendall(request(b"GET", b"/orders?canary"))
+            answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        door.ask("GET", "/canaries?canary", "X-Request-ID: the-last")
+        door.log_line("the-last")
+
+        assert {b"502", b"429"} == set(re.findall(rb"HTTP/1.1 (\d+)", answers))
+        assert "?canary" not in door.log_path.read_text()
+
+
 def test_a_service_that_does_not_answer_is_a_504(stack: Stack) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
