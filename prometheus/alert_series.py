@@ -116,7 +116,7 @@ def errors(severity: str, at: float) -> Alert:
 
 def unwatched(service: str) -> Alert:
     up = gauge(f'up{{job="{service}", instance="x:1"}}', None, 1, 1)
-    return Alert("ServiceDown", "critical", [up], service, just_short=3, fires_without_data=True)
+    return Alert("ServiceDown", "critical", [up], service, just_short=1, fires_without_data=True)
 
 
 def command(name: str, bad: Value, below: Value, good: Value, instance: str = "backup") -> Series:
@@ -142,6 +142,7 @@ ALERTS = [
     Alert("ServiceDown", "critical", [gauge(UP, 0, 1, 1)], just_short=1, fires_without_data=True),
     unwatched(ORDERS),
     unwatched(PRODUCTS),
+    unwatched("gateway"),
     Alert("NotReady", "critical", [gauge(f'service_ready{{{HTTP}, probe="database"}}', 0, 1, 1)], just_short=1),
     errors("warning", 0.005),
     errors("critical", 0.01),

@@ -18,6 +18,21 @@ from tests.processes import ROOT
 
 Document = dict[str, Any]
 
+
+class Override(list[Any]):
+    """A list of `!override`, which replaces the list of an earlier file."""
+
+
+class ComposeLoader(yaml.SafeLoader):
+    """Reads compose files, with the one tag that ours have."""
+
+
+def override(loader: ComposeLoader, node: yaml.SequenceNode) -> Override:
+    return Override(loader.construct_sequence(node))
+
+
+ComposeLoader.add_constructor("!override", override)
+
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
@@ -25,7 +40,7 @@ def compose(*files: str) -> Document:
     """Return the compose file with the later ones merged over it and every variable at its default."""
     merged: Document = {}
     for file in files:
-        merged = _merge(merged, yaml.safe_load((ROOT / file).read_text()))
+        merged = _merge(merged, yaml.load((ROOT / file).read_text(), ComposeLoader))
     filled: Document = _fill(merged)
     return filled
 
@@ -48,11 +63,15 @@ def _merge(base: Document, override: Document) -> Document:
     for key, value in override.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):
             merged[key] = _merge(merged[key], value)
-        elif isinstance(value, list) and isinstance(merged.get(key), list) and key not in ("command", "test"):
+        elif isinstance(value, list) and isinstance(merged.get(key), list) and _is_added(key, value):
             merged[key] = merged[key] + value
         else:
             merged[key] = value
     return merged
+
+
+def _is_added(key: str, value: list[Any]) -> bool:
+    return key not in ("command", "test") and not isinstance(value, Override)
 
 
 class Dockerfile:

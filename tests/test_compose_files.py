@@ -35,21 +35,59 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *NIGHTLY, *DATABASES, *POOLER, "rabbitmq", *TELEMETRY}
+    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *NIGHTLY, *DATABASES, *POOLER, "rabbitmq", *TELEMETRY, "gateway"}
 
 
-def test_the_access_points_are_published_and_nothing_else() -> None:
-    published = {name: service["ports"] for name, service in PRODUCTION.items() if "ports" in service}
+DASHBOARDS = {
+    "jaeger": ["127.0.0.1:16686:16686"],
+    "prometheus": ["127.0.0.1:9090:9090"],
+    "alertmanager": ["127.0.0.1:9093:9093"],
+    "pushgateway": ["127.0.0.1:9091:9091"],
+    "grafana": ["127.0.0.1:3000:3000"],
+}
 
-    assert published == {
-        "products-service": ["3001:3001"],
-        "orders-service": ["3002:3002"],
-        "jaeger": ["127.0.0.1:16686:16686"],
-        "prometheus": ["127.0.0.1:9090:9090"],
-        "alertmanager": ["127.0.0.1:9093:9093"],
-        "pushgateway": ["127.0.0.1:9091:9091"],
-        "grafana": ["127.0.0.1:3000:3000"],
-    }
+
+@pytest.mark.parametrize(
+    ("services", "doors"),
+    [(BASE, ["8080:8080", "127.0.0.1:3001:3001", "127.0.0.1:3002:3002"]), (PRODUCTION, ["443:8080", "80:8081"])],
+    ids=["development", "production"],
+)
+def test_only_the_gateway_is_open_and_the_tools_on_this_machine(services: Any, doors: list[str]) -> None:
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+
+    assert published == DASHBOARDS | {"gateway": doors}
+
+
+@pytest.mark.parametrize(
+    ("network", "members"),
+    [
+        ("edge", {"gateway"}),
+        ("app", {"gateway", *WEB, *LOOPS, "smoke", "jaeger", "prometheus", "pushgateway"}),
+        ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF - {"jaeger-volume"}, "rabbitmq"}),
+        ("telemetry", {*NIGHTLY, *ONE_OFF - {"jaeger-volume", "smoke"}, *TELEMETRY}),
+    ],
+)
+def test_a_container_reaches_only_its_own_networks(network: str, members: set[str]) -> None:
+    assert {name for name, service in BASE.items() if network in service.get("networks", ())} == members
+
+
+def test_no_container_is_in_more_than_two_networks() -> None:
+    # Podman gives it a name server for each, and with three a look-up takes a second.
+    assert {name for name, service in BASE.items() if len(service.get("networks", ())) > 2} == set()
+
+
+def test_services_and_databases_have_no_way_out_of_their_networks() -> None:
+    networks = compose("docker-compose.yml")["networks"]
+
+    assert {name for name, network in networks.items() if network and network["internal"]} == {"app", "data"}
+
+
+@pytest.mark.parametrize("name", WEB)
+def test_two_replicas_of_each_web_service_can_run(name: str) -> None:
+    service = BASE[name]
+
+    assert service["deploy"]["replicas"] == 2
+    assert not {"container_name", "ports", "hostname"} & set(service)
 
 
 def test_both_images_are_made_alike() -> None:
@@ -217,7 +255,14 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
     assert not service.get("privileged")
 
 
-@pytest.mark.parametrize("name", PRODUCTION)
+def test_the_gateway_of_production_has_the_certificate_of_the_secrets() -> None:
+    environment = PRODUCTION["gateway"]["environment"]
+
+    files = {environment["GATEWAY_CERTIFICATE"], environment["GATEWAY_CERTIFICATE_KEY"]}
+    assert files == {f"/run/secrets/{secret}" for secret in PRODUCTION["gateway"]["secrets"]}
+
+
+@pytest.mark.parametrize("name", set(PRODUCTION) - {"gateway"})
 def test_production_takes_every_secret_from_a_file(name: str) -> None:
     environment = PRODUCTION[name].get("environment", {})
     secrets = [variable for variable in environment if variable.endswith(SECRETS)]
@@ -253,23 +298,19 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
     assert len(password) == 64
 
 
-def test_prometheus_scrapes_both_services_where_they_listen() -> None:
-    config = provisioned("prometheus.yml")
-    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-
-    for name, project in WEB.items():
-        targets = jobs[name]["static_configs"][0]["targets"]
-        assert targets == [f"{name}:{Dockerfile(project).environment()['PORT']}"]
-
-
-def test_prometheus_scrapes_every_replica_of_each_loop_where_it_serves_its_metrics() -> None:
+def test_prometheus_scrapes_every_replica_where_it_serves_its_metrics() -> None:
     jobs = {job["job_name"]: job for job in provisioned("prometheus.yml")["scrape_configs"]}
-    found = [job["dns_sd_configs"][0] for job in jobs.values() if "dns_sd_configs" in job]
+    found = {
+        discovery["names"][0]: (job, discovery["port"])
+        for job, config in jobs.items()
+        for discovery in config.get("dns_sd_configs", ())
+    }
 
-    assert {tuple(discovery["names"]) for discovery in found} == {(name,) for name in LOOPS}
-    for discovery in found:
-        (name,) = discovery["names"]
-        assert int(BASE[name]["environment"]["WORKER_METRICS_PORT"]) == discovery["port"]
+    of_loops = {name: int(BASE[name]["environment"]["WORKER_METRICS_PORT"]) for name in LOOPS}
+    of_web = {name: int(Dockerfile(project).environment()["PORT"]) for name, project in WEB.items()}
+    status = int(urlsplit(BASE["gateway"]["healthcheck"]["test"][-1]).port or 0)
+    assert {name: port for name, (_, port) in found.items()} == of_loops | of_web | {"gateway": status}
+    assert all(found[name][0] == name for name in WEB)
 
 
 def test_grafana_finds_its_data_sources_and_dashboards() -> None:

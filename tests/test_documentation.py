@@ -129,6 +129,7 @@ def test_every_error_code_is_documented_and_every_documented_one_exists() -> Non
                 codes |= {argument.value for argument in node.args[1:2] if isinstance(argument, ast.Constant)}
             if isinstance(node, ast.Tuple) and len(node.elts) == 3 and "HTTPStatus." in ast.unparse(node.elts[1]):
                 codes |= {node.elts[2].value} if isinstance(node.elts[2], ast.Constant) else set()
+    codes |= set(re.findall(r'"code":"(\w+)"', (ROOT / "gateway/nginx.conf.template").read_text()))
 
     assert first_column(README, "Errors") == codes
 

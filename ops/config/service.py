@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import dj_database_url
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops.config import validators
@@ -26,6 +35,7 @@ WHOLE = re.compile(r"[0-9]+")  # gunicorn reads WEB_CONCURRENCY too, and takes n
 Words = Annotated[tuple[str, ...], BeforeValidator(validators.words)]
 Hosts = Annotated[Words, AfterValidator(validators.allowed_hosts)]
 Origins = Annotated[Words, AfterValidator(validators.trusted_origins)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(validators.words)]
 HttpUrl = Annotated[str, AfterValidator(validators.http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(validators.certificate_authorities)]
@@ -77,6 +87,9 @@ class ServiceConfig(BaseSettings):
     """origins, such as `https://shop.example`, whose forms are accepted behind a TLS proxy"""
     trust_forwarded_proto: bool = False
     """take `X-Forwarded-Proto` for the scheme; only behind a proxy that overwrites it"""
+    trusted_proxies: Networks = ()
+    """addresses and networks, comma-separated, of the proxies whose `X-Forwarded-For` is believed; they must overwrite
+    it or add to its end"""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """least severe level that is logged"""
     log_format: Literal["json", "console"] = Field(

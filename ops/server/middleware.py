@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -21,6 +22,7 @@ from django_structlog.middlewares import RequestMiddleware as StructlogRequestMi
 from ops.api.problems import RENAMED, problem_response
 from ops.api.sessions import SESSION_READ
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
+from ops.server.client_address import client_address
 from ops.telemetry import metrics, request_context
 from ops.telemetry.log_stream import count_lost
 from ops.telemetry.request_context import EXCEPTION
@@ -65,6 +67,7 @@ class RequestMiddleware(StructlogRequestMiddleware):
         if probe := PROBES.get(request.path_info):
             request_context.clear()
             return _complete(self._answer_probe(request, probe))
+        request.META["REMOTE_ADDR"] = client_address(request.META, settings.CONFIG.trusted_proxies)
         self.prepare(request)
         response: HttpResponse = self.get_response(request)  # type: ignore[assignment] # never async, as said above
         self.handle_response(request, response)

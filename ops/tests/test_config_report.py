@@ -61,4 +61,5 @@ def test_a_faulty_variable_is_shown_as_it_was_given_beside_its_fault() -> None:
 def test_lists_switches_and_absent_values_are_shown_as_they_would_be_written() -> None:
     assert shown("ALLOWED_HOSTS", "a.example,  b.example") == "a.example,b.example"
     assert shown("TRUST_FORWARDED_PROTO", "yes") == "true"
+    assert shown("TRUSTED_PROXIES", "10.0.0.1, fd00::/8") == "10.0.0.1/32,fd00::/8"
     assert shown("JAEGER_ENDPOINT", "") == ""

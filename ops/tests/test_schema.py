@@ -143,4 +143,4 @@ def test_the_page_needs_nothing_from_elsewhere(client: APIClient) -> None:
         answer = client.get(asset)
         assert answer.status_code == 200, asset
         assert b"".join(answer.streaming_content)  # type: ignore[attr-defined] # whitenoise sends a file
-    assert '"/openapi.json"' in page.content.decode()
+    assert 'url: "openapi.json"' in page.content.decode()

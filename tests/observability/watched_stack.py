@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ops.tests.test_command_metrics import pushgateway
+from tests.gateway import gateway
 from tests.observability.alertmanager_server import Alertmanager, running_alertmanager
 from tests.observability.link import Link, link_to
 from tests.observability.loops import Loop
@@ -67,11 +68,11 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
     with ExitStack() as exits:
         wires: dict[str, Link] = {}
         collector_port = free_port()
-        gateway, _ = exits.enter_context(pushgateway())
+        pushed_to, _ = exits.enter_context(pushgateway())
         shared = {
             "JAEGER_ENDPOINT": f"http://127.0.0.1:{collector_port}/v1/traces",
             "OTEL_BSP_SCHEDULE_DELAY": "500",
-            "PUSHGATEWAY_URL": gateway,
+            "PUSHGATEWAY_URL": pushed_to,
             "DATABASE_CONNECT_TIMEOUT": "1",
             # Every trial of the open breaker has its retry refused, and trials are frequent.
             "PRODUCTS_RETRY_BUDGET": "0",
@@ -92,7 +93,11 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
         sink = exits.enter_context(webhook_sink())
         alertmanager = exits.enter_context(running_alertmanager(directory, sink.url))
         targets = {f"{name}-service": [f"127.0.0.1:{service.port}"] for name, service in services.items()}
-        targets["pushgateway"] = [gateway.removeprefix("http://")]
+        targets["pushgateway"] = [pushed_to.removeprefix("http://")]
+        door = exits.enter_context(
+            gateway(**{f"GATEWAY_{name.upper()}": f"127.0.0.1:{service.port}" for name, service in services.items()})
+        )
+        targets["gateway"] = [door.status_url.removeprefix("http://")]
         for service in services.values():
             service.wait_until_ready(30)
         relay = Loop(services["orders"], "relay_events")
@@ -111,7 +116,7 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
             sink,
             wires,
             collector_port,
-            gateway,
+            pushed_to,
             relay,
         )
         ending = threading.Event()
