@@ -90,7 +90,7 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
     database: dict[str, Any] = dict(dj_database_url.parse(url.get_secret_value()))
     if database["ENGINE"].endswith("sqlite3"):
         database["ENGINE"] = "ops.database.sqlite3"
-        # Writers queue instead of failing with "database is locked"; readers do not wait for them. What was answered
+        # Writers queue instead of failing with "database is locked"; readers do not wait for them. An answered write
         # survives a power cut, not only a kill.
         database["CONN_MAX_AGE"] = None
         database["OPTIONS"] = {

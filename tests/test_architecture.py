@@ -50,9 +50,9 @@ SHELF_BUDGETS = {
     "config": 530,
     "telemetry": 1500,
     "api": 950,
-    "database": 440,
+    "database": 480,
     "outbound": 700,
-    "server": 1310,
+    "server": 1350,
     "turns": 85,
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here

@@ -63,7 +63,7 @@ def test_only_the_gateway_is_open_and_the_tools_on_this_machine(services: Any, d
     [
         ("edge", {"gateway"}),
         ("app", {"gateway", *WEB, *LOOPS, "smoke", "jaeger", "prometheus", "pushgateway"}),
-        ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF - {"jaeger-volume"}, "rabbitmq"}),
+        ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF - {"jaeger-volume"}, *POOLER, "rabbitmq"}),
         ("telemetry", {*NIGHTLY, *ONE_OFF - {"jaeger-volume", "smoke"}, *TELEMETRY}),
     ],
 )

@@ -42,7 +42,7 @@ class AddConstraintDeferred(AddConstraint):
 
 
 class DeferredParts:
-    """What the operations above left out of a model's table."""
+    """Build the parts of a table that the operations above have deferred."""
 
     def __init__(self, app_label: str, model_name: str) -> None:
         self._names = app_label, model_name
