@@ -46,11 +46,15 @@ def print_table(out: OutputWrapper, header: Sequence[str], rows: Sequence[Sequen
             table.add_row(*row)
         Console(file=out, markup=False, highlight=False).print(table)  # type: ignore[arg-type] # it writes and flushes
         return
-    lines = [header, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    for line in lines:
-        cells = (f"{cell:{side}{width}}" for cell, side, width in zip(line, align, widths, strict=True))
-        out.write("  ".join(cells).rstrip())
+    for line in aligned([header, *rows], align):
+        out.write(line)
+
+
+def aligned(rows: Sequence[Sequence[str]], align: str) -> list[str]:
+    """Return each row as a line, with its cells at the width of their column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ((f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)) for row in rows)
+    return ["  ".join(line).rstrip() for line in lines]
 
 
 class Output:

@@ -8,6 +8,7 @@ from django.core.checks import INFO
 from django.core.management.base import CommandParser
 
 from ops.cli.command import USAGE, OpsCommand, Result
+from ops.cli.output import aligned
 from ops.config.faults import ConfigurationError
 from ops.config.report import OK, Variable, describe
 from ops.config.service import ServiceConfig
@@ -57,12 +58,14 @@ class Command(OpsCommand):
     def perform(self, *, as_json: bool, changed: bool, connect: bool, deploy: bool, **options: Any) -> Result:
         reading = self.config_class.read()
         variables = describe(self.config_class, reading)
-        notable = [line for line in variables if line.origin != "default" or line.verdict != OK]
+        notable = [one for one in variables if one.origin != "default" or one.verdict != OK]
         typos = likely_typos(self.config_class.variables(), os.environ)
         result = Result("", details={"typos": typos})
         result.details["variables"] = [vars(variable) for variable in (notable if changed else variables)]
         if not as_json:
-            self._write_table(notable if changed or reading.faults else variables)
+            shown = notable if changed or reading.faults else variables
+            for line in aligned([(one.name, one.value, one.origin, one.verdict) for one in shown], "<<<<"):
+                self.stdout.write(line)
         if reading.config is None:
             result.sentence = str(ConfigurationError(self.config_class.service, reading.faults))
             result.problems = [f"{name}: {fault}" for name, fault in sorted(reading.faults.items())]
@@ -82,15 +85,6 @@ class Command(OpsCommand):
                 self.stderr.write(f"{name} is not a variable of {self.config_class.service}: did you mean {meant}?")
         result.counts = {"variables": len(variables), "faults": len(reading.faults), "typos": len(typos)}
         return result
-
-    def _write_table(self, variables: list[Variable]) -> None:
-        widths = [
-            max((len(getattr(variable, part)) for variable in variables), default=0)
-            for part in ("name", "value", "origin")
-        ]
-        for variable in variables:
-            cells = zip((variable.name, variable.value, variable.origin), widths, strict=True)
-            self.stdout.write("  ".join(f"{text:{width}}" for text, width in cells) + f"  {variable.verdict}")
 
     def _add(self, result: Result, section: str, found: dict[str, str], as_json: bool) -> None:
         result.details[section] = found
