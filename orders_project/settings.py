@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops import settings
+from ops import settings as shared
 from orders_project.config import OrdersConfig
 
 CONFIG = OrdersConfig.load()
@@ -11,22 +11,22 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False  # the log has tracebacks; error pages would show frame locals
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
-INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.outbox", "orders_project.orders"]
-MIDDLEWARE = list(settings.MIDDLEWARE)
+INSTALLED_APPS = [*shared.INSTALLED_APPS, "events.outbox", "orders_project.orders"]
+MIDDLEWARE = list(shared.MIDDLEWARE)
 API_PATHS = ("/orders",)  # clients without cookies do without the middleware for browsers
 ROOT_URLCONF = "orders_project.urls"
 WSGI_APPLICATION = "orders_project.wsgi.application"
-TEMPLATES = settings.TEMPLATES
+TEMPLATES = shared.TEMPLATES
 APPEND_SLASH = False  # its redirect loses a POST's body
 
-DATABASES = settings.databases(CONFIG)
+DATABASES = shared.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
-AUTHENTICATION_BACKENDS = settings.AUTHENTICATION_BACKENDS
-PASSWORD_HASHERS = settings.PASSWORD_HASHERS
+AUTH_PASSWORD_VALIDATORS = shared.AUTH_PASSWORD_VALIDATORS
+AUTHENTICATION_BACKENDS = shared.AUTHENTICATION_BACKENDS
+PASSWORD_HASHERS = shared.PASSWORD_HASHERS
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]
-AXES_FAILURE_LIMIT = settings.LOGIN_FAILURES
-AXES_COOLOFF_TIME = settings.LOGIN_PAUSE
+AXES_FAILURE_LIMIT = shared.LOGIN_FAILURES
+AXES_COOLOFF_TIME = shared.LOGIN_PAUSE
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "ops.api.login.refuse"
@@ -39,22 +39,22 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = settings.static_root(CONFIG)
-STORAGES = settings.storages(CONFIG)
+STATIC_ROOT = shared.static_root(CONFIG)
+STORAGES = shared.storages(CONFIG)
 WHITENOISE_USE_FINDERS = not CONFIG.is_production  # without collectstatic
 
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
-LOGGING = settings.logging(CONFIG)
+LOGGING = shared.logging(CONFIG)
 
-REST_FRAMEWORK = settings.rest_framework()
-SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Orders", description="Orders of products that exist.")
+REST_FRAMEWORK = shared.rest_framework()
+SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Orders", description="Orders of products that exist.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 
 # Named, as browsers send the cookies of one port of a host to its other ports too.
 SESSION_COOKIE_NAME = "orders_session"
 CSRF_COOKIE_NAME = "orders_csrf"
 CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"
-SECURE_PROXY_SSL_HEADER = settings.proxy_header(CONFIG)
+SECURE_PROXY_SSL_HEADER = shared.proxy_header(CONFIG)
 SECURE_HSTS_SECONDS = 31_536_000 if CONFIG.is_production else 0
 SESSION_COOKIE_SECURE = CONFIG.is_production
 CSRF_COOKIE_SECURE = CONFIG.is_production

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops import settings
+from ops import settings as shared
 from products_project.config import ProductsConfig
 
 CONFIG = ProductsConfig.load()
@@ -11,22 +11,22 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False  # the log has tracebacks; error pages would show frame locals
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
-INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.inbox", "products_project.products"]
-MIDDLEWARE = list(settings.MIDDLEWARE)
+INSTALLED_APPS = [*shared.INSTALLED_APPS, "events.inbox", "products_project.products"]
+MIDDLEWARE = list(shared.MIDDLEWARE)
 API_PATHS = ("/products", "/reservations", "/events")  # clients without cookies do without the middleware for browsers
 ROOT_URLCONF = "products_project.urls"
 WSGI_APPLICATION = "products_project.wsgi.application"
-TEMPLATES = settings.TEMPLATES
+TEMPLATES = shared.TEMPLATES
 APPEND_SLASH = False  # its redirect loses a POST's body
 
-DATABASES = settings.databases(CONFIG)
+DATABASES = shared.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
-AUTHENTICATION_BACKENDS = settings.AUTHENTICATION_BACKENDS
-PASSWORD_HASHERS = settings.PASSWORD_HASHERS
+AUTH_PASSWORD_VALIDATORS = shared.AUTH_PASSWORD_VALIDATORS
+AUTHENTICATION_BACKENDS = shared.AUTHENTICATION_BACKENDS
+PASSWORD_HASHERS = shared.PASSWORD_HASHERS
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]
-AXES_FAILURE_LIMIT = settings.LOGIN_FAILURES
-AXES_COOLOFF_TIME = settings.LOGIN_PAUSE
+AXES_FAILURE_LIMIT = shared.LOGIN_FAILURES
+AXES_COOLOFF_TIME = shared.LOGIN_PAUSE
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "ops.api.login.refuse"
@@ -39,15 +39,15 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = settings.static_root(CONFIG)
-STORAGES = settings.storages(CONFIG)
+STATIC_ROOT = shared.static_root(CONFIG)
+STORAGES = shared.storages(CONFIG)
 WHITENOISE_USE_FINDERS = not CONFIG.is_production  # without collectstatic
 
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
-LOGGING = settings.logging(CONFIG)
+LOGGING = shared.logging(CONFIG)
 
-REST_FRAMEWORK = settings.rest_framework()
-SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Products", description="The catalogue of products.")
+REST_FRAMEWORK = shared.rest_framework()
+SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Products", description="The catalogue of products.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 
 # The handler of each type of event; events of other types are acknowledged and ignored.
@@ -57,7 +57,7 @@ INBOX = {"argos.order.confirmed.v1": "products_project.products.services.sales.c
 SESSION_COOKIE_NAME = "products_session"
 CSRF_COOKIE_NAME = "products_csrf"
 CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"
-SECURE_PROXY_SSL_HEADER = settings.proxy_header(CONFIG)
+SECURE_PROXY_SSL_HEADER = shared.proxy_header(CONFIG)
 SECURE_HSTS_SECONDS = 31_536_000 if CONFIG.is_production else 0
 SESSION_COOKIE_SECURE = CONFIG.is_production
 CSRF_COOKIE_SECURE = CONFIG.is_production

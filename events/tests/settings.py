@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 
 from events.config import EventsConfig
-from ops import settings
+from ops import settings as shared
 from ops.config.service import database_default
 
 
@@ -25,24 +25,24 @@ CONFIG = ShopConfig.load()
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-INSTALLED_APPS = [*settings.INSTALLED_APPS, "events.outbox", "events.inbox"]
-MIDDLEWARE = list(settings.MIDDLEWARE)
+INSTALLED_APPS = [*shared.INSTALLED_APPS, "events.outbox", "events.inbox"]
+MIDDLEWARE = list(shared.MIDDLEWARE)
 API_PATHS = ("/events",)
 ROOT_URLCONF = "events.tests.urls"
-TEMPLATES = settings.TEMPLATES
+TEMPLATES = shared.TEMPLATES
 APPEND_SLASH = False
-DATABASES = settings.databases(CONFIG)
+DATABASES = shared.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TIME_ZONE = "UTC"
 USE_TZ = True
-AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
+AUTH_PASSWORD_VALIDATORS = shared.AUTH_PASSWORD_VALIDATORS
 STATIC_URL = "/static/"
-STORAGES = settings.storages(CONFIG)
+STORAGES = shared.storages(CONFIG)
 WHITENOISE_USE_FINDERS = True
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
-LOGGING = settings.logging(CONFIG)
-REST_FRAMEWORK = settings.rest_framework()
-SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Shop", description="A service for tests.")
+LOGGING = shared.logging(CONFIG)
+REST_FRAMEWORK = shared.rest_framework()
+SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Shop", description="A service for tests.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"
 INBOX = {"argos.order.confirmed.v1": "events.tests.sold.count"}

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from ops import settings
+from ops import settings as shared
 from ops.config.service import ServiceConfig, database_default
 
 
@@ -24,23 +24,23 @@ CONFIG = PlainConfig.load()
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-INSTALLED_APPS = settings.INSTALLED_APPS
-MIDDLEWARE = list(settings.MIDDLEWARE)
+INSTALLED_APPS = shared.INSTALLED_APPS
+MIDDLEWARE = list(shared.MIDDLEWARE)
 API_PATHS = ("/echo",)
 ROOT_URLCONF = "ops.tests.urls"
 WSGI_APPLICATION = "ops.tests.wsgi.application"
-TEMPLATES = settings.TEMPLATES
+TEMPLATES = shared.TEMPLATES
 APPEND_SLASH = False
-DATABASES = settings.databases(CONFIG)
+DATABASES = shared.databases(CONFIG)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TIME_ZONE = "UTC"
 USE_TZ = True
-AUTH_PASSWORD_VALIDATORS = settings.AUTH_PASSWORD_VALIDATORS
-AUTHENTICATION_BACKENDS = settings.AUTHENTICATION_BACKENDS
-PASSWORD_HASHERS = settings.PASSWORD_HASHERS
+AUTH_PASSWORD_VALIDATORS = shared.AUTH_PASSWORD_VALIDATORS
+AUTHENTICATION_BACKENDS = shared.AUTHENTICATION_BACKENDS
+PASSWORD_HASHERS = shared.PASSWORD_HASHERS
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]
-AXES_FAILURE_LIMIT = settings.LOGIN_FAILURES
-AXES_COOLOFF_TIME = settings.LOGIN_PAUSE
+AXES_FAILURE_LIMIT = shared.LOGIN_FAILURES
+AXES_COOLOFF_TIME = shared.LOGIN_PAUSE
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "ops.api.login.refuse"
@@ -48,12 +48,12 @@ AXES_DISABLE_ACCESS_LOG = True  # the log has each login
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 STATIC_URL = "/static/"
-STORAGES = settings.storages(CONFIG)
+STORAGES = shared.storages(CONFIG)
 WHITENOISE_USE_FINDERS = True
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
-LOGGING = settings.logging(CONFIG)
-REST_FRAMEWORK = settings.rest_framework()
-SPECTACULAR_SETTINGS = settings.spectacular(CONFIG, title="Plain", description="A service for tests.")
+LOGGING = shared.logging(CONFIG)
+REST_FRAMEWORK = shared.rest_framework()
+SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Plain", description="A service for tests.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]

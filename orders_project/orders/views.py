@@ -73,7 +73,8 @@ class OrderList(generics.ListAPIView[Order]):
         try:
             placed = services.place_order(**wanted_order(request.data), key=key)
         except OrderRejected as rejection:
-            rejection.headers = REPLAYED if rejection.is_replayed else {}
+            if rejection.is_replayed:
+                rejection.headers = REPLAYED
             raise
         headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[placed.order.pk]))}
         if placed.is_replayed:
