@@ -66,7 +66,7 @@ control_socket_disable = True  # its default path is shared by every service of 
 accesslog = None  # ops.server.middleware writes one line a request
 logconfig_dict = settings.LOGGING
 
-GARBAGE = 10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
+GC_THRESHOLD = 10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
 
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 os.environ.pop(METRICS_DIRECTORY, None)  # one process keeps its metrics in memory; see on_starting
@@ -125,7 +125,7 @@ def post_worker_init(worker: Worker) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # all that is loaded by now stays; to search it again and again is of no use
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(GC_THRESHOLD)
     from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
     metrics.web_workers.set(1)
