@@ -48,7 +48,9 @@ def _column(field: Any) -> tuple[str, object, dict[str, Any]]:
 def main() -> None:
     django.setup()
     graph = MigrationLoader(None).graph
-    own = {config.label for config in apps.get_app_configs() if Path(config.path).is_relative_to(ROOT)}
+    folders = {config.label: Path(config.path) for config in apps.get_app_configs()}
+    # The libraries' migrations are not ours, and .venv is within the root.
+    own = {label for label, at in folders.items() if at.is_relative_to(ROOT) and not at.is_relative_to(sys.prefix)}
     found = [
         f"{app}.{name} locks a table that may be large: {operation}. See ops/database/large_tables.py."
         for app, name in sorted(graph.nodes)
