@@ -64,6 +64,7 @@ def now(job: str) -> list[Panel]:
 
 
 def busy(job: str) -> str:
-    """Return the average share of busy threads: the seconds spent on requests in each second."""
+    """Return the average share of busy threads: the seconds spent on requests in each second, without their wait."""
     seconds = f"rate(http_request_duration_seconds_sum{{{job}}}[{INTERVAL}])"
-    return f"sum({seconds}) / sum(web_threads{{{job}}})"
+    waiting = f"rate(web_queue_seconds_total{{{job}}}[{INTERVAL}])"
+    return f"(sum({seconds}) - sum({waiting})) / sum(web_threads{{{job}}})"

@@ -74,8 +74,8 @@ def saturation(job: str) -> list[Panel]:
             "Connections waiting for a thread",
             "none",
             {waiting: "waiting"},
-            "Or for a turn to compute. Above one for long: every request waits before it starts; its duration does not "
-            "include that.",
+            "Or for a turn to compute. Above one for long: every request waits before it starts; its duration "
+            "includes that.",
             width=6,
             high=1,
         ),

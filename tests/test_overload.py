@@ -91,3 +91,8 @@ def test_an_order_that_cannot_begin_in_time_is_refused_and_none_takes_longer_tha
         assert (headers["Retry-After"], headers["Connection"]) == ("1", "keep-alive")
     assert max(seconds for seconds, *_ in refused) < tolerance(PATIENCE + 0.5)
     assert max(seconds for seconds, *_ in begun) < tolerance(BUDGET + 0.5)
+    # The metrics count from the arrival of each, as a client does.
+    assert frozen.orders.metric("http_requests_total", route="/orders", status="503") == len(refused)
+    assert frozen.orders.metric("web_queue_seconds_total") >= len(refused) * PATIENCE
+    measured = frozen.orders.metric("http_request_duration_seconds_sum", route="/orders")
+    assert abs(measured - sum(seconds for seconds, *_ in begun)) < tolerance(1.0)

@@ -25,13 +25,12 @@ from ops.server import health, scrape_gauges  # noqa: F401 - the second one is f
 from ops.server.client_address import client_address
 from ops.telemetry import metrics, request_context
 from ops.telemetry.log_stream import count_lost
-from ops.telemetry.request_context import EXCEPTION
+from ops.telemetry.request_context import ARRIVED_AT, EXCEPTION
 
 log = structlog.get_logger("ops.request")
 
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/+=@-]{0,127}", re.ASCII)
 LONGEST_PATH = 512
-ARRIVED_AT = "argos.arrived_at"  # a key of request.META: when the request was complete, by time.monotonic()
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": health.healthz,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import suppress
 
 import structlog
+from django.urls import Resolver404, resolve
 
 from ops.api.problems import CONTENT_TYPE, problem, reason_phrase
 from ops.server.answer import date_line
@@ -21,8 +23,8 @@ RETRY_AFTER = "Retry-After: 1\r\n"
 
 def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
     """Log and count the refusal, and return the whole answer; neither repeats what was sent."""
-    from ops.server.middleware import WELL_FORMED_ID  # noqa: PLC0415 - likewise
-    from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+    from ops.server.middleware import WELL_FORMED_ID  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
+    from ops.telemetry import metrics  # noqa: PLC0415 - likewise
 
     given = environ.get("HTTP_X_REQUEST_ID", "")
     context = request_context.begin(given if WELL_FORMED_ID.fullmatch(given) else None)
@@ -37,7 +39,11 @@ def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
         client=environ.get("REMOTE_ADDR"),
         **({"exc_info": refusal.__cause__} if is_ours else {}),
     )
-    metrics.http_requests_total.labels(metrics.method_label(method), metrics.UNMATCHED, refusal.status).inc()
+    route = metrics.UNMATCHED
+    if isinstance(refusal, Busy | ApplicationFailed):  # a failure of this route, which its objective counts
+        with suppress(Resolver404):
+            route = f"/{resolve(environ['PATH_INFO']).route}"
+    metrics.http_requests_total.labels(metrics.method_label(method), route, refusal.status).inc()
     body = json.dumps(problem(refusal.status, refusal.code, refusal.detail)).encode()
     head = (
         f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n{date_line(int(time.time()))}"

@@ -35,6 +35,7 @@ from ops.server.errors import ApplicationFailed, Busy
 from ops.server.health import is_draining, start_draining
 from ops.server.http1 import Request
 from ops.server.poller import Poller
+from ops.telemetry.request_context import ARRIVED_AT
 from ops.turns import turn
 
 log = structlog.get_logger(__name__)
@@ -170,6 +171,7 @@ class Worker(BaseWorker):
             self.alive = False
         if self.poller.is_closing:
             request.keep_alive = False
+        request.environ[ARRIVED_AT] = connection.arrived
         try:
             answer = respond(self.wsgi, request)
         except Exception as error:  # noqa: BLE001 - whatever an application raises
@@ -208,6 +210,7 @@ class Worker(BaseWorker):
         queue = self.ordinary.queue
         while queue and now - queue[0].arrived > self.patience:
             connection = queue.popleft()
+            self.metrics.web_queue_seconds_total.inc(now - connection.arrived)
             request = connection.request
             keep_alive = request is not None and request.keep_alive and not self.poller.is_closing
             connection.refuse(Busy(), now, keep_alive=keep_alive)

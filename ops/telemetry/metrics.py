@@ -74,7 +74,8 @@ web_workers = Gauge("web_workers", "Worker processes that serve requests.", mult
 web_threads = Gauge(
     "web_threads", "Threads that answer requests, of all worker processes.", multiprocess_mode="livesum"
 )
-# The number of busy threads needs no gauge: it is the rate of http_request_duration_seconds_sum.
+# The number of busy threads needs no gauge: it is the rate of http_request_duration_seconds_sum, which counts from the
+# arrival of requests, less the rate of web_queue_seconds_total.
 web_queue_seconds_total = Counter(
     "web_queue_seconds_total",
     "Time that connections waited for a free thread and for their turn; its rate is the number of waiting ones.",

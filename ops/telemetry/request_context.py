@@ -36,6 +36,7 @@ class RequestContext:
 
 
 NONE = RequestContext()
+ARRIVED_AT = "argos.arrived_at"  # the key of request.META: when the request was complete, by time.monotonic()
 EXCEPTION = "argos.exception"  # the key of request.META that holds the request's unhandled exception
 _current: ContextVar[RequestContext] = ContextVar("request_context", default=NONE)
 
