@@ -85,19 +85,15 @@ class HttpClient:
         *,
         document: Any = None,
         token: str | None = None,
-        deadline: float | None = None,
     ) -> T:
         """Return `read(answer)` of the peer's answer below 500; raise PeerUnavailable.
 
         The method must be idempotent, such as GET, PUT and DELETE, as any request may be sent again. `document` is sent
-        as JSON, `token` as the bearer's. `deadline` is a time of the monotonic clock, such as the end of the request
-        that needs the answer: the call ends by then, if its policy does not end it earlier. `read` raises InvalidAnswer
-        for a broken contract. That counts as a failure of the peer and is not retried. Other exceptions of `read` pass
-        through and count as a success.
+        as JSON, `token` as the bearer's. `read` raises InvalidAnswer for a broken contract. That counts as a failure
+        of the peer and is not retried. Other exceptions of `read` pass through and count as a success.
         """
         # From the arrival of the request that asks for this, which may have waited for its thread.
         ends = time.monotonic() + self._policy.deadline.total_seconds() - seconds_since_arrival()
-        ends = ends if deadline is None else min(ends, deadline)
         self._budget.earn()
         for attempt in range(1, self._policy.max_tries + 1):
             try:

@@ -25,7 +25,7 @@ from enum import Enum, auto
 from select import EPOLLIN, EPOLLOUT
 from typing import Any, Protocol
 
-from ops.server.errors import Refusal, RequestTimeout, RequestTooLarge, UnreadableBody
+from ops.server.errors import BodyTooLarge, ReceiveTimeout, Refusal, UnreadableBody
 from ops.server.http1 import CONTINUE, Chunks, Environ, Request, find_head, read_head
 
 HEAD_TIMEOUT = 10.0  # seconds from a request's first byte to the end of its head
@@ -116,7 +116,7 @@ class Connection:
     def expire(self, now: float) -> None:
         """End what has taken too long."""
         if self.state in (State.HEAD, State.BODY):
-            self.refuse(RequestTimeout(), now)
+            self.refuse(ReceiveTimeout(), now)
         else:
             self.close()
 
@@ -209,7 +209,7 @@ class Connection:
         if request.length is None:
             self.chunks = Chunks(self.server.max_body)
         elif request.length > self.server.max_body:
-            raise RequestTooLarge
+            raise BodyTooLarge
         return request
 
     def _body(self, request: Request) -> bytes | bytearray | None:

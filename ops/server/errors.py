@@ -3,14 +3,14 @@
 Refusal
 ├── BadRequest                  400 bad_request
 ├── UnreadableBody              400 parse_error
-├── RequestTimeout              408 request_timeout
-├── RequestTooLarge             413 request_too_large
+├── ReceiveTimeout              408 request_timeout
+├── BodyTooLarge                413 request_too_large
 ├── TargetTooLong               414 uri_too_long
 ├── ExpectationFailed           417 expectation_failed
 ├── HeadersTooLarge             431 headers_too_large
 ├── ApplicationFailed           500 internal_error
 ├── UnsupportedTransferCoding   501 unsupported_transfer_coding
-└── Busy                        503 busy
+└── QueueTimeout                503 busy
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class UnreadableBody(Refusal, status=400, code="parse_error"):
     detail = "The request's body could not be read."
 
 
-class RequestTimeout(Refusal, status=408, code="request_timeout"):
+class ReceiveTimeout(Refusal, status=408, code="request_timeout"):
     """Head or body did not arrive in time (RFC 9110, section 15.5.9)."""
 
     detail = "The request did not arrive in time."
 
 
-class RequestTooLarge(Refusal, status=413, code="request_too_large"):
+class BodyTooLarge(Refusal, status=413, code="request_too_large"):
     """The body is larger than REQUEST_MAX_BYTES."""
 
     detail = "The request body is too large."
@@ -78,7 +78,7 @@ class UnsupportedTransferCoding(Refusal, status=501, code="unsupported_transfer_
     """The body is coded in another way than in chunks alone."""
 
 
-class Busy(Refusal, status=503, code="busy"):
+class QueueTimeout(Refusal, status=503, code="busy"):
     """No thread could begin with the request within WEB_QUEUE_TIMEOUT."""
 
     detail = "The service is busy and could not begin with this request in time; try again."

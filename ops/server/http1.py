@@ -1,7 +1,7 @@
 """Read requests of HTTP/1.1 strictly (RFC 9112): their heads, their bodies in chunks.
 
 One grammar, compiled by `re`, takes a head or refuses it; nothing here mends what a client got wrong. The tests compare
-it with gunicorn's own reader, docs/decisions/0015 with llhttp and picohttpparser.
+it with gunicorn's own reader, docs/decisions/0016 with llhttp and gunicorn_h1c.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from urllib.parse import unquote_to_bytes
 
 from ops.server.errors import (
     BadRequest,
+    BodyTooLarge,
     ExpectationFailed,
     HeadersTooLarge,
     Refusal,
-    RequestTooLarge,
     TargetTooLong,
     UnreadableBody,
     UnsupportedTransferCoding,
@@ -244,7 +244,7 @@ class Chunks:
             raise UnreadableBody("InvalidChunk")
         size = int(match[1], 16)
         if len(self.body) + size > self._limit:
-            raise RequestTooLarge
+            raise BodyTooLarge
         self._left = size + 2 if size else 0
         self._is_in_trailers = size == 0
         return False

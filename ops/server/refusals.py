@@ -12,7 +12,7 @@ from django.urls import Resolver404, resolve
 
 from ops.api.problems import CONTENT_TYPE, problem, reason_phrase
 from ops.server.answer import date_line
-from ops.server.errors import ApplicationFailed, Busy, Refusal
+from ops.server.errors import ApplicationFailed, QueueTimeout, Refusal
 from ops.server.http1 import Environ
 from ops.telemetry import request_context
 
@@ -40,7 +40,7 @@ def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
         **({"exc_info": refusal.__cause__} if is_ours else {}),
     )
     route = metrics.UNMATCHED
-    if isinstance(refusal, Busy | ApplicationFailed):  # a failure of this route, which its objective counts
+    if isinstance(refusal, QueueTimeout | ApplicationFailed):  # a failure of this route, which its objective counts
         with suppress(Resolver404):
             route = f"/{resolve(environ['PATH_INFO']).route}"
     metrics.http_requests_total.labels(metrics.method_label(method), route, refusal.status).inc()
@@ -48,7 +48,7 @@ def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
     head = (
         f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n{date_line(int(time.time()))}"
         f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\nX-Request-ID: {context.request_id}\r\n"
-        f"{RETRY_AFTER if isinstance(refusal, Busy) else ''}"
+        f"{RETRY_AFTER if isinstance(refusal, QueueTimeout) else ''}"
         f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
     )
     return head.encode() + (b"" if method == "HEAD" else body)

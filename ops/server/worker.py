@@ -31,7 +31,7 @@ from gunicorn.workers.base import Worker as BaseWorker
 
 from ops.server.answer import respond
 from ops.server.connection import Connection, State
-from ops.server.errors import ApplicationFailed, Busy
+from ops.server.errors import ApplicationFailed, QueueTimeout
 from ops.server.health import is_draining, start_draining
 from ops.server.http1 import Request
 from ops.server.poller import Poller
@@ -213,7 +213,7 @@ class Worker(BaseWorker):
             self.metrics.web_queue_seconds_total.inc(now - connection.arrived)
             request = connection.request
             keep_alive = request is not None and request.keep_alive and not self.poller.is_closing
-            connection.refuse(Busy(), now, keep_alive=keep_alive)
+            connection.refuse(QueueTimeout(), now, keep_alive=keep_alive)
 
     # The main thread
 

@@ -21,6 +21,7 @@ from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
 from ops.tests.settings import PlainConfig
 from ops.tests.tolerance import UNBOUNDED
+from ops.turns import turn
 
 T = TypeVar("T")
 
@@ -278,22 +279,14 @@ def test_a_retry_that_the_budget_refuses_is_counted() -> None:
     assert metrics.http_client_retries_refused_total.labels("test-peer")._value.get() == before + 1
 
 
-def test_the_deadline_of_the_request_that_needs_the_answer_ends_the_call() -> None:
-    client = make_client(try_timeout=UNBOUNDED, deadline=UNBOUNDED)
-    with raw_peer(stall) as peer:
-        started = time.monotonic()
-        with pytest.raises(PeerUnavailable, match="TimeoutError"):
-            client.request("GET", peer.url(), Answer._make, deadline=started + 0.3)
+def test_a_peer_is_not_asked_and_not_blamed_once_the_request_has_waited_past_the_deadline() -> None:
+    client = make_client(deadline=0.5)
+    turn.begin_work(arrived=time.monotonic() - 0.5)
+    try:
+        with raw_peer(RawPeer.answer_forever) as peer, pytest.raises(PeerUnavailable) as failure:
+            get(client, peer.url(), read)
+    finally:
+        turn.end_work()
 
-        assert time.monotonic() - started < UNBOUNDED
-        assert peer.connections == 1
-
-
-def test_past_that_deadline_the_peer_is_not_asked_and_not_blamed() -> None:
-    client = make_client()
-    with raw_peer(RawPeer.answer_forever) as peer:
-        with pytest.raises(PeerUnavailable) as failure:
-            client.request("GET", peer.url(), Answer._make, deadline=time.monotonic())
-
-        assert failure.value.outcome == "deadline_exceeded"
-        assert (peer.connections, sum(bucket.calls for bucket in client._breaker._buckets)) == (0, 0)
+    assert failure.value.outcome == "deadline_exceeded"
+    assert (peer.connections, sum(bucket.calls for bucket in client._breaker._buckets)) == (0, 0)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import BigIntegerField, QuerySet
 
 from ops.database import batches
-from ops.database.prepared_query import PreparedQuery
+from ops.database.compiled_query import CompiledQuery
 from products_project.products.models import Product, Reservation
 from products_project.products.serializers import PRODUCT, RESERVATION
 
@@ -20,7 +20,7 @@ def list_products() -> QuerySet[Product]:
 
 
 # The query that products answers most.
-_READ_PRODUCT = PreparedQuery(
+_READ_PRODUCT = CompiledQuery(
     lambda: Product.objects.filter(retired_at=None, pk=0).values_list(*PRODUCT.columns, "stock")
 )
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 
-class PreparedQuery:
+class CompiledQuery:
     """A `values_list` whose parameters come with each run: to build it takes longer than the database needs.
 
     `build` returns the query with any values in place of the parameters.
