@@ -38,7 +38,7 @@ USE_TZ = True
 AUTH_PASSWORD_VALIDATORS = shared.AUTH_PASSWORD_VALIDATORS
 STATIC_URL = "/static/"
 STORAGES = shared.storages(CONFIG)
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
 LOGGING = shared.logging(CONFIG)
 REST_FRAMEWORK = shared.rest_framework()

@@ -49,7 +49,7 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 STATIC_URL = "/static/"
 STORAGES = shared.storages(CONFIG)
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
 LOGGING = shared.logging(CONFIG)
 REST_FRAMEWORK = shared.rest_framework()

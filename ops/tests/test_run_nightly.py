@@ -33,6 +33,7 @@ signal.signal(signal.SIGTERM, stop)
 write(" ".join(sys.argv[1:]))
 if sys.argv[1] == "wait_for":
     time.sleep(60)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Python ends without its handler
 sys.exit(7 if sys.argv[1] == "restore" else 0)
 """
 
