@@ -106,8 +106,8 @@ class Consumer:
             # Only collect here: handling one may take a while, and others are delivered meanwhile.
             channel.basic_consume(self._queues.main, callback=self._delivered.append)
             yield connection, channel
+            self._mover.close()  # not after an error: its connection may hold a message that waits for its confirm
         finally:
-            self._mover.close()
             broker.close(connection)
 
     def _wait(self, connection: Any) -> bool:
@@ -201,7 +201,8 @@ class Mover:
             trouble = failed.get(0, "")
         except UNAVAILABLE as error:
             trouble = broker.reason(error)
-            self.close()
+            if not isinstance(error, broker.Blocked):
+                self.close()
         if not trouble:
             self._failures = 0
             return True

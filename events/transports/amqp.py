@@ -26,7 +26,8 @@ class AmqpTransport:
             publisher = self._connected()
             sent, failed = publisher.publish(self._messages(events), should_stop=should_stop)
         except broker.PublishingEnded as ended:
-            self.close()
+            if not isinstance(ended, broker.Blocked):
+                self.close()
             sent, failed = ended.outcome
             return SendResult(sent, failed, f"{broker.host_of(self._config)}: {ended}")
         except broker.UNAVAILABLE as error:

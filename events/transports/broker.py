@@ -20,7 +20,9 @@ from ops.outbound.broker_tls import broker_tls
 HEARTBEAT = 20  # seconds; a peer is lost after twice this time without a sign
 PERSISTENT = 2
 UNROUTABLE = "no queue takes it"
+BLOCKED = "RabbitMQ takes no messages: it is short of memory or disk"
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuError)
+Key = tuple[str, str, bytes]  # what makes a message the same one when it is published again
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Outgoing:
     headers: Mapping[str, Any]
     exchange: str = ""
     expires_in: float | None = None  # seconds
+
+    @property
+    def key(self) -> Key:
+        return self.routing_key, self.message_id, self.body
 
 
 def connect(config: EventsConfig, purpose: str) -> Any:
@@ -80,6 +86,9 @@ class ConfirmedPublisher:
     """Publish on a channel of its own: send many messages, then wait for their confirms.
 
     kombu's own `confirm_publish` waits for each message alone: about a tenth as fast.
+
+    During an alarm RabbitMQ blocks a connection, mostly after its first message. It delivers that message after the
+    alarm, even if the connection has closed. So keep the connection and try again: what it holds is not sent again.
     """
 
     def __init__(self, connection: Any, *, timeout: float) -> None:
@@ -90,10 +99,12 @@ class ConfirmedPublisher:
         self._channel.events["basic_ack"].add(self._on_ack)
         self._channel.events["basic_nack"].add(self._on_nack)
         self._channel.events["basic_return"].add(self._on_return)
+        connection.connection.on_blocked = self._on_blocked
+        connection.connection.on_unblocked = self._on_unblocked
+        self._is_blocked = False
         self._last_tag = 0
-        self._waiting: dict[int, int] = {}  # place in the batch by delivery tag
-        self._failed: dict[int, str] = {}
-        self._places: dict[str, int] = {}
+        self._waiting: dict[int, Key] = {}  # messages without a confirm, by delivery tag
+        self._results: dict[Key, str] = {}  # why a message failed; empty if it was confirmed
 
     @property
     def channel(self) -> Any:
@@ -104,26 +115,33 @@ class ConfirmedPublisher:
     ) -> tuple[list[int], dict[int, str]]:
         """Return the places of the confirmed messages, and the reasons of the failed ones.
 
-        Raise PublishingEnded with the results so far if the broker stops answering.
+        Raise PublishingEnded with the results so far if the broker stops answering, or Blocked during its alarm.
         """
-        self._waiting, self._failed, self._places, confirmed = {}, {}, {}, list[int]()
-        self._confirmed = confirmed
+        self._results = {}
+        held = set(self._waiting.values())  # RabbitMQ blocked the connection after they were sent
         try:
-            for place, message in enumerate(messages):
-                if should_stop():
+            with contextlib.suppress(TimeoutError):
+                while True:  # until no more has arrived
+                    self._connection.drain_events(timeout=0)
+            for message in messages:
+                if self._is_blocked or should_stop():
                     break
-                self._publish(place, message)
+                if message.key not in held:
+                    self._publish(message)
             deadline = time.monotonic() + self._timeout
-            while self._waiting:
+            while self._waiting and not self._is_blocked:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError("no confirm in time")
                 self._connection.drain_events(timeout=left)
         except UNAVAILABLE as error:
-            raise PublishingEnded(self._outcome(), error) from error
-        return self._outcome()
+            raise PublishingEnded(self._outcome(messages), error) from error
+        confirmed, failed = self._outcome(messages)
+        if self._is_blocked and len(confirmed) + len(failed) < len(messages):
+            raise Blocked((confirmed, failed), OSError(BLOCKED))
+        return confirmed, failed
 
-    def _publish(self, place: int, message: Outgoing) -> None:
+    def _publish(self, message: Outgoing) -> None:
         properties = {} if message.expires_in is None else {"expiration": str(round(message.expires_in * 1000))}
         content = amqp.Message(
             message.body,
@@ -133,9 +151,8 @@ class ConfirmedPublisher:
             application_headers=dict(message.headers),
             **properties,
         )
-        self._places[message.message_id] = place
         self._last_tag += 1
-        self._waiting[self._last_tag] = place
+        self._waiting[self._last_tag] = message.key
         # Mandatory: an unroutable message comes back before its confirm instead of being dropped.
         self._channel.basic_publish(
             content,
@@ -145,23 +162,30 @@ class ConfirmedPublisher:
             timeout=self._timeout,
         )
 
-    def _outcome(self) -> tuple[list[int], dict[int, str]]:
-        return [place for place in self._confirmed if place not in self._failed], self._failed
+    def _outcome(self, messages: Sequence[Outgoing]) -> tuple[list[int], dict[int, str]]:
+        results = {place: self._results.get(message.key) for place, message in enumerate(messages)}
+        confirmed = [place for place, reason in results.items() if reason == ""]
+        return confirmed, {place: reason for place, reason in results.items() if reason}
 
-    def _take_from_waiting(self, tag: int, multiple: bool) -> list[int]:
+    def _take_from_waiting(self, tag: int, multiple: bool) -> list[Key]:
         tags = [one for one in self._waiting if one <= tag] if multiple else [tag]
         return [self._waiting.pop(one) for one in tags if one in self._waiting]
 
     def _on_ack(self, tag: int, multiple: bool) -> None:
-        self._confirmed += self._take_from_waiting(tag, multiple)
+        for key in self._take_from_waiting(tag, multiple):
+            self._results.setdefault(key, "")
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
-        self._failed |= dict.fromkeys(self._take_from_waiting(tag, multiple), "refused by the broker")
+        self._results |= dict.fromkeys(self._take_from_waiting(tag, multiple), "refused by the broker")
 
     def _on_return(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        place = self._places.get(message.properties.get("message_id"))
-        if place is not None:
-            self._failed[place] = UNROUTABLE
+        self._results[routing_key, message.properties.get("message_id") or "", message.body or b""] = UNROUTABLE
+
+    def _on_blocked(self, reason: str) -> None:
+        self._is_blocked = True
+
+    def _on_unblocked(self) -> None:
+        self._is_blocked = False
 
 
 class PublishingEnded(Exception):
@@ -170,6 +194,10 @@ class PublishingEnded(Exception):
     def __init__(self, outcome: tuple[list[int], dict[int, str]], error: Exception) -> None:
         super().__init__(reason(error))
         self.outcome = outcome
+
+
+class Blocked(PublishingEnded):
+    """RabbitMQ takes no messages during its alarm. Keep the connection, which may hold some; publish again later."""
 
 
 def reason(error: BaseException) -> str:
