@@ -176,10 +176,10 @@ class Consumer:
             if move.is_dead:
                 self.dead_lettered += 1
                 metrics.count(move.type, metrics.DEAD)
-                log.error("event.set_aside", queue=self._queues.dead, exc_info=move.cause, **fields)
+                log.error("event.dead_lettered", queue=self._queues.dead, exc_info=move.cause, **fields)
             else:
                 self.retried += 1
-                log.warning("event.put_off", exc_info=move.cause, **fields)
+                log.warning("event.retried", exc_info=move.cause, **fields)
 
 
 class Mover:
@@ -208,7 +208,7 @@ class Mover:
             return True
         pause = retry_in(self._failures, longest=LONGEST_PAUSE)
         self._not_before, self._failures = time.monotonic() + pause, self._failures + 1
-        log.warning("consumer.held_up", reason=f"{copy.routing_key}: {trouble}", setbacks=self._failures)
+        log.warning("consumer.held_up", reason=f"{copy.routing_key}: {trouble}", failures=self._failures)
         return False
 
     def close(self) -> None:

@@ -128,7 +128,7 @@ def test_an_alarm_holds_up_what_must_be_published_and_multiplies_none_of_it(
 
         node.control("set_disk_free_limit", "50MB")
         wait_for(relay, "relay.resumed")
-        wait_for(consumer, "event.set_aside")
+        wait_for(consumer, "event.dead_lettered")
         wait_for(consumer, "event.taken", times=8)
         assert consumer.process
         consumer.process.terminate()

@@ -84,7 +84,7 @@ class Command(LoopCommand):
             if once:
                 raise CommandError(f"Could not consume all events: {reason}.", returncode=FAILED)
             failures = 0 if consumer.taken > before else failures + 1
-            log.warning("consumer.held_up", reason=reason, setbacks=failures)
+            log.warning("consumer.held_up", reason=reason, failures=failures)
             self.pause(retry_in(failures, longest=LONGEST_PAUSE))
 
 

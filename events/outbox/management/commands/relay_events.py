@@ -93,7 +93,7 @@ class Command(LoopCommand):
                 failures += 1
             else:
                 if failures:
-                    log.info("relay.resumed", setbacks=failures)
+                    log.info("relay.resumed", failures=failures)
                 failures, reason = 0, ""
                 if once and not done.claimed:
                     return
