@@ -22,7 +22,7 @@ PERSISTENT = 2
 UNROUTABLE = "no queue takes it"
 BLOCKED = "RabbitMQ takes no messages: it is short of memory or disk"
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuError)
-Key = tuple[str, str, bytes]  # what makes a message the same one when it is published again
+Key = tuple[str, str, bytes]  # equal for a message that is published again
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class ConfirmedPublisher:
     kombu's own `confirm_publish` waits for each message alone: about a tenth as fast.
 
     During an alarm RabbitMQ blocks a connection, mostly after its first message. It delivers that message after the
-    alarm, even if the connection has closed. So keep the connection and try again: what it holds is not sent again.
+    alarm, even if the connection has closed. So keep the connection, and publish the same
+    messages again: only new ones are sent.
     """
 
     def __init__(self, connection: Any, *, timeout: float) -> None:
