@@ -252,6 +252,7 @@ def test_a_service_that_does_not_answer_is_a_504(stack: Stack) -> None:
         answer = door.ask("POST", "/orders", body=ORDER)
 
     assert_problem(answer, 504, "service_timeout")
+    assert "Retry-After" not in answer.headers
 
 
 def test_the_gateway_says_itself_that_it_is_alive_and_how_many_connections_it_has(door: Gateway) -> None:
