@@ -66,7 +66,9 @@ control_socket_disable = True  # its default path is shared by every service of 
 accesslog = None  # ops.server.middleware writes one line a request
 logconfig_dict = settings.LOGGING
 
-GC_THRESHOLD = 10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
+GC_THRESHOLD = (
+    10_000  # objects after which Python looks for garbage in cycles; its own 700 are less than a request makes
+)
 
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 os.environ.pop(METRICS_DIRECTORY, None)  # one process keeps its metrics in memory; see on_starting
