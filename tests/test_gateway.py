@@ -171,6 +171,7 @@ def test_a_request_keeps_its_id_and_its_trace_up_to_the_services(
         "peer": f"127.0.0.1:{stack.orders.port}",
         "peer_status": "201",
         "limited": "PASSED",
+        "limited_connections": "PASSED",
     }
 
 
@@ -327,12 +328,14 @@ def test_an_address_has_so_many_connections_with_a_request(stack: Stack) -> None
             for connection in held:
                 connection.sendall(request(b"GET", b"/orders"))
             taken = [silent.accept()[0] for _ in held]
-            refused = door.ask("GET", "/products/1", client="127.0.9.5")
+            refused = door.ask("GET", "/products/1", "X-Request-ID: one-too-many", client="127.0.9.5")
             other = door.ask("GET", "/products/1", client="127.0.9.6")
+            line = door.log_line("one-too-many")
             for connection in (*held, *taken):
                 connection.close()
 
     assert_problem(refused, 429, "too_many_requests")
+    assert line["limited_connections"] == "REJECTED"
     assert other.status == 200
 
 
