@@ -539,7 +539,7 @@ def test_production_speaks_https_alone(stack: Stack, tmp_path: Path) -> None:
         "GATEWAY_CERTIFICATE_KEY": str(secrets / "gateway_certificate_key"),
     }
     trusting = ssl.create_default_context(cafile=files["GATEWAY_CERTIFICATE"])
-    with gateway(**addresses(stack), **files, GATEWAY_DOORS="production") as door:
+    with gateway(**addresses(stack), **files, GATEWAY_ENV="production") as door:
         answers = []
         for raw in (post(b'{"productId": 1, "quantity": 2}'), request(b"GET", b"/metrics")):
             with trusting.wrap_socket(door.connect(), server_hostname="localhost") as connection:
