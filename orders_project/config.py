@@ -26,7 +26,8 @@ class OrdersConfig(EventsConfig):
     products_try_timeout: Seconds = 1.0
     """seconds for one attempt, including the connection"""
     products_deadline: Seconds = 2.5
-    """seconds for the whole call, including retries"""
+    """seconds from the arrival of a request to the end of its last call to products, including retries and the wait for
+    a thread; longer than `WEB_QUEUE_TIMEOUT`"""
     products_max_tries: int = Field(2, ge=1, le=5)
     """attempts of one call"""
     products_retry_budget: float = Field(0.1, ge=0, le=1)
@@ -45,6 +46,13 @@ class OrdersConfig(EventsConfig):
     order_patience: Seconds = 60.0
     """seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, before
     `recover_orders` resolves it"""
+
+    @field_validator("products_deadline")
+    @classmethod
+    def _refuse_a_deadline_that_ends_in_the_queue(cls, deadline: float, info: ValidationInfo) -> float:
+        if deadline <= info.data.get("web_queue_timeout", 0):
+            raise ValueError("must be longer than WEB_QUEUE_TIMEOUT")
+        return deadline
 
     @field_validator("order_lease")
     @classmethod

@@ -255,6 +255,14 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
     assert not service.get("privileged")
 
 
+def test_the_stack_passes_on_every_limit_of_the_gateway() -> None:
+    known = re.findall(r"(GATEWAY_\w+):=", (ROOT / "gateway/start").read_text())
+    of_the_stack = re.compile(r"GATEWAY_(ENV|CERTIFICATE.*|PRODUCTS|ORDERS|.*PORT)")
+
+    passed_on = {name for name in known if not of_the_stack.fullmatch(name)}
+    assert passed_on == set(BASE["gateway"]["environment"])
+
+
 def test_the_gateway_of_production_has_the_certificate_of_the_secrets() -> None:
     environment = PRODUCTION["gateway"]["environment"]
 

@@ -171,6 +171,7 @@ def test_a_request_keeps_its_id_and_its_trace_up_to_the_services(
         "peer": f"127.0.0.1:{stack.orders.port}",
         "peer_status": "201",
         "limited": "PASSED",
+        "limited_connections": "PASSED",
     }
 
 
@@ -252,6 +253,7 @@ def test_a_service_that_does_not_answer_is_a_504(stack: Stack) -> None:
         answer = door.ask("POST", "/orders", body=ORDER)
 
     assert_problem(answer, 504, "service_timeout")
+    assert "Retry-After" not in answer.headers
 
 
 def test_the_gateway_says_itself_that_it_is_alive_and_how_many_connections_it_has(door: Gateway) -> None:
@@ -326,12 +328,14 @@ def test_an_address_has_so_many_connections_with_a_request(stack: Stack) -> None
             for connection in held:
                 connection.sendall(request(b"GET", b"/orders"))
             taken = [silent.accept()[0] for _ in held]
-            refused = door.ask("GET", "/products/1", client="127.0.9.5")
+            refused = door.ask("GET", "/products/1", "X-Request-ID: one-too-many", client="127.0.9.5")
             other = door.ask("GET", "/products/1", client="127.0.9.6")
+            line = door.log_line("one-too-many")
             for connection in (*held, *taken):
                 connection.close()
 
     assert_problem(refused, 429, "too_many_requests")
+    assert line["limited_connections"] == "REJECTED"
     assert other.status == 200
 
 
@@ -535,7 +539,7 @@ def test_production_speaks_https_alone(stack: Stack, tmp_path: Path) -> None:
         "GATEWAY_CERTIFICATE_KEY": str(secrets / "gateway_certificate_key"),
     }
     trusting = ssl.create_default_context(cafile=files["GATEWAY_CERTIFICATE"])
-    with gateway(**addresses(stack), **files, GATEWAY_DOORS="production") as door:
+    with gateway(**addresses(stack), **files, GATEWAY_ENV="production") as door:
         answers = []
         for raw in (post(b'{"productId": 1, "quantity": 2}'), request(b"GET", b"/metrics")):
             with trusting.wrap_socket(door.connect(), server_hostname="localhost") as connection:

@@ -93,7 +93,7 @@ def test_make_run_starts_as_on_a_clean_machine_and_touches_nothing_else(checkout
             output = []
             for line in process.stdout:
                 output.append(line)
-                if "Ctrl-C stops both." in line:
+                if "Ctrl-C stops all of them." in line:
                     break
             order = {"productId": 1, "quantity": 1}
             placed = requests.post(f"http://127.0.0.1:{orders}/orders", json=order, timeout=30)

@@ -19,7 +19,7 @@ import requests
 from tests.checkout import copy_checkout, link_environment, processes_in
 from tests.processes import clean_environment, free_port
 
-READY = b"Ctrl-C stops both."
+READY = b"Ctrl-C stops all of them."
 
 
 @pytest.fixture

@@ -98,6 +98,23 @@ def test_an_answer_that_comes_before_the_body_says_that_the_connection_ends(prod
     assert (answer.status, answer.headers["Connection"]) == (413, "close")
 
 
+def test_a_system_without_epoll_is_refused_with_a_sentence() -> None:
+    started = "import runpy, select; del select.epoll; runpy.run_module('ops.server', run_name='__main__')"
+
+    refused = subprocess.run(
+        [sys.executable, "-c", started],
+        cwd=ROOT,
+        env=clean_environment({"DJANGO_SETTINGS_MODULE": "products_project.settings"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert refused.returncode == 1
+    assert refused.stderr == "The server needs Linux, as its poller is epoll. Elsewhere, use docker compose.\n"
+
+
 def test_an_upgrade_by_signal_is_refused_with_a_sentence(stopped: Service) -> None:
     stopped.start()
     assert stopped.process is not None

@@ -6,11 +6,14 @@ gunicorn reads WEB_CONCURRENCY while it is imported: an empty or faulty value wo
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 from ops.manage import load_config
 
 if __name__ == "__main__":
+    if not hasattr(select, "epoll"):
+        sys.exit("The server needs Linux, as its poller is epoll. Elsewhere, use docker compose.")
     load_config()
     if not os.environ.get("WEB_CONCURRENCY"):
         os.environ.pop("WEB_CONCURRENCY", None)

@@ -29,7 +29,7 @@ PASSED_WITHIN = (
     20.0  # seconds until another order is sent: on a slow machine, recovery may have resolved this one before
 )
 STOCK = 10_000
-LEASES = {"PRODUCTS_DEADLINE": "1", "ORDER_LEASE": "1.5", "ORDER_PATIENCE": "1.5"}
+LEASES = {"WEB_QUEUE_TIMEOUT": "0.9", "PRODUCTS_DEADLINE": "1", "ORDER_LEASE": "1.5", "ORDER_PATIENCE": "1.5"}
 # The outcome depends on whether the client or recovery reaches the order first.
 SETTLED = ("201 confirmed", "409 order_expired")
 

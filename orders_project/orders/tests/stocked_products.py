@@ -20,7 +20,7 @@ Fault = Callable[[Wire, Callable[[], Answer]], None]
 
 # The time limits of a call with a concurrent action, and of one without an answer.
 PATIENT = {"products_try_timeout": 20, "products_deadline": 30, "order_lease": 60}
-IMPATIENT = {"products_try_timeout": 0.4, "products_deadline": 1}
+IMPATIENT = {"web_queue_timeout": 0.9, "products_try_timeout": 0.4, "products_deadline": 1}
 
 
 @dataclass

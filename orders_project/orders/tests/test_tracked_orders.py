@@ -368,3 +368,9 @@ def test_a_lease_outlasts_the_call_that_it_is_for() -> None:
     found = OrdersConfig.read({"PRODUCTS_DEADLINE": "5", "ORDER_LEASE": "5"})
 
     assert found.faults == {"ORDER_LEASE": "must be longer than PRODUCTS_DEADLINE"}
+
+
+def test_a_request_may_not_wait_for_a_thread_until_the_deadline_of_products() -> None:
+    found = OrdersConfig.read({"WEB_QUEUE_TIMEOUT": "3", "PRODUCTS_DEADLINE": "3"})
+
+    assert found.faults == {"PRODUCTS_DEADLINE": "must be longer than WEB_QUEUE_TIMEOUT"}

@@ -13,7 +13,7 @@ from orders_project.orders.smoke.http_probe import HttpProbe
 
 
 class Command(OpsCommand):
-    r"""Test a running stack from outside, as its clients use it: health, contract, one order and its telemetry.
+    r"""Test running services over HTTP, as their clients use them: health, contract, one order and its telemetry.
     It stops at the first broken promise and names it. It does not need a database. It places one order of
     quantity 1.
 
