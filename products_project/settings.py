@@ -41,7 +41,8 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = shared.static_root(CONFIG)
 STORAGES = shared.storages(CONFIG)
-WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not CONFIG.is_production  # without collectstatic, found when asked for
+WHITENOISE_USE_FINDERS = not CONFIG.is_production  # without collectstatic
+WHITENOISE_AUTOREFRESH = not CONFIG.is_production  # finds a file when asked for it; a start reads none
 
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
 LOGGING = shared.logging(CONFIG)
