@@ -119,7 +119,12 @@ def test_every_suite_runs_and_then_the_run_fails(checkout: Path, another_project
     env["PATH"] = f"{checkout}/.venv/bin:{env['PATH']}"
 
     done = subprocess.run(
-        ["scripts/test", "-k", "the_chosen_one"], cwd=checkout, env=env, capture_output=True, text=True, check=False
+        ["scripts/test", "-k", "the_chosen_one", "-n", "0"],
+        cwd=checkout,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     output = done.stdout + done.stderr
