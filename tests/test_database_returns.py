@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,14 +47,22 @@ def sessions(service: Service) -> set[object]:
 
 
 def fill_the_pools(stack: Stack) -> None:
-    """Have both services open a connection in each thread."""
-    with ThreadPoolExecutor(THREADS * 2) as clients:
-        for _ in range(200):
-            answers = list(clients.map(lambda _: stack.place_order(), range(THREADS * 2)))
-            assert {answer.status_code for answer in answers} == {201}
-            if min(len(sessions(stack.orders)), len(sessions(stack.products))) >= THREADS:
-                return
-    raise AssertionError("the pools did not fill")
+    """Have both services open a connection in each thread, while a lock holds all of them up."""
+
+    def read_product() -> requests.Response:
+        return requests.get(f"{stack.products.url}/products/1", timeout=30)
+
+    for service, table, ask in (
+        (stack.products, "products_product", read_product),
+        (stack.orders, "orders_order", stack.place_order),
+    ):
+        with psycopg.connect(service.env["DATABASE_URL"]) as other, ThreadPoolExecutor(THREADS) as clients:
+            other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+            asked = [clients.submit(ask) for _ in range(THREADS)]
+            while len(sessions(service)) <= THREADS:  # one of them is ours
+                time.sleep(0.01)
+            other.rollback()
+            assert {one.result().status_code for one in asked} <= {200, 201}
 
 
 def end_sessions(stack: Stack) -> None:
@@ -91,10 +100,14 @@ def test_a_read_only_database_is_away_for_writes_and_found_again_without_a_resta
     on_server(f'ALTER DATABASE "{name_of(stack.orders)}" SET default_transaction_read_only = on')
     end_sessions(stack)
 
-    refused = stack.place_order()
-    ready = requests.get(f"{stack.orders.url}/readyz", timeout=10)
-    on_server(f'ALTER DATABASE "{name_of(stack.orders)}" RESET default_transaction_read_only')
-    answers = [stack.place_order().status_code for _ in range(THREADS)]  # at most one for each session left
+    try:
+        refused = stack.place_order()
+        while (ready := requests.get(f"{stack.orders.url}/readyz", timeout=10)).status_code == 200:
+            pass  # what it found before is remembered for a second
+    finally:
+        on_server(f'ALTER DATABASE "{name_of(stack.orders)}" RESET default_transaction_read_only')
+    answers = [stack.place_order().status_code for _ in range(THREADS + 3)]  # at most one for each session left
+    end_sessions(stack)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
     assert int(refused.headers["Retry-After"]) >= 1
