@@ -67,4 +67,5 @@ def busy(job: str) -> str:
     """Return the average share of busy threads: the seconds spent on requests in each second, without their wait."""
     seconds = f"rate(http_request_duration_seconds_sum{{{job}}}[{INTERVAL}])"
     waiting = f"rate(web_queue_seconds_total{{{job}}}[{INTERVAL}])"
-    return f"(sum({seconds}) - sum({waiting})) / sum(web_threads{{{job}}})"
+    # A wait is counted when it ends, the rest of a request later: for a moment the difference may be below zero.
+    return f"clamp_min(sum({seconds}) - sum({waiting}), 0) / sum(web_threads{{{job}}})"

@@ -165,7 +165,8 @@ class Worker(BaseWorker):
                 lane.running -= 1
 
     def _answer(self, connection: Connection, request: Request) -> None:
-        self.metrics.web_queue_seconds_total.inc(time.monotonic() - connection.arrived)
+        if connection.lane is self.ordinary:
+            self.metrics.web_queue_seconds_total.inc(time.monotonic() - connection.arrived)
         self.nr += 1
         if self.nr >= self.max_requests:
             self.alive = False
