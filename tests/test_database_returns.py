@@ -103,7 +103,7 @@ def test_a_read_only_database_is_away_for_writes_and_found_again_without_a_resta
     try:
         refused = stack.place_order()
         while (ready := requests.get(f"{stack.orders.url}/readyz", timeout=10)).status_code == 200:
-            pass  # what it found before is remembered for a second
+            pass  # an earlier result is remembered for a second
     finally:
         on_server(f'ALTER DATABASE "{name_of(stack.orders)}" RESET default_transaction_read_only')
     answers = [stack.place_order().status_code for _ in range(THREADS + 3)]  # at most one for each session left
