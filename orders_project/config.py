@@ -47,16 +47,10 @@ class OrdersConfig(EventsConfig):
     """seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, before
     `recover_orders` resolves it"""
 
-    @field_validator("products_deadline")
+    @field_validator("products_deadline", "order_lease")
     @classmethod
-    def _refuse_a_deadline_that_ends_in_the_queue(cls, deadline: float, info: ValidationInfo) -> float:
-        if deadline <= info.data.get("web_queue_timeout", 0):
-            raise ValueError("must be longer than WEB_QUEUE_TIMEOUT")
-        return deadline
-
-    @field_validator("order_lease")
-    @classmethod
-    def _refuse_a_lease_that_ends_too_soon(cls, lease: float, info: ValidationInfo) -> float:
-        if lease <= info.data.get("products_deadline", 0):
-            raise ValueError("must be longer than PRODUCTS_DEADLINE")
-        return lease
+    def _refuse_one_that_ends_before_what_it_holds(cls, seconds: float, info: ValidationInfo) -> float:
+        held = {"products_deadline": "web_queue_timeout", "order_lease": "products_deadline"}[str(info.field_name)]
+        if seconds <= info.data.get(held, 0):
+            raise ValueError(f"must be longer than {held.upper()}")
+        return seconds
