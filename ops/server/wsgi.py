@@ -8,7 +8,10 @@ from typing import Any
 
 import django
 from django.conf import settings
+from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
 from django.urls import get_resolver
 
 from ops.settings import FOR_BROWSERS
@@ -61,12 +64,25 @@ def _application(middleware: list[str]) -> Application:
         settings.MIDDLEWARE = every
 
 
+def _disconnect_idle_receivers() -> None:
+    """Disconnect Django's receivers that do nothing in these services, at a twentieth of a read.
+
+    Without DEBUG there are no queries to forget. The receiver at the end of a request leaves no old connection for the
+    next one. A cache in memory has nothing to close.
+    """
+    request_started.disconnect(reset_queries)
+    request_started.disconnect(close_old_connections)
+    if all(cache["BACKEND"].endswith(("LocMemCache", "DummyCache")) for cache in settings.CACHES.values()):
+        request_finished.disconnect(close_caches)
+
+
 def get_application() -> Callable[..., Iterable[bytes]]:
     """Set Django up and return its application with loaded views, so that the first request is fast.
 
     An API's client without cookies meets one middleware in place of those for browsers, which are a fifth of a read.
     """
     django.setup(set_prefix=False)
+    _disconnect_idle_receivers()
     _ = get_resolver().url_patterns
     everything = Application()
     first, *others = FOR_BROWSERS

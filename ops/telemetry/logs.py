@@ -18,6 +18,7 @@ from ops.config.role import Role
 from ops.config.service import ServiceConfig
 from ops.telemetry.console import ConsoleRenderer, has_colours
 from ops.telemetry.log_stream import LogStream, guarded
+from ops.telemetry.request_context import add_request
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 COUNTED_LEVELS = frozenset({"warning", "error", "critical"})
@@ -49,6 +50,7 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
     """Return Django's LOGGING: records of the standard library go through structlog's processors."""
     first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_request,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.add_log_level,
         _add_process(config),

@@ -1,4 +1,4 @@
-"""The facts of the request that the current context serves; structlog's context holds a copy for the log line.
+"""The facts of the request that the current context serves; `add_request` puts them into its log lines.
 
 The server or the middleware begins a context. A thread that runs in a copy of it (`contextvars.copy_context`) changes
 only its own.
@@ -11,7 +11,8 @@ import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import clear_contextvars
+from structlog.typing import EventDict, WrappedLogger
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,6 @@ def begin(request_id: str | None = None, *, arrived_at: float | None = None) -> 
     """Start the context of a request; make an id where the client sent none, and take now as its arrival."""
     request_id = request_id or uuid.uuid4().hex
     clear_contextvars()
-    bind_contextvars(request_id=request_id)
     context = RequestContext(request_id, time.monotonic() if arrived_at is None else arrived_at)
     _current.set(context)
     return context
@@ -65,12 +65,23 @@ def begin(request_id: str | None = None, *, arrived_at: float | None = None) -> 
 def set_trace(trace_id: str, span_id: str) -> None:
     """Name the span of this request or command, in W3C's hexadecimal form."""
     _current.set(replace(_current.get(), trace_id=trace_id, span_id=span_id))
-    bind_contextvars(trace_id=trace_id, span_id=span_id)
 
 
 def set_peer_failure(failure: PeerFailure) -> None:
     """Keep the failure for the request's one log line, instead of a line for each request while the peer is down."""
     _current.set(replace(_current.get(), peer_failure=failure))
-    bind_contextvars(
-        peer=failure.peer, peer_outcome=failure.outcome, peer_reason=failure.reason, peer_tries=failure.tries
-    )
+
+
+def add_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the request's facts to a log line, as a processor of structlog; to bind them would cost more."""
+    context = _current.get()
+    if context.request_id is not None:
+        event.setdefault("request_id", context.request_id)
+    if context.trace_id is not None:
+        event.setdefault("trace_id", context.trace_id)
+        event.setdefault("span_id", context.span_id)
+    if (failure := context.peer_failure) is not None:
+        event.update(
+            peer=failure.peer, peer_outcome=failure.outcome, peer_reason=failure.reason, peer_tries=failure.tries
+        )
+    return event

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from ops.server import middleware
 from ops.telemetry import metrics
+from ops.telemetry.request_context import add_request
 from ops.tests.problem_shape import assert_problem
 
 pytestmark = pytest.mark.urls("ops.tests.contract_urls")
@@ -53,7 +54,7 @@ def test_what_an_earlier_request_left_in_the_context_is_gone(client: APIClient) 
 
 
 def test_a_request_is_one_log_line(client: APIClient) -> None:
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[merge_contextvars, add_request]) as lines:
         client.get("/raise/http404?token=secret", REMOTE_ADDR="192.0.2.7", headers={"x-request-id": "r1"})
 
     (line,) = lines

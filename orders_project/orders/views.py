@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics
@@ -76,7 +75,7 @@ class OrderList(generics.ListAPIView[Order]):
             if rejection.is_replayed:
                 rejection.headers = REPLAYED
             raise
-        headers = {"Location": request.build_absolute_uri(reverse("order-detail", args=[placed.order.pk]))}
+        headers = {"Location": request.build_absolute_uri(f"{request.path}/{placed.order.pk}")}
         if placed.is_replayed:
             headers |= REPLAYED
         return answer(request, ORDER.show(placed.order), status=201, headers=headers)
