@@ -12,14 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import requests
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ops.config.service import ServiceConfig
-from ops.diagnosis.probe import NoAnswer, Probe, failure, ok, reason
+from ops.diagnosis.probe import NoAnswer, Probe, failure, ok
 from ops.outbound.session import PeerSession
 from ops.telemetry import tracing
 
@@ -122,10 +119,13 @@ def ask_url(config: ServiceConfig, *, url: str, timeout: float) -> None:
 
 def ask_collector(config: ServiceConfig, *, endpoint: str, timeout: float) -> None:
     """Send the collector an empty batch, with the headers and certificates that spans are sent with."""
-    with _RecordingSession(config, traced=False) as session:
-        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=timeout, session=session)
-        if exporter.export(()) is not SpanExportResult.SUCCESS:
-            raise NoAnswer(session.outcome)
+    from ops.telemetry.span_export import Collector, OtlpExporter  # noqa: PLC0415 - the SDK is loaded only to trace
+
+    exporter = OtlpExporter(Collector.from_environment(endpoint))
+    status = exporter.post(b"", timeout)
+    exporter.shutdown()
+    if status >= 400:
+        raise NoAnswer(f"answers {status}")
 
 
 def _openapi_document(config: ServiceConfig, *, url: str, timeout: float) -> dict[str, Any]:
@@ -141,21 +141,6 @@ def _openapi_document(config: ServiceConfig, *, url: str, timeout: float) -> dic
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise NoAnswer(f"{url} answers no OpenAPI document")
     return document
-
-
-class _RecordingSession(PeerSession):
-    """Remember how the last request ended, which the exporter only logs."""
-
-    outcome: str = "takes no spans"
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        try:
-            response = super().send(request, **kwargs)
-        except requests.RequestException as error:
-            self.outcome = reason(error)
-            raise
-        self.outcome = f"answers {response.status_code}"
-        return response
 
 
 def _operations(document: Mapping[str, Any]) -> set[str]:

@@ -101,21 +101,25 @@ class OtlpExporter(SpanExporter):
         deadline = time.monotonic() + self.collector.timeout
         pause = 0.0  # at first; a connection that was kept may just have been closed
         while True:
-            failure, is_transient = self._post(body, max(deadline - time.monotonic(), 0.001))
+            failure, is_transient = self._try(body, max(deadline - time.monotonic(), 0.001))
             if failure is None or not is_transient or time.monotonic() + pause >= deadline:
                 return failure
             if self._stopping.wait(pause):
                 return failure
             pause = 2 * pause or 1.0
 
-    def _post(self, body: bytes, timeout: float) -> tuple[str | None, bool]:
+    def _try(self, body: bytes, timeout: float) -> tuple[str | None, bool]:
         try:
-            answer = self._session.post(self.collector.endpoint, body, timeout=timeout, allow_redirects=False)
+            status = self.post(body, timeout)
         except requests.RequestException as error:
             return type(error).__name__, isinstance(error, requests.ConnectionError)
-        if answer.status_code < 400:
+        if status < 400:
             return None, False
-        return f"answered {answer.status_code}", answer.status_code in TRANSIENT
+        return f"answered {status}", status in TRANSIENT
+
+    def post(self, body: bytes, timeout: float) -> int:
+        """Send a message once and return the status; raise RequestException."""
+        return self._session.post(self.collector.endpoint, body, timeout=timeout, allow_redirects=False).status_code
 
     def shutdown(self) -> None:
         self._stopping.set()
