@@ -47,6 +47,15 @@ DASHBOARDS = {
 }
 
 
+def test_the_gateway_brings_up_the_core_alone() -> None:
+    core, wanted = set(), ["gateway"]
+    while wanted:
+        core.add(name := wanted.pop())
+        wanted += BASE[name].get("depends_on", {})
+
+    assert core == {"gateway", *WEB, *DATABASES, "products-migrate", "products-seed", "orders-migrate"}
+
+
 @pytest.mark.parametrize(
     ("services", "doors"),
     [(BASE, ["8080:8080", "127.0.0.1:3001:3001", "127.0.0.1:3002:3002"]), (PRODUCTION, ["443:8080", "80:8081"])],
