@@ -67,8 +67,8 @@ def _application(middleware: list[str]) -> Application:
 def _disconnect_idle_receivers() -> None:
     """Disconnect Django's receivers that do nothing in these services, at a twentieth of a read.
 
-    Django keeps queries only with DEBUG, which is never on. The receiver at the end of a request leaves no old connection
-    for the next one. A cache in memory has nothing to close.
+    Django keeps queries only with DEBUG, which is never on. The receiver at the end of a request leaves no old
+    connection for the next one. A cache in memory has nothing to close.
     """
     request_started.disconnect(reset_queries)
     request_started.disconnect(close_old_connections)
