@@ -18,10 +18,11 @@ from rest_framework.serializers import BaseSerializer
 from ops.api import preconditions
 from ops.api.permissions import IsStaff
 from ops.api.preconditions import CONDITIONAL_READ, IF_MATCH, entity_tag, tagged_answer
+from ops.api.query import QueryFilter
 from ops.api.search import SearchFilter
 from products_project.products import metrics, selectors
 from products_project.products.models import Product
-from products_project.products.serializers import PRODUCT, ProductSerializer
+from products_project.products.serializers import PRODUCT, ProductQuerySerializer, ProductSerializer
 from products_project.products.services import editing
 
 TRACKED = "tracked"
@@ -43,11 +44,11 @@ class PublicReads:
 @extend_schema_view(
     get=extend_schema(
         summary="List products",
-        description="Products, in the order of their ids. `search` finds those whose name has each of its words, in "
-        "any case and anywhere; accents count as written. A word without three letters or digits in a row is found "
-        "only at the beginning of a word of the name. A search has a letter or a digit.",
+        description="Products, in the order of their ids or names. `search` finds those whose name has each of its "
+        "words, in any case and anywhere; accents count as written. A word without three letters or digits in a row is "
+        "found only at the beginning of a word of the name. A search has a letter or a digit.",
         responses={200: ProductSerializer(many=True), 304: None},
-        parameters=CONDITIONAL_READ,
+        parameters=[ProductQuerySerializer, *CONDITIONAL_READ],
     ),
     post=extend_schema(
         summary="Create a product",
@@ -56,11 +57,14 @@ class PublicReads:
     ),
 )
 class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
-    """Products, in the order of their ids."""
+    """Products, in the order of their ids or their names."""
 
     queryset = Product.objects.none()  # names the model for the schema; get_queryset is used
     serializer_class = ProductSerializer
-    filter_backends = [SearchFilter]
+    filter_backends = [SearchFilter, QueryFilter]
+    query_serializer = ProductQuerySerializer
+    orderings = ProductQuerySerializer.ORDERINGS
+    narrow = staticmethod(selectors.matching_products)
     search_fields = ["name__folded_contains"]
     problems = {"GET": preconditions.PROBLEM}
 
