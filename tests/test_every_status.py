@@ -66,6 +66,7 @@ OWN = {
     ("PUT /reservations/{reservation_id}", 409): Case(f"/reservations/{CANCELLED}", "service", ORDER),
     ("PUT /reservations/{reservation_id}", 422): Case(f"/reservations/{HELD}", "service", ORDER | {"quantity": 3}),
     ("DELETE /reservations/{reservation_id}", 404): Case("/reservations/1", "service"),  # the path of none
+    ("DELETE /products/{product_id}", 412): Case("/products/1", "staff", headers={"If-Match": '"other"'}),
     ("POST /orders", 403): Case("/orders", "staff without token", ORDER),
     ("POST /orders", 409): Case("/orders", body=ORDER | {"quantity": 1000}),
     ("POST /orders", 422): Case("/orders", body=ORDER | {"quantity": 3}, headers=KEY),
@@ -79,11 +80,13 @@ def case_of(operation: str, status: int) -> Case:
         return OWN[operation, status]
     absent = sound.path.replace("/1", "/9").replace("/2", "/9").replace(str(HELD), str(ABSENT))
     changes: dict[int, dict[str, Any]] = {
+        304: {"headers": {"If-None-Match": "*"}},
         400: {"path": f"{sound.path}?unknown=1"},
         401: {"role": "anonymous"},
         403: {"role": "anonymous"},
         404: {"path": absent},
         406: {"headers": {"Accept": "image/png"}},
+        412: {"headers": {"If-Match": '"other"'}},
         415: {"media_type": "text/plain"},
     }
     return replace(sound, **changes.get(status, {}))

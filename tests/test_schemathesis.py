@@ -27,8 +27,8 @@ allow-extra-parameters = false
 
 [checks]
 # Well-formed may still be wrong: a product that does not exist, a cursor of another list, a name of blanks, an id that
-# was used otherwise.
-positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "422"]
+# was used otherwise, the tag of another product.
+positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "401", "403", "404", "409", "412", "422"]
 """
 LOGIN = """
 hooks = "tests.schemathesis_hooks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,23 @@ class StrictCharField(serializers.CharField):
         if type(data) is not str:
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class QueryIntegerField(serializers.IntegerField):
+    """Accept only decimal digits, for the text of a query."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not (data.isascii() and data.isdecimal()):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class OneOfField(serializers.ChoiceField):
+    """Name the choices in a refusal; the library repeats the client's input there."""
+
+    def __init__(self, choices: Iterable[str], **options: Any) -> None:
+        allowed = list(choices)
+        super().__init__(allowed, error_messages={"invalid_choice": f"must be {' or '.join(allowed)}"}, **options)
 
 
 class UtcDateTimeField(serializers.DateTimeField):

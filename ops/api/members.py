@@ -19,6 +19,8 @@ USUAL = {  # as other APIs call it
     "per_page": "page_size",
     "size": "page_size",
     "q": "search",
+    "sort": "ordering",
+    "order": "ordering",
     "query": "search",
     "page": "cursor",
     "offset": "cursor",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.core.exceptions import ValidationError as InvalidValue
+from django.db.models import Field, QuerySet
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -14,7 +16,7 @@ POSITION = re.compile(r"[0-9]{1,19}", re.ASCII)  # a primary key: at most a sign
 
 
 class CursorPagination(pagination.CursorPagination):
-    """Page by primary key; a foreign cursor is a validation error."""
+    """Page by primary key, or as a filter of the view orders; a foreign cursor is a validation error."""
 
     ordering = "pk"
     page_size = 50
@@ -23,15 +25,34 @@ class CursorPagination(pagination.CursorPagination):
     cursor_query_description = "where the page begins: copied from `next` or `previous`, without reading it"
     page_size_query_description = "how many results a page holds"
 
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        ordering: tuple[str, ...] = super().get_ordering(request, queryset, view)
+        options, name = queryset.model._meta, ordering[0].lstrip("-")  # noqa: SLF001 - Django documents it
+        self._ordered_by: Field[Any, Any] = options.pk if name == "pk" else options.get_field(name)
+        return ordering
+
+    def _is_position(self, text: str) -> bool:
+        if self._ordered_by.primary_key:
+            return POSITION.fullmatch(text) is not None
+        try:
+            self._ordered_by.clean(text, None)
+        except InvalidValue:
+            return False
+        return "\0" not in text
+
     def decode_cursor(self, request: Request) -> pagination.Cursor | None:
         try:
             if not BASE64.fullmatch(request.query_params.get(self.cursor_query_param, "")):
                 raise NotFound  # Python's decoder skips characters outside base64
             cursor = super().decode_cursor(request)
-            if cursor is not None and cursor.position is not None and not POSITION.fullmatch(str(cursor.position)):
+            if cursor is not None and cursor.position is not None and not self._is_position(str(cursor.position)):
                 raise NotFound
         except NotFound:
             raise ValidationError({self.cursor_query_param: "is not a cursor of this list"}) from None
+        if cursor is not None and cursor.offset >= self.offset_cutoff:  # the library would repeat a page for ever
+            raise ValidationError(
+                {self.cursor_query_param: f"{self.offset_cutoff} results have one value; filter them"}
+            )
         return cursor
 
     def get_page_size(self, request: Request) -> int | None:

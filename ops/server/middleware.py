@@ -22,6 +22,7 @@ from django_structlog.middlewares import RequestMiddleware as StructlogRequestMi
 from ops.api.problems import RENAMED, problem_response
 from ops.api.sessions import SESSION_READ
 from ops.server import health, scrape_gauges  # noqa: F401 - the second one is for /metrics
+from ops.server.answer import BODILESS
 from ops.server.client_address import client_address
 from ops.telemetry import metrics, request_context
 from ops.telemetry.log_stream import count_lost
@@ -47,7 +48,9 @@ def _complete(response: HttpResponse) -> HttpResponse:
     """Add the length, without which a server sends chunks, and the reason that the problem's title says too."""
     if response.status_code in RENAMED:
         response.reason_phrase = RENAMED[response.status_code]
-    if not response.streaming and "Content-Length" not in response:
+    if response.status_code in BODILESS:
+        del response["Content-Length"]  # 0 would be the length of the answer that a 304 stands for
+    elif not response.streaming and "Content-Length" not in response:
         response["Content-Length"] = str(len(response.content))
     return response
 

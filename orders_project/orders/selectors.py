@@ -19,6 +19,19 @@ class TooManyDays(Exception):
     """The orders lie too many days apart for one report."""
 
 
+def matching_orders(
+    orders: QuerySet[Order],
+    *,
+    status: str | None = None,
+    product_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[Order]:
+    """Return those of the orders that match, created from `since` on and before `until`."""
+    wanted = {"status": status, "product_id": product_id, "created_at__gte": since, "created_at__lt": until}
+    return orders.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
 def order_of_key(key: str) -> Order | None:
     """Return the order that was placed with this Idempotency-Key."""
     return Order.objects.filter(idempotency_key=key).first()

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from ops.api.fields import StrictIntegerField, UtcDateTimeField
+from ops.api.fields import OneOfField, QueryIntegerField, StrictIntegerField, UtcDateTimeField
 from ops.api.members import KnownMembers
 from ops.api.projection import Projection
 from orders_project.orders.models import MAX_ID, MAX_QUANTITY, Order
@@ -48,6 +48,37 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     class Meta:
         model = Order
         fields = ("id", "productId", "quantity", "status", "createdAt")
+
+
+RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
+
+
+class OrderQuerySerializer(serializers.Serializer[Any]):
+    """The parameters of the list of orders."""
+
+    ORDERINGS = {
+        "id": ("pk",),
+        "-id": ("-pk",),
+        "createdAt": ("created_at", "pk"),
+        "-createdAt": ("-created_at", "-pk"),
+    }
+
+    status = OneOfField(Order.Status.values, required=False)
+    productId = QueryIntegerField(source="product_id", min_value=1, max_value=MAX_ID, required=False)  # noqa: N815 - wire name
+    since = serializers.DateTimeField(
+        input_formats=RFC_3339, required=False, help_text="orders created at this moment or later"
+    )
+    until = serializers.DateTimeField(
+        input_formats=RFC_3339, required=False, help_text="orders created before this moment"
+    )
+    ordering = OneOfField(ORDERINGS, required=False, help_text="`createdAt` with `since` or `until`, else `id`")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "since" in attrs and "until" in attrs and attrs["since"] >= attrs["until"]:
+            raise serializers.ValidationError({"until": "must be later than since"})
+        # By id, the database could read all orders before the first one of that time.
+        attrs.setdefault("ordering", "createdAt" if {"since", "until"} & attrs.keys() else "id")
+        return attrs
 
 
 ORDER = Projection(OrderSerializer)

@@ -13,20 +13,37 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
 from ops.api.permissions import IsStaff
+from ops.api.query import QueryFilter
 from ops.api.renderers import answer
-from orders_project.orders import idempotency, services
+from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.errors import OrderRejected
 from orders_project.orders.models import Order
-from orders_project.orders.serializers import ORDER, OrderRequestSerializer, OrderSerializer, wanted_order
+from orders_project.orders.serializers import (
+    ORDER,
+    OrderQuerySerializer,
+    OrderRequestSerializer,
+    OrderSerializer,
+    wanted_order,
+)
 
 REPLAYED = {idempotency.REPLAYED: "true"}
 
 
-@extend_schema_view(get=extend_schema(summary="List orders"))
+@extend_schema_view(
+    get=extend_schema(
+        summary="List orders",
+        description="Orders that match all parameters, in the order of their ids or of their time.",
+        parameters=[OrderQuerySerializer],
+    )
+)
 class OrderList(generics.ListAPIView[Order]):
-    """Orders, in the order of their ids."""
+    """Orders, in the order of their ids or of their time."""
 
     queryset = Order.objects.all()
+    filter_backends = [QueryFilter]
+    query_serializer = OrderQuerySerializer
+    orderings = OrderQuerySerializer.ORDERINGS
+    narrow = staticmethod(selectors.matching_orders)
     problems = {
         "POST": {
             400: "`product_does_not_exist`, `validation_error`, naming each field, `idempotency_key_invalid`, "

@@ -35,6 +35,9 @@ class Product(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~models.Q(name=""), name="product_name_not_empty")]
+        indexes = [
+            models.Index(fields=["name", "id"], condition=models.Q(retired_at=None), name="product_name_on_sale")
+        ]
 
     def __str__(self) -> str:
         return self.name

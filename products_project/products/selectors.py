@@ -19,6 +19,11 @@ def list_products() -> QuerySet[Product]:
     return Product.objects.filter(retired_at=None).only(*PRODUCT.columns)
 
 
+def matching_products(products: QuerySet[Product], *, id: list[int] | None = None) -> QuerySet[Product]:  # noqa: A002 - wire name
+    """Return those of the products that have one of the ids."""
+    return products if id is None else products.filter(pk__in=id)
+
+
 # The query that products answers most.
 _READ_PRODUCT = CompiledQuery(
     lambda: Product.objects.filter(retired_at=None, pk=0).values_list(*PRODUCT.columns, "stock")

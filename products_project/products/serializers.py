@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from ops.api.fields import StrictCharField, StrictIntegerField
+from ops.api.fields import OneOfField, StrictCharField, StrictIntegerField
 from ops.api.members import KnownMembers
 from ops.api.projection import Projection
 from products_project.products.models import MAX_ID, MAX_QUANTITY, Product, Reservation
@@ -56,6 +58,24 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     class Meta:
         model = Reservation
         fields = ("id", "productId", "quantity", "status")
+
+
+class ProductQuerySerializer(serializers.Serializer[Any]):
+    """The parameters of the list of products, beside `search`."""
+
+    ORDERINGS = {"id": ("pk",), "-id": ("-pk",), "name": ("name", "pk"), "-name": ("-name", "-pk")}
+
+    id = serializers.RegexField(
+        r"^[1-9][0-9]{0,18}(,[1-9][0-9]{0,18}){0,99}\Z",
+        required=False,
+        trim_whitespace=False,
+        error_messages={"invalid": "must be 1 to 100 ids, separated by commas"},
+        help_text="only the products with these ids, at most 100, separated by commas",
+    )
+    ordering = OneOfField(ORDERINGS, default="id")
+
+    def validate_id(self, value: str) -> list[int]:
+        return [number for number in map(int, value.split(",")) if number <= MAX_ID]
 
 
 PRODUCT = Projection(ProductSerializer)

@@ -28,16 +28,25 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
+    conditional = {"304", "412"}
     one, reservation = "/products/{product_id}", "/reservations/{reservation_id}"
     assert found == {
-        ("get", "/products"): ("products_list", ["products"], {"200", "400", "406", "500", "503"}),
+        ("get", "/products"): ("products_list", ["products"], {"200", "400", "406", "500", "503"} | conditional),
         ("post", "/products"): ("products_create", ["products"], {"201", "403"} | BODY),
-        ("get", one): ("products_retrieve", ["products"], {"200", "400", "404", "406", "500", "503"}),
-        ("put", one): ("products_update", ["products"], {"200", "403", "404"} | BODY),
-        ("patch", one): ("products_partial_update", ["products"], {"200", "403", "404"} | BODY),
+        ("get", one): (
+            "products_retrieve",
+            ["products"],
+            {"200", "400", "404", "406", "500", "503"} | conditional,
+        ),
+        ("put", one): ("products_update", ["products"], {"200", "403", "404", "412"} | BODY),
+        ("patch", one): ("products_partial_update", ["products"], {"200", "403", "404", "412"} | BODY),
         ("get", f"{one}/stats"): ("products_stats", ["products"], {"200", "400", "404", "406", "500", "503"}),
         ("post", "/events"): ("events_take", ["events"], {"204", "401"} | BODY),
-        ("delete", one): ("products_destroy", ["products"], {"204", "400", "403", "404", "406", "500", "503"}),
+        ("delete", one): (
+            "products_destroy",
+            ["products"],
+            {"204", "400", "403", "404", "406", "412", "500", "503"},
+        ),
         ("get", reservation): (
             "reservations_retrieve",
             ["reservations"],
@@ -119,3 +128,15 @@ def test_what_is_left_of_a_product_is_documented() -> None:
     _, own = refusal["content"]["application/problem+json"]["schema"]["allOf"]
     assert own["properties"]["code"]["enum"] == ["out_of_stock", "reservation_cancelled"]
     assert own["properties"]["available"]["type"] == "integer"
+
+
+def test_tags_and_preconditions_are_documented() -> None:
+    one = anonymous().get("/openapi.json").json()["paths"]["/products/{product_id}"]
+
+    assert {"ETag", "Cache-Control"} <= set(one["get"]["responses"]["304"]["headers"])
+    named = {
+        method: {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
+        for method, operation in one.items()
+    }
+    written = {"If-Match"}
+    assert named == {"get": {"If-Match", "If-None-Match"}, "put": written, "patch": written, "delete": written}

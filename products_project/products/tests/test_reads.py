@@ -101,6 +101,56 @@ def test_the_search_is_kept_on_the_next_page() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("id=2", [2]),
+        ("id=7,2,99,2", [2, 7]),
+        (f"id={2**63}", []),
+        ("id=1,2&search=laptop", [1]),
+        ("ordering=id", [1, 2, 7]),
+        ("ordering=-id", [7, 2, 1]),
+        ("ordering=name", [7, 2, 1]),
+        ("ordering=-name", [1, 2, 7]),
+        ("ordering=name&id=1,7", [7, 1]),
+    ],
+)
+def test_the_list_is_filtered_by_ids_and_sorted_on_each_page(query: str, found: list[int]) -> None:
+    Product.objects.create(pk=7, name="Aardvark")
+
+    seen, url = [], f"/products?{query}&page_size=1"
+    while url:
+        page = anonymous().get(url).json()
+        seen += [item["id"] for item in page["results"]]
+        url = page["next"]
+
+    assert seen == found
+
+
+def test_products_of_one_name_are_on_their_pages_once() -> None:
+    Product.objects.bulk_create(Product(pk=number, name="Chair") for number in range(3, 13))
+
+    seen, url = [], "/products?ordering=-name&page_size=3"
+    while url:
+        page = anonymous().get(url).json()
+        seen += [item["id"] for item in page["results"]]
+        url = page["next"]
+
+    assert seen == [1, 2, *range(12, 2, -1)]
+
+
+def test_the_names_are_sorted_by_an_index() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+
+    plan = selectors.list_products().filter(name__gt="a").order_by("name", "pk")[:51].explain()
+
+    assert "product_name_on_sale" in plan
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("laptop", [1]),
@@ -190,6 +240,13 @@ def test_a_search_of_a_large_table_for_a_rare_word_uses_that_index_by_itself(tex
         ("page_size=201", "page_size"),
         ("search=%00", "search"),
         ("search=-+%25%25%25", "search"),
+        *((f"id={text}", "id") for text in ("", "0", "x", "1,", ",1", "1,,2", "-1", "1.0", "+1", "٣", "1" * 20)),
+        ("id=" + ",".join(map(str, range(1, 102))), "id"),
+        ("ordering=", "ordering"),
+        ("ordering=stock", "ordering"),
+        ("ordering=name,id", "ordering"),
+        ("ordering=name&cursor=cD1hJTAwYg%3D%3D", "cursor"),
+        ("ordering=name&cursor=bz0xMDAw", "cursor"),
     ],
 )
 def test_a_bad_parameter_is_named(query: str, field: str) -> None:
@@ -201,7 +258,8 @@ def test_a_bad_parameter_is_named(query: str, field: str) -> None:
     [
         ("/products?serach=x", "serach", "search may be meant"),
         ("/products?limit=1", "limit", "page_size may be meant"),
-        ("/products?ordering=-name", "ordering", "it takes cursor, page_size, search"),
+        ("/products?sort=-name", "sort", "ordering may be meant"),
+        ("/products?fields=id", "fields", "it takes cursor, id, ordering, page_size, search"),
         ("/products?search=a&search=b", "search", "once"),
         ("/products/1?fields=id", "fields", "it takes none"),
         ("/products/1/stats?limit=1", "limit", "it takes none"),

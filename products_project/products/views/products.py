@@ -13,15 +13,20 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import generics
 from rest_framework.permissions import SAFE_METHODS, AllowAny, BasePermission
 from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
 
+from ops.api import preconditions
 from ops.api.permissions import IsStaff
-from ops.api.renderers import answer
+from ops.api.preconditions import CONDITIONAL_READ, IF_MATCH, entity_tag, tagged_answer
+from ops.api.query import QueryFilter
 from ops.api.search import SearchFilter
 from products_project.products import metrics, selectors
 from products_project.products.models import Product
-from products_project.products.serializers import ProductSerializer
+from products_project.products.serializers import PRODUCT, ProductQuerySerializer, ProductSerializer
+from products_project.products.services import editing
 
 TRACKED = "tracked"
+FOUND, NOT_FOUND = map(metrics.products_lookups_total.labels, ("found", "not_found"))
 
 
 class PublicReads:
@@ -39,9 +44,11 @@ class PublicReads:
 @extend_schema_view(
     get=extend_schema(
         summary="List products",
-        description="Products, in the order of their ids. `search` finds those whose name has each of its words, in "
-        "any case and anywhere; accents count as written. A word without three letters or digits in a row is found "
-        "only at the beginning of a word of the name. A search has a letter or a digit.",
+        description="Products, in the order of their ids or names. `search` finds those whose name has each of its "
+        "words, in any case and anywhere; accents count as written. A word without three letters or digits in a row is "
+        "found only at the beginning of a word of the name. A search has a letter or a digit.",
+        responses={200: ProductSerializer(many=True), 304: None},
+        parameters=[ProductQuerySerializer, *CONDITIONAL_READ],
     ),
     post=extend_schema(
         summary="Create a product",
@@ -50,15 +57,23 @@ class PublicReads:
     ),
 )
 class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
-    """Products, in the order of their ids."""
+    """Products, in the order of their ids or their names."""
 
     queryset = Product.objects.none()  # names the model for the schema; get_queryset is used
     serializer_class = ProductSerializer
-    filter_backends = [SearchFilter]
+    filter_backends = [SearchFilter, QueryFilter]
+    query_serializer = ProductQuerySerializer
+    orderings = ProductQuerySerializer.ORDERINGS
+    narrow = staticmethod(selectors.matching_products)
     search_fields = ["name__folded_contains"]
+    problems = {"GET": preconditions.PROBLEM}
 
     def get_queryset(self) -> QuerySet[Product]:
         return selectors.list_products()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override] # the framework accepts any
+        page = super().list(request, *args, **kwargs).data
+        return tagged_answer(request, page, entity_tag(page))
 
     def get_success_headers(self, data: Any) -> dict[str, str]:
         return {"Location": self.request.build_absolute_uri(reverse("product-detail", args=[data["id"]]))}
@@ -67,20 +82,22 @@ class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
 @extend_schema_view(
     get=extend_schema(
         summary="Read a product",
+        responses={200: ProductSerializer, 304: None},
         parameters=[
+            *CONDITIONAL_READ,
             OpenApiParameter(
                 "Argos-Stock",
                 OpenApiTypes.STR,
                 OpenApiParameter.HEADER,
                 description="there if its stock is counted: it is sold through reservations",
                 enum=[TRACKED],
-                response=[200],
-            )
+                response=[200, 304],
+            ),
         ],
     ),
-    put=extend_schema(summary="Replace a product", description="Staff only."),
-    patch=extend_schema(summary="Change a product", description="Staff only."),
-    delete=extend_schema(summary="Delete a product", description="Staff only."),
+    put=extend_schema(summary="Replace a product", description="Staff only.", parameters=[IF_MATCH]),
+    patch=extend_schema(summary="Change a product", description="Staff only.", parameters=[IF_MATCH]),
+    delete=extend_schema(summary="Delete a product", description="Staff only.", parameters=[IF_MATCH]),
 )
 class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product]):
     """One product."""
@@ -89,16 +106,31 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
     serializer_class = ProductSerializer
 
     lookup_url_kwarg = "product_id"
+    problems = dict.fromkeys(("GET", "PUT", "PATCH", "DELETE"), preconditions.PROBLEM)
 
     def get_queryset(self) -> QuerySet[Product]:
-        return selectors.list_products()
+        return selectors.list_products().only(*PRODUCT.columns, "stock")
 
     def get(self, request: Request, *args: Any, product_id: int, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override] # the framework accepts any
         """Read a product and count the lookup; no serializer is built, which would take a quarter of the request."""
         try:
             product, is_tracked = selectors.read_product(product_id)
         except Product.DoesNotExist:
-            metrics.products_lookups_total.labels("not_found").inc()
+            NOT_FOUND.inc()
             raise Http404 from None
-        metrics.products_lookups_total.labels("found").inc()
-        return answer(request, product, headers={"Argos-Stock": TRACKED} if is_tracked else None)
+        FOUND.inc()
+        headers = {"Argos-Stock": TRACKED} if is_tracked else None
+        return tagged_answer(request, product, entity_tag(product, is_tracked), headers)
+
+    def perform_update(self, serializer: BaseSerializer[Product]) -> None:
+        product: Any = serializer.instance
+        changes: Any = serializer.validated_data
+        editing.change_product(product=product, changes=changes, if_unchanged=self._is_conditional(product))
+
+    def perform_destroy(self, instance: Product) -> None:
+        editing.delete_product(product=instance, if_unchanged=self._is_conditional(instance))
+
+    def _is_conditional(self, product: Product) -> bool:
+        """Return whether the request has a precondition; raise PreconditionFailed if it does not hold."""
+        preconditions.is_current(self.request, entity_tag(PRODUCT.show(product), product.stock is not None))
+        return preconditions.is_conditional(self.request)
