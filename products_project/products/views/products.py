@@ -20,6 +20,7 @@ from ops.api.search import SearchFilter
 from products_project.products import metrics, selectors
 from products_project.products.models import Product
 from products_project.products.serializers import ProductSerializer
+from products_project.products.telemetry import note
 
 TRACKED = "tracked"
 
@@ -101,4 +102,5 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
             metrics.products_lookups_total.labels("not_found").inc()
             raise Http404 from None
         metrics.products_lookups_total.labels("found").inc()
+        note(product_id=product_id)
         return answer(request, product, headers={"Argos-Stock": TRACKED} if is_tracked else None)
