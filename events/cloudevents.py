@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from ops.telemetry.request_context import WELL_FORMED_ID
+
 CONTENT_TYPE = "application/cloudevents+json"  # structured mode: the body is the whole event
 SPEC_VERSION = "1.0"
 LONGEST = 255  # characters of id, source, type and subject
@@ -37,6 +39,7 @@ class Event:
     time: str
     data: Mapping[str, Any] = field(default_factory=dict)
     traceparent: str = ""  # of the span that recorded it (CloudEvents' distributed tracing extension)
+    correlationid: str = ""  # the id of the request that caused it (CloudEvents' correlation extension)
 
     def to_json(self) -> bytes:
         """Return the event in the JSON event format."""
@@ -49,10 +52,9 @@ class Event:
             "datacontenttype": "application/json",
             "data": self.data,
         }
-        if self.subject:
-            document["subject"] = self.subject
-        if self.traceparent:
-            document["traceparent"] = self.traceparent
+        for name in ("subject", "traceparent", "correlationid"):
+            if value := getattr(self, name):
+                document[name] = value
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)  # as jsonb has an order of its own
 
 
@@ -76,11 +78,6 @@ def read_event(document: Any) -> Event:
     data = document.get("data", {})
     if not isinstance(data, dict):
         raise InvalidEvent("data must be a JSON object.")
-    traceparent = document.get("traceparent", "")
-    if not isinstance(traceparent, str):
-        raise InvalidEvent("traceparent must be a string.")
-    if not TRACEPARENT.fullmatch(traceparent):
-        traceparent = ""  # an invalid trace must not lose an event
     return Event(
         id=_text(document, "id"),
         source=_text(document, "source"),
@@ -88,7 +85,8 @@ def read_event(document: Any) -> Event:
         subject=_text(document, "subject") if "subject" in document else "",
         time=_time(document),
         data=data,
-        traceparent=traceparent,
+        traceparent=_extension(document, "traceparent", TRACEPARENT),
+        correlationid=_extension(document, "correlationid", WELL_FORMED_ID),
     )
 
 
@@ -99,6 +97,14 @@ def _text(document: dict[str, Any], name: str) -> str:
     if len(value) > LONGEST or not re.fullmatch(TEXT, value) or LONE_SURROGATE.search(value):
         raise InvalidEvent(f"{name} must be at most {LONGEST} characters, without controls.")
     return value
+
+
+def _extension(document: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    """Return an extension attribute; empty if it is malformed, as an invalid trace must not lose an event."""
+    value = document.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidEvent(f"{name} must be a string.")
+    return value if pattern.fullmatch(value) else ""
 
 
 def _time(document: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tests.processes import ROOT, Service, clean_environment, database, free_por
 RECORD = """
 import sys, django
 from django.conf import settings
-from ops.telemetry import tracing
+from ops.telemetry import request_context, tracing
 from ops.config.service import ServiceConfig
 tracing.start_tracing(settings.CONFIG)
 django.setup()
@@ -32,6 +33,7 @@ from django.db import connection, transaction
 from opentelemetry import trace
 from events.outbox.publish import publish_event
 from events.payloads import OrderConfirmed
+request_context.begin("the-request")
 with tracing.tracer.start_as_current_span("POST /orders") as span, transaction.atomic(), connection.cursor() as cursor:
     for number in range(1, 4):
         order = OrderConfirmed(orderId=number, productId=1, quantity=number, confirmedAt="2026-11-20T09:30:00Z")
@@ -103,6 +105,8 @@ def assert_one_trace(chain: Chain, trace_id: str, destination: str, taker: str) 
             above = by_id[span.parent_id]
             while above.name != f"send {destination}":
                 above = by_id[above.parent_id]
+            order_id = int(str(span.attributes["cloudevents.event_subject"]))
+            assert (span.attributes["argos.order.id"], span.attributes["argos.product.id"]) == (order_id, 1)
 
 
 def test_over_http_events_take_effect_once_in_one_trace(chain: Chain) -> None:
@@ -115,6 +119,8 @@ def test_over_http_events_take_effect_once_in_one_trace(chain: Chain) -> None:
     assert chain.sold() == 6
     assert chain.products.metric("events_consumed_total", outcome="applied") == 3
     assert_one_trace(chain, trace_id, "events", "events")
+    taken = [line for line in chain.products.log_lines() if line.get("path") == "/events"]
+    assert {(line["request_id"], line["trace_id"]) for line in taken} == {("the-request", trace_id)}
 
 
 @pytest.fixture
@@ -150,7 +156,7 @@ def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
     shared = rabbitmq | {"TMPDIR": str(tmp_path)}
     ports = {"consumer": free_port(), "relay": free_port()}
     served = {name: {"WORKER_METRICS_PORT": str(port)} for name, port in ports.items()}
-    consumer_env = chain.products.env | shared | served["consumer"]
+    consumer_env = chain.products.env | shared | served["consumer"] | {"LOG_LEVEL": "debug"}
     relay_env = chain.orders_env | shared | served["relay"]
     loops = [
         started("products_project", "consume_events", env=consumer_env, log=tmp_path / "consumer.log"),
@@ -175,6 +181,8 @@ def test_over_rabbitmq_the_loops_do_the_same_and_stop_cleanly(
     assert codes == [0, 0, 0]
     said = (tmp_path / "consumer.log").read_text()
     assert "Consumed 6 events: 0 to retry, 0 dead letters.\n" in said
+    taken = [json.loads(line) for line in said.splitlines() if '"event.taken"' in line]
+    assert ("the-request", trace_id) in {(line["request_id"], line["trace_id"]) for line in taken}
     exchange = rabbitmq["EVENTS_EXCHANGE"]
     assert_one_trace(chain, trace_id, exchange, f"{exchange}.products-service")
     assert re.search(r'^events_consumed_total{.*outcome="applied".*} 6.0$', counted["consumer"], flags=re.MULTILINE)

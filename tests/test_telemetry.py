@@ -164,6 +164,8 @@ def test_spans_follow_the_stable_semantic_conventions(observed: Observed) -> Non
     assert server["http.request.method"] == "POST"
     assert server["http.route"] == server["url.path"] == "/orders"
     assert server["http.response.status_code"] == 201
+    assert (server["argos.order.id"], server["argos.product.id"]) == (answer.json()["id"], 1)
+    assert only(spans, "products-service", "server").attributes["argos.product.id"] == 1
     assert (server["server.address"], server["server.port"]) == ("127.0.0.1", observed.stack.orders.port)
     assert "url.query" not in server
     call = only(spans, "orders-service", "client").attributes

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from uuid import uuid4
 import structlog
 from django.db import Error as DatabaseFailure
 from django.db import connection as database
+from structlog.contextvars import get_contextvars
 
 from events import tracing
 from events.backoff import LONGEST_PAUSE, retry_in
@@ -24,6 +26,8 @@ from events.inbox.handler import handle_event
 from events.inbox.queues import Queues
 from events.transports import broker
 from ops.database.errors import is_unavailable
+from ops.telemetry import request_context
+from ops.telemetry.tracing import bind_trace
 from ops.testing.fault_points import fault_point
 
 log = structlog.get_logger(__name__)
@@ -49,6 +53,7 @@ class Move:
     reason: str
     attempts: int
     cause: Exception | None
+    facts: Mapping[str, Any]  # the log fields of its event
 
 
 class Consumer:
@@ -85,7 +90,8 @@ class Consumer:
                     return
                 while self._delivered and not stopping():
                     message = self._delivered.popleft()
-                    if move := self._handle(message):
+                    # In its own context, so that the facts of an event stay with it.
+                    if move := copy_context().run(self._handle, message):
                         self._held.append(move)
                     else:
                         self._acknowledge(channel, message.delivery_tag)
@@ -127,9 +133,12 @@ class Consumer:
         """Apply the message; return where it goes if that failed."""
         headers = message.properties.get("application_headers") or {}
         kept = {name: headers[name] for name in KEPT if isinstance(headers.get(name), str)}
+        request_context.clear()
         try:
             event = parse_event(message.body)
-            with tracing.consumer_span(event, system="rabbitmq", destination=self._queues.main, headers=kept):
+            request_context.begin(event.correlationid or None)
+            with tracing.consumer_span(event, system="rabbitmq", destination=self._queues.main, headers=kept) as span:
+                bind_trace(span)
                 handle_event(event)
         except InvalidEvent as error:
             return self._move(message, str(error), kept, attempts=attempts_of(headers), is_hopeless=True)
@@ -165,14 +174,14 @@ class Consumer:
             expires_in=None if is_dead else self._retry_after,
         )
         kind = str(message.delivery_info.get("routing_key", ""))  # which is the type of the event
-        return Move(message.delivery_tag, kind, copy, is_dead, reason, made, cause)
+        return Move(message.delivery_tag, kind, copy, is_dead, reason, made, cause, get_contextvars())
 
     def _move_held(self, channel: Any) -> None:
         """Move the held messages, and acknowledge each one that the other queue has confirmed."""
         while self._held and self._mover.move(self._held[0].copy):
             move = self._held.popleft()
             self._acknowledge(channel, move.delivery_tag)
-            fields = {"event_id": move.copy.message_id, "reason": move.reason, "attempts": move.attempts}
+            fields = {"event_id": move.copy.message_id, "reason": move.reason, "attempts": move.attempts, **move.facts}
             if move.is_dead:
                 self.dead_lettered += 1
                 metrics.count(move.type, metrics.DEAD)

@@ -45,6 +45,9 @@ class EventSerializer(serializers.Serializer[Any]):
     time = serializers.DateTimeField(required=False)
     datacontenttype = serializers.ChoiceField(["application/json"], required=False)
     traceparent = serializers.CharField(required=False, allow_blank=True)
+    correlationid = serializers.CharField(
+        required=False, allow_blank=True, help_text="the X-Request-ID of the request that caused it"
+    )
     data = serializers.DictField(required=False)  # type: ignore[assignment] # shadows Serializer.data
 
 

@@ -21,6 +21,7 @@ class OutboxEvent(models.Model):
     data = models.JSONField()
     time = models.DateTimeField(db_default=Now())
     traceparent = models.CharField(max_length=55, blank=True, db_default="")
+    correlationid = models.CharField(max_length=128, blank=True, db_default="")  # a request id
     attempts = models.IntegerField(db_default=0)  # failed ones
     next_attempt_at = models.DateTimeField(db_default=Now())  # also the end of a relay's claim
     sent_at = models.DateTimeField(null=True)

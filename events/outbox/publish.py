@@ -11,10 +11,11 @@ from django.db.backends.utils import CursorWrapper
 from events.outbox.models import OutboxEvent
 from events.payloads import Payload
 from events.tracing import current_traceparent
+from ops.telemetry import request_context
 
-COLUMNS = "event_id, type, subject, data, traceparent"
+COLUMNS = "event_id, type, subject, data, traceparent, correlationid"
 # Every order runs this: building the statement in the ORM takes longer than executing it.
-RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
+RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
 
 
 def publish_event(cursor: CursorWrapper, *, subject: str, payload: Payload) -> None:
@@ -28,7 +29,7 @@ def publish_event(cursor: CursorWrapper, *, subject: str, payload: Payload) -> N
         payload.type,
         subject,
         payload.model_dump_json(),
-        current_traceparent(),
+        *_origin(),
     ]
     cursor.execute(RECORD, values)
 
@@ -41,10 +42,15 @@ def insert_and_publish(insert: str, *, subject: str, data: str) -> str:
     """
     return (
         f"WITH stored AS ({insert}), recorded AS (INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) "  # noqa: S608, SLF001 - likewise
-        f"SELECT %s, %s, {subject}, {data}, %s FROM stored) SELECT * FROM stored"
+        f"SELECT %s, %s, {subject}, {data}, %s, %s FROM stored) SELECT * FROM stored"
     )
 
 
 def event_values(payload: type[Payload]) -> list[Any]:
     """Return the parameters of a statement of `insert_and_publish` that follow the values of its row."""
-    return [uuid.uuid4(), payload.type, current_traceparent()]
+    return [uuid.uuid4(), payload.type, *_origin()]
+
+
+def _origin() -> tuple[str, str]:
+    """Return the trace and the request that an event comes from; empty strings where there is none."""
+    return current_traceparent(), request_context.current().request_id or ""

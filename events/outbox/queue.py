@@ -33,7 +33,8 @@ CLAIM = f"""
         )
         ORDER BY position LIMIT %s {{locking}}
     )
-    RETURNING position, event_id, type, subject, data, time, traceparent, attempts, {{lease}}
+    RETURNING position, event_id, type, subject, data, time, traceparent, correlationid, attempts,
+        {{lease}}
 """  # noqa: S608 - the name of the model's own table
 SENT = f"UPDATE {TABLE} SET sent_at = {{now}}, dead_at = NULL WHERE position IN ({{values}}) AND sent_at IS NULL"  # noqa: S608
 # Only while this relay still has the lease: another one may have sent the event.
@@ -131,7 +132,7 @@ def _positions(claimed: Sequence[Claimed]) -> str:
 
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
-    position, event_id, kind, subject, data, time, traceparent, attempts, lease = row
+    position, event_id, kind, subject, data, time, traceparent, correlationid, attempts, lease = row
     moment = time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite has no time zones
     return Claimed(
         position,
@@ -143,6 +144,7 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
             time=to_rfc_3339(moment),
             data=json.loads(data) if isinstance(data, str) else data,
             traceparent=traceparent,
+            correlationid=correlationid,
         ),
         attempts,
         lease,

@@ -68,6 +68,7 @@ def relay_batch(
             event_id=first.id,
             type=first.type,
             subject=first.subject,
+            request_id=first.correlationid or None,
         )
     tried = {*done.sent, *done.failed}
     queue.release([one for place, one in enumerate(claimed) if place not in tried])
@@ -82,4 +83,11 @@ def _note_failure(claimed: queue.Claimed, error: str, max_attempts: int, result:
     result.failed += 1
     result.dead += is_dead
     if is_dead:
-        log.error("event.dead", event_id=event.id, type=event.type, subject=event.subject, reason=error)
+        log.error(
+            "event.dead",
+            event_id=event.id,
+            type=event.type,
+            subject=event.subject,
+            reason=error,
+            request_id=event.correlationid or None,
+        )

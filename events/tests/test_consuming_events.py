@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.conf import LazySettings
 from django.db import connection
+from structlog.testing import capture_logs
 
 from events.inbox.consumer import ATTEMPTS, ERROR
 from events.inbox.management.commands import consume_events
@@ -88,16 +89,18 @@ def test_what_fails_is_tried_again_and_then_set_aside(
     settings.INBOX = {**settings.INBOX, "argos.broken.v1": f"{__name__}.broken"}
     monkeypatch.setitem(PUBLISHED, "argos.broken.v1", OrderConfirmed)
     monkeypatch.setattr(consume_events, "ONCE", 1.5)  # each try comes again after a second
-    send(rabbitmq, confirmed(type="argos.broken.v1"))
+    send(rabbitmq, confirmed(type="argos.broken.v1", correlationid="the-request"))
     send(rabbitmq, confirmed())
 
-    code, output, _ = consume("--retry-after", "1")
+    with capture_logs() as logs:
+        code, output, _ = consume("--retry-after", "1")
     for _ in range(10):
         if rabbitmq.count(queues.dead):
             break
         code, output, _ = consume("--retry-after", "1")
 
     assert code == 0
+    assert {line["request_id"] for line in logs if line["event"] == "event.retried"} == {"the-request"}
     assert output.endswith("1 dead letters.\n")
     assert sold.units() == 2
     (message,) = rabbitmq.messages(queues.dead)

@@ -7,6 +7,8 @@ import pytest
 from ops.tests import migrations
 
 APPS = ("outbox", "inbox")
+# The column has a default of the database, which the release before leaves to it.
+HARMLESS = {"outbox": {"0002_correlationid": ["NOT_NULL"]}}
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -24,4 +26,4 @@ def test_every_migration_can_be_undone(app: str) -> None:
 @pytest.mark.parametrize("app", APPS)
 @pytest.mark.django_db(transaction=True)
 def test_every_migration_lets_the_release_before_go_on(app: str) -> None:
-    migrations.assert_every_migration_lets_the_release_before_go_on(app)
+    migrations.assert_every_migration_lets_the_release_before_go_on(app, harmless=HARMLESS.get(app))

@@ -17,6 +17,7 @@ from events.outbox import queue
 from events.outbox.models import OutboxEvent
 from events.tests.recorded_events import CONFIRMED, pending, record
 from ops.config.service import ROOT
+from ops.telemetry import request_context
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +41,7 @@ def test_it_costs_one_statement() -> None:
 
 def test_what_is_sent_is_what_the_schema_says() -> None:
     provider = TracerProvider()
+    request_context.begin("a-request")
     with provider.get_tracer("test").start_as_current_span("POST /orders") as span:
         record(42)
 
@@ -53,15 +55,18 @@ def test_what_is_sent_is_what_the_schema_says() -> None:
     context = span.get_span_context()
     ids = f"{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}"
     assert document["traceparent"][:-2] == f"00-{ids}-"
+    assert document["correlationid"] == "a-request"
     assert read_event(document) == claimed.event
 
 
-def test_without_tracing_it_has_no_trace() -> None:
+def test_without_tracing_and_a_request_it_names_neither() -> None:
+    request_context.clear()
     record(42)
 
     (claimed,) = queue.claim(limit=10, lease=30)
 
-    assert b"traceparent" not in claimed.event.to_json()
+    document = json.loads(claimed.event.to_json())
+    assert not {"traceparent", "correlationid"} & set(document)
 
 
 def test_the_example_in_the_documentation_is_as_the_schema_says() -> None:

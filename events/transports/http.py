@@ -37,6 +37,8 @@ class HttpTransport:
             if should_stop():
                 break
             with tracing.producer_span(event, system="http", destination="events") as headers:
+                if event.correlationid:
+                    headers["X-Request-ID"] = event.correlationid
                 self._post(place, event, headers, done)
             if done.unavailable:
                 break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -26,11 +25,10 @@ from ops.server.answer import BODILESS
 from ops.server.client_address import client_address
 from ops.telemetry import metrics, request_context
 from ops.telemetry.log_stream import count_lost
-from ops.telemetry.request_context import ARRIVED_AT, EXCEPTION
+from ops.telemetry.request_context import ARRIVED_AT, EXCEPTION, WELL_FORMED_ID
 
 log = structlog.get_logger("ops.request")
 
-WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/+=@-]{0,127}", re.ASCII)
 LONGEST_PATH = 512
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {

@@ -15,6 +15,7 @@ from ops.server.answer import date_line
 from ops.server.errors import ApplicationFailed, QueueTimeout, Refusal
 from ops.server.http1 import Environ
 from ops.telemetry import request_context
+from ops.telemetry.request_context import WELL_FORMED_ID
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +24,7 @@ RETRY_AFTER = "Retry-After: 1\r\n"
 
 def explain(refusal: Refusal, environ: Environ, *, keep_alive: bool) -> bytes:
     """Log and count the refusal, and return the whole answer; neither repeats what was sent."""
-    from ops.server.middleware import WELL_FORMED_ID  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
-    from ops.telemetry import metrics  # noqa: PLC0415 - likewise
+    from ops.telemetry import metrics  # noqa: PLC0415 - only once PROMETHEUS_MULTIPROC_DIR is set
 
     given = environ.get("HTTP_X_REQUEST_ID", "")
     context = request_context.begin(given if WELL_FORMED_ID.fullmatch(given) else None)

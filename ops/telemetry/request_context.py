@@ -6,6 +6,7 @@ only its own.
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from contextvars import ContextVar
@@ -38,6 +39,7 @@ class RequestContext:
 
 NONE = RequestContext()
 ARRIVED_AT = "argos.arrived_at"  # the key of request.META: when the request was complete, by time.monotonic()
+WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/+=@-]{0,127}", re.ASCII)  # a request id from outside
 EXCEPTION = "argos.exception"  # the key of request.META that holds the request's unhandled exception
 _current: ContextVar[RequestContext] = ContextVar("request_context", default=NONE)
 

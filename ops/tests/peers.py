@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def answering(*statuses: int, body: str = "") -> Iterator[tuple[str, list[str]]]:
+def answering(*statuses: int, body: str = "", content_type: str = "text/plain") -> Iterator[tuple[str, list[str]]]:
     """Yield a URL that answers each status in turn, repeating the last, and the list of its requests."""
     left = list(statuses)
     asked: list[str] = []
@@ -20,6 +20,7 @@ def answering(*statuses: int, body: str = "") -> Iterator[tuple[str, list[str]]]
             asked.append(f"{self.command} {self.path}")
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(left.pop(0) if len(left) > 1 else left[0])
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()
             self.wfile.write(body.encode())

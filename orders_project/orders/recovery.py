@@ -9,7 +9,9 @@ from typing import Literal
 
 import structlog
 from django.utils import timezone
+from opentelemetry.context import Context
 
+from ops.telemetry import tracing
 from ops.testing.fault_points import fault_point
 from orders_project.orders import lifecycle, selectors
 from orders_project.orders.errors import OrderExpired, ProductsUnavailable
@@ -17,6 +19,7 @@ from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.metrics import orders_recovered_total
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import ProductsClient, products_client
+from orders_project.orders.telemetry import note_order, note_product
 
 log = structlog.get_logger(__name__)
 
@@ -36,15 +39,23 @@ def recover(order: Order, products: ProductsClient | None = None) -> Outcome | N
     if not lifecycle.claim(order):
         return None
     # In its own context, so that the facts of a failed call stay with this order.
-    outcome = copy_context().run(_recover, order, products or products_client())
+    outcome = copy_context().run(_traced, order, products or products_client())
     if outcome:
         orders_recovered_total.labels(outcome).inc()
     return outcome
 
 
+def _traced(order: Order, products: ProductsClient) -> Outcome | None:
+    """Recover an order in a trace of its own: the command's span lasts as long as the process."""
+    with tracing.tracer.start_as_current_span("recover order", context=Context()) as span:
+        tracing.bind_trace(span)
+        return _recover(order, products)
+
+
 def _recover(order: Order, products: ProductsClient) -> Outcome | None:
     age = timezone.now() - order.created_at
-    structlog.contextvars.bind_contextvars(order_id=order.pk)
+    note_product(order.product_id)
+    note_order(order.pk)
     try:
         outcome = _release(order, products) if order.status == Order.Status.REJECTED else _resolve(order, products)
     except ProductsUnavailable as error:

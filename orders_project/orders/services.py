@@ -13,6 +13,7 @@ from orders_project.orders.fault_points import OrderStep
 from orders_project.orders.idempotency import payload_hash
 from orders_project.orders.models import Order
 from orders_project.orders.products_client import Product, ProductsClient, products_client
+from orders_project.orders.telemetry import note_order, note_product
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ def place_order(
     if key is not None and (known := selectors.order_of_key(key)) is not None:
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     products = products or products_client()
+    note_product(product_id)
     try:
         with fault_point(OrderStep.FETCH_PRODUCT):
             product = products.fetch_product(product_id)
@@ -48,7 +50,7 @@ def place_order(
         if key is None or (known := selectors.order_of_key(key)) is None:
             raise
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
-    structlog.contextvars.bind_contextvars(order_id=order.pk)  # for the request's log line
+    note_order(order.pk)
     if product.is_tracked:
         lifecycle.resolve(order, products)
     log.debug("order.placed", product_id=product_id, quantity=quantity)
@@ -69,7 +71,8 @@ def _store(product: Product, *, quantity: int, key: str | None) -> Order:
 
 def _place_again(order: Order, *, product_id: int, quantity: int, products: ProductsClient | None) -> Placement:
     """Return the first answer again; resolve an order that is still pending and without a lease."""
-    structlog.contextvars.bind_contextvars(order_id=order.pk)
+    note_product(order.product_id)
+    note_order(order.pk)
     if order.payload_hash != payload_hash(product_id=product_id, quantity=quantity):
         raise errors.IdempotencyKeyReused
     if order.status == Order.Status.PENDING:

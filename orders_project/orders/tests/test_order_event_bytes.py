@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
 from jsonschema import Draft202012Validator
+from pact import Verifier
 
-from events.cloudevents import parse_event
+from events.cloudevents import CONTENT_TYPE, parse_event
 from events.outbox import queue
 from events.outbox.publish import event_values
 from events.payloads import PUBLISHED, OrderConfirmed, read_payload
 from ops.config.service import ROOT
+from ops.tests.pacts import pact_file
+from ops.tests.peers import answering
 from orders_project.orders import lifecycle
 from orders_project.orders.events import publish_confirmed
 from orders_project.orders.models import MAX_QUANTITY, Order
@@ -86,6 +90,20 @@ def test_what_is_sent_is_what_the_receiver_accepts() -> None:
     order = read_payload(parse_event(claimed.event.to_json()))
     assert isinstance(order, OrderConfirmed)
     assert (order.productId, order.quantity) == (7, 3)
+
+
+@pytest.mark.parametrize("confirm", [untracked, tracked])
+def test_what_is_sent_is_what_the_pact_of_products_expects(confirm: Any) -> None:
+    confirm(MICROSECOND)
+    (claimed,) = queue.claim(limit=10, lease=30)
+    sent = claimed.event.to_json().decode()
+
+    # Not the library's own server, which leaves its socket open.
+    with answering(200, body=sent, content_type=CONTENT_TYPE) as (url, _):
+        verifier = Verifier("orders-service", host="127.0.0.1")
+        verifier.add_transport(protocol="message", port=urlsplit(url).port, path="/")
+        verifier.add_source(pact_file("products-service", "orders-service")).set_coloured_output(enabled=False)
+        verifier.verify()
 
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from products_project.products import metrics
 from products_project.products.errors import OutOfStock, ProductNotFound, ReservationCancelled, ReservationReused
 from products_project.products.fault_points import ReservationStep
 from products_project.products.models import Product, Reservation
+from products_project.products.telemetry import note
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ def reserve(*, reservation_id: UUID, product_id: int, quantity: int) -> Reserved
 
     A call that raises has not changed anything.
     """
+    note(product_id=product_id)
     with _counted(), fault_point(ReservationStep.RESERVE), transaction.atomic():
         is_new = _insert(RESERVE, reservation_id, product_id, quantity)
         if is_new:

@@ -7,6 +7,7 @@ from django.db.models import BigIntegerField
 
 from events.payloads import OrderConfirmed
 from products_project.products.models import Product, ProductSales
+from products_project.products.telemetry import note
 
 # One statement, so that concurrent events all count; the row outlives the product.
 COUNT = f"""
@@ -17,6 +18,7 @@ COUNT = f"""
 
 def count_sale(order: OrderConfirmed) -> None:
     """Add the quantity of a confirmed order; runs in the transaction that records its event."""
+    note(product_id=order.productId, order_id=order.orderId)
     with connection.cursor() as cursor:
         cursor.execute(COUNT, [order.productId, order.quantity])
 

@@ -104,6 +104,7 @@ def test_nobody_else_may_send_one(token: str | None) -> None:
         {"type": None},
         {"subject": 42},
         {"traceparent": 7},
+        {"correlationid": 7},
         {"time": "yesterday"},
         {"time": "2026-11-20T09:30:00"},
         {"time": 7},
@@ -150,7 +151,7 @@ def test_what_is_no_json_is_refused() -> None:
 
 
 def test_a_broken_trace_is_no_reason_to_refuse_it() -> None:
-    assert post(confirmed(traceparent="00-nonsense")).status_code == 204
+    assert post(confirmed(traceparent="00-nonsense", correlationid="a request\n")).status_code == 204
 
 
 def test_an_effect_that_fails_is_not_remembered() -> None:

@@ -24,6 +24,7 @@ from products_project.products import metrics, selectors
 from products_project.products.models import Product
 from products_project.products.serializers import PRODUCT, ProductQuerySerializer, ProductSerializer
 from products_project.products.services import editing
+from products_project.products.telemetry import note
 
 TRACKED = "tracked"
 FOUND, NOT_FOUND = map(metrics.products_lookups_total.labels, ("found", "not_found"))
@@ -119,6 +120,7 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
             NOT_FOUND.inc()
             raise Http404 from None
         FOUND.inc()
+        note(product_id=product_id)
         headers = {"Argos-Stock": TRACKED} if is_tracked else None
         return tagged_answer(request, product, entity_tag(product, is_tracked), headers)
 

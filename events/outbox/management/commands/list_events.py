@@ -82,6 +82,7 @@ def _document(event: OutboxEvent) -> dict[str, Any]:
         "deadAt": _written(event.dead_at),
         "lastError": event.last_error,
         "traceparent": event.traceparent,
+        "correlationid": event.correlationid,
         "data": event.data,
     }
 
