@@ -21,6 +21,7 @@ from ops.config.service import ServiceConfig
 from ops.development import store
 
 PAUSE = 0.1  # seconds between two writes
+LEFT_OUT = ("/dev", "/favicon.ico")  # and all below /dev/ and /static/: a page brings a dozen of them
 LONGEST = 4_000  # characters of a value
 MOST_WAITING = 5_000  # spans, and lines; more than a tenth of a second brings
 
@@ -49,13 +50,13 @@ class Recorder(SpanProcessor):
         self._thread: threading.Thread | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
-        if not _is_of_the_page((span.attributes or {}).get("url.path")):
+        if not _is_left_out((span.attributes or {}).get("url.path")):
             self._spans.append(span)
             self._wake()
 
     def on_line(self, _logger: Any, _method: str, event: Any) -> Any:
         """Record a log line and pass it on; a processor of structlog."""
-        if not _is_of_the_page(event.get("path")):
+        if not _is_left_out(event.get("path")):
             self._lines.append(dict(event))
             self._wake()
         return event
@@ -92,8 +93,8 @@ class Recorder(SpanProcessor):
         return True
 
 
-def _is_of_the_page(path: Any) -> bool:
-    return path == "/dev" or str(path).startswith("/dev/")
+def _is_left_out(path: Any) -> bool:
+    return path in LEFT_OUT or str(path).startswith(("/dev/", "/static/"))
 
 
 def _plain_span(span: ReadableSpan) -> store.Span:

@@ -135,8 +135,9 @@ def test_the_browsable_api_links_the_trace_of_a_problem(client: APIClient, recor
     assert "&quot;code&quot;: &quot;out_of_stock&quot;" in page
 
 
-def test_the_page_does_not_record_itself(recorder: Recorder, recording: str) -> None:
-    tracer_of(recorder).start_span("GET /dev", attributes={"url.path": "/dev"}).end()
+def test_neither_the_page_itself_nor_static_files_are_recorded(recorder: Recorder, recording: str) -> None:
+    for path in ("/dev", "/static/rest_framework/js/csrf.js"):
+        tracer_of(recorder).start_span("GET unmatched", attributes={"url.path": path}).end()
     recorder.on_line(None, "info", {**LINE, "path": "/dev/traces/1"})
     record(recorder)
 
