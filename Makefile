@@ -9,7 +9,7 @@ IN := PATH="$(abspath $(BIN)):$$PATH" exec
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: $(BIN)/installed-run  ## both services, migrated and seeded, on ports 3001 and 3002
+run: $(BIN)/installed-run  ## both services, migrated and seeded, on ports 3001 and 3002; RELOAD=1 loads changed code
 	@$(IN) scripts/run
 
 test: $(BIN)/installed-dev  ## every test; also on PostgreSQL if TEST_DATABASE_URL is set

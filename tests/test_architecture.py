@@ -27,8 +27,9 @@ SHELVES: dict[str, set[str]] = {
     "startup": {"config"},
     "testing": set(),
     "turns": set(),
-    "telemetry": {"background", "config"},
-    "api": {"config", "telemetry", "database", "turns"},
+    "development": {"config", "turns"},
+    "telemetry": {"background", "config", "development"},
+    "api": {"config", "telemetry", "database", "development", "turns"},
     "database": {"config", "telemetry", "turns"},
     "outbound": {"background", "config", "telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},
@@ -54,6 +55,7 @@ SHELF_BUDGETS = {
     "outbound": 700,
     "server": 1350,
     "turns": 85,
+    "development": 345,
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here
     "management": 755,
@@ -64,7 +66,7 @@ SHELF_BUDGETS = {
     "manage": 58,
     "apps": 14,
 }
-LINE_BUDGETS = {"ops": 8200, "events": 1700, "products_project": 1450, "orders_project": 1850}
+LINE_BUDGETS = {"ops": 8500, "events": 1700, "products_project": 1450, "orders_project": 1850}
 SERVING_BUDGET = 5260  # preconditions, and the filters of lists, came with the gateway
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}

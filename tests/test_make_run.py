@@ -101,7 +101,10 @@ def test_make_run_starts_everything_twice_and_control_c_stops_it_cleanly(checkou
 
         assert placed.status_code == 201
         assert process.returncode == 0, (output + rest).decode()
-        assert f"http://localhost:{orders}/orders".encode() in output
+        announced = output.decode().partition("\n  Running:")[2].splitlines()
+        assert [line.split()[0] for line in announced[1:]] == ["Order:", "Look:", "Stop:"]
+        assert f"http://localhost:{orders}/orders" in announced[1]
+        assert f"http://localhost:{orders}/dev" in announced[2]
         assert is_refused(products)
         assert is_refused(orders)
 
@@ -137,6 +140,21 @@ def test_a_second_signal_ends_what_does_not_end_by_itself(checkout: Path, second
 
         read_until(process, b"Killed at once.")
         wait_until_nothing_runs(checkout)
+
+
+def test_changed_code_is_loaded_without_a_restart(checkout: Path) -> None:
+    products, orders = free_port(), free_port()
+    with running(checkout, "make", "run", "RELOAD=1", products=products, orders=orders) as process:
+        read_until(process, READY)
+        path = checkout / "orders_project" / "orders" / "services.py"
+        path.write_text(
+            path.read_text().replace("def place_order", "print('the new code', flush=True)\n\n\ndef place_order", 1)
+        )
+
+        read_until(process, b"the new code")
+        placed = requests.post(f"http://127.0.0.1:{orders}/orders", json={"productId": 1, "quantity": 1}, timeout=30)
+
+    assert placed.status_code == 201
 
 
 def test_a_service_that_ends_ends_the_rest_and_is_named(checkout: Path) -> None:

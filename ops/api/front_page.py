@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import get_script_prefix
+from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_vary_headers
 
 from ops.api.problems import problem_response
@@ -35,6 +35,8 @@ def front_page(request: HttpRequest) -> HttpResponse:
 def _context() -> dict[str, object]:
     spectacular, config = settings.SPECTACULAR_SETTINGS, settings.CONFIG
     links = [(get_script_prefix() + path, meaning) for path, meaning in LINKS.items()]
+    if config.development_recording:
+        links.append((reverse("development"), "the last requests: their traces and log lines"))
     return {
         "title": spectacular["TITLE"],
         "description": spectacular["DESCRIPTION"],

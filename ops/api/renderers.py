@@ -8,8 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.html import escape, format_html
+from django.utils.safestring import mark_safe
 from rest_framework import negotiation, renderers
 from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
@@ -64,6 +68,22 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         if isinstance(data, Problem):
             context["response_headers"]["Content-Type"] = CONTENT_TYPE
         return context
+
+    def get_content(
+        self,
+        renderer: BaseRenderer,
+        data: Any,
+        accepted_media_type: str | None,
+        renderer_context: Mapping[str, Any],
+    ) -> str:
+        """Link the trace of a problem in development."""
+        content: str = super().get_content(renderer, data, accepted_media_type, renderer_context)
+        if not settings.CONFIG.development_recording or not isinstance(data, Problem) or not data["traceId"]:
+            return content
+        shown = format_html('"traceId": "{}"', data["traceId"])
+        href = reverse("development_trace", args=[data["traceId"]])
+        link = format_html('"traceId": "<a href="{}">{}</a>"', href, data["traceId"])
+        return mark_safe(escape(content).replace(escape(shown), link, 1))  # noqa: S308 - escaped
 
 
 class ContentNegotiation(negotiation.DefaultContentNegotiation):

@@ -20,6 +20,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
 ]
 
+if settings.CONFIG.development_recording:
+    from ops.development.urls import urlpatterns as development  # only development loads it
+
+    urlpatterns += development
+
 handler400 = "ops.api.problems.bad_request"
 handler403 = "ops.api.problems.permission_denied"
 handler404 = "ops.api.problems.not_found"

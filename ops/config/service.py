@@ -37,6 +37,7 @@ Hosts = Annotated[Words, AfterValidator(validators.allowed_hosts)]
 Origins = Annotated[Words, AfterValidator(validators.trusted_origins)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(validators.words)]
 HttpUrl = Annotated[str, AfterValidator(validators.http_url)]
+Links = Annotated[tuple[HttpUrl, ...], BeforeValidator(validators.words)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(validators.certificate_authorities)]
 ClientCertificate = Annotated[str, AfterValidator(validators.client_certificate)]
@@ -135,6 +136,11 @@ class ServiceConfig(BaseSettings):
     """port where a command that loops, such as `relay_events`, serves its own `/metrics`"""
     service_version: str = Field("dev", max_length=100, pattern=r"^[A-Za-z0-9._+-]+$")
     """in logs, traces and `argos_build_info`; images get `git describe` at build"""
+    development_recording: str | None = Field(None, json_schema_extra={"default": "unset: none; `make run` sets it"})
+    """production refuses it: a file where all services of a machine keep their last spans and log lines, for the page
+    `/dev`"""
+    development_links: Links = ()
+    """URLs, comma-separated, that `/dev` links: Jaeger, Prometheus, Grafana"""
     fault_point: str | None = Field(None, json_schema_extra={"default": "unset: nothing is broken"})
     """for tests only, production refuses it: a file that has one step crash, raise or hang"""
 
@@ -213,9 +219,9 @@ class ServiceConfig(BaseSettings):
             raise ValueError("must not hold * in production")
         return hosts
 
-    @field_validator("fault_point")
+    @field_validator("fault_point", "development_recording")
     @classmethod
-    def _refuse_faults(cls, file: str | None, info: ValidationInfo) -> str | None:
+    def _refuse_in_production(cls, file: str | None, info: ValidationInfo) -> str | None:
         if file and info.data.get("django_env") == "production":
             raise ValueError("must not be set in production")
         return file

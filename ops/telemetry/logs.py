@@ -64,6 +64,10 @@ def logging_settings(config: ServiceConfig) -> dict[str, Any]:
     is_quiet = is_watched and not is_json and role.current() is Role.COMMAND and config.log_level == "info"
     level = "WARNING" if is_quiet else config.log_level.upper()
     last: list[Processor] = [structlog.processors.format_exc_info, render_json] if is_json else [console]
+    if config.development_recording:
+        from ops.development.recorder import recorder  # noqa: PLC0415 - only development loads it
+
+        last = [structlog.processors.format_exc_info, recorder(config).on_line, *last]
     formatter = {"()": _StandardFormatter, "foreign_pre_chain": first, "final": last, "render_bytes": is_json}
     handler = {"class": "ops.telemetry.log_stream.Handler", "stream": stream, "formatter": "structured"}
     return {

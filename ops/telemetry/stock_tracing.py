@@ -24,11 +24,12 @@ from ops.telemetry.request_context import EXCEPTION
 from ops.telemetry.tracing import REDACTED, bind_trace
 
 
-def start(resource: Resource, endpoint: str) -> None:
+def start(resource: Resource, endpoint: str | None) -> None:
     """Install the SDK's provider, processor and exporter, and the instrumentations of Django and the databases."""
-    exporter = OTLPSpanExporter(endpoint=endpoint, timeout=None if option("TIMEOUT") else EXPORT_TIMEOUT)
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(exporter, queue_size(), max_export_batch_size=batch_size()))
+    if endpoint is not None:
+        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=None if option("TIMEOUT") else EXPORT_TIMEOUT)
+        provider.add_span_processor(BatchSpanProcessor(exporter, queue_size(), max_export_batch_size=batch_size()))
     trace.set_tracer_provider(provider)
     if role.current() is Role.WEB:
         # Behind ops.server.middleware.RequestMiddleware, which answers the probes and /metrics: these are never traced.

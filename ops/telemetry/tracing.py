@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
+from typing import Any
 
 import structlog
 from opentelemetry import trace
@@ -26,8 +27,8 @@ _stock_reasons: list[str] = []
 
 
 def is_configured(config: ServiceConfig) -> bool:
-    """Tell whether traces have somewhere to go: JAEGER_ENDPOINT or the standard OTEL_EXPORTER_OTLP_* variables."""
-    return endpoint(config) is not None
+    """Tell whether traces have somewhere to go: JAEGER_ENDPOINT, the standard variables, or the page /dev."""
+    return endpoint(config) is not None or bool(config.development_recording)
 
 
 def endpoint(config: ServiceConfig) -> str | None:
@@ -43,12 +44,12 @@ def endpoint(config: ServiceConfig) -> str | None:
 def start_tracing(config: ServiceConfig) -> None:
     """Trace requests, outbound calls and SQL from now on; call it after the settings and before the application.
 
-    Without an endpoint nothing is instrumented, so tracing costs nothing.
+    Without a destination nothing is instrumented, so tracing costs nothing.
     """
     url = endpoint(config)
     # Without tracing, OpenTelemetry's variables are not meant for this process.
     _ignored.extend(fault for fault in FAULTS if url or fault.variable.endswith("_ENDPOINT"))
-    if url is None:
+    if not is_configured(config):
         return
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     if reason := _problem_with_lean_spans():
@@ -56,6 +57,11 @@ def start_tracing(config: ServiceConfig) -> None:
         _start_stock(config, url)
     else:
         _start_lean(config, url)
+    if config.development_recording:
+        from ops.development.recorder import recorder  # noqa: PLC0415 - only development loads it
+
+        provider: Any = trace.get_tracer_provider()
+        provider.add_span_processor(recorder(config))
 
 
 def report_warnings() -> None:
@@ -82,7 +88,7 @@ def _problem_with_lean_spans() -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
-def _start_stock(config: ServiceConfig, url: str) -> None:
+def _start_stock(config: ServiceConfig, url: str | None) -> None:
     from ops.telemetry import stock_tracing  # noqa: PLC0415 - it wraps libraries on import
 
     global is_stock  # noqa: PLW0603 - decided once a process
@@ -90,12 +96,13 @@ def _start_stock(config: ServiceConfig, url: str) -> None:
     stock_tracing.start(resource(config), url)
 
 
-def _start_lean(config: ServiceConfig, url: str) -> None:
+def _start_lean(config: ServiceConfig, url: str | None) -> None:
     from ops.telemetry.span_export import Collector, OtlpExporter, QueueProcessor  # noqa: PLC0415 - as above
     from ops.telemetry.spans import LeanTracerProvider  # noqa: PLC0415 - likewise
 
     provider = LeanTracerProvider(resource=resource(config))
-    provider.add_span_processor(QueueProcessor.from_environment(OtlpExporter(Collector.from_environment(url))))
+    if url is not None:
+        provider.add_span_processor(QueueProcessor.from_environment(OtlpExporter(Collector.from_environment(url))))
     trace.set_tracer_provider(provider)
 
 

@@ -155,6 +155,7 @@ def test_a_fault_of_a_secret_never_quotes_it() -> None:
         ("DATABASE_URL", "postgres://argos@db/argos?password=123456"),
         ("DATABASE_DIRECT_URL", "postgres://argos@db/argos"),
         ("DATABASE_URL", "postgres://argos:ChangeMe@db/argos"),
+        ("DEVELOPMENT_RECORDING", "/tmp/recording.sqlite3"),
     ],
 )
 def test_production_refuses_what_development_allows(variable: str, value: str) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 from django.db import Error as DatabaseFailure
 from django.db import connection
 
+from events.tracing import untraced
 from ops.cli.arguments import add_number
 from ops.cli.command import Result
 from ops.cli.loop import LoopCommand
@@ -62,7 +63,8 @@ class Command(LoopCommand):
 
     def _resolve_some(self, counts: Counter[str]) -> bool:
         """Resolve a number of due orders, or stop at a signal; return false if none was due."""
-        due = due_orders()
+        with untraced():
+            due = due_orders()
         for order in due:
             if self.stopping:
                 break

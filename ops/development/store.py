@@ -1,0 +1,112 @@
+"""The last spans and log lines of all services of this machine, in one SQLite file: the newest push out the oldest.
+
+Processes share it: web workers, relay, recovery and commands of every service. It may be lost at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_SPANS = 5_000
+MOST_LINES = 5_000
+MOST_TRACES = 200  # on the page
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS spans (id INTEGER PRIMARY KEY, trace_id TEXT, span_id TEXT, parent_id TEXT, service TEXT,
+    name TEXT, kind TEXT, started INTEGER, ended INTEGER, error TEXT, attributes TEXT, events TEXT);
+CREATE INDEX IF NOT EXISTS spans_of_trace ON spans (trace_id);
+CREATE TABLE IF NOT EXISTS lines (id INTEGER PRIMARY KEY, trace_id TEXT, line TEXT);
+CREATE TABLE IF NOT EXISTS services (name TEXT PRIMARY KEY, port INTEGER);
+"""
+COLUMNS = "trace_id, span_id, parent_id, service, name, kind, started, ended, error, attributes, events"
+
+
+@dataclass(frozen=True)
+class Span:
+    """One operation; times are in nanoseconds, `error` is empty where it succeeded."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    service: str
+    name: str
+    kind: str
+    started: int
+    ended: int
+    error: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[sqlite3.Connection]:
+    """Yield a connection whose changes are committed at the end.
+
+    It is not `sqlite3.connect`, which OpenTelemetry's instrumentation may trace.
+    """
+    with closing(sqlite3.Connection(path, timeout=5)) as connection:
+        connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {SCHEMA}")
+        with connection:
+            yield connection
+
+
+def write(path: str, spans: Sequence[Span], lines: Sequence[tuple[str, str]]) -> None:
+    """Add spans, and log lines with their trace ids; forget the oldest ones."""
+    rows = [(*list(vars(span).values())[:-2], json.dumps(span.attributes), json.dumps(span.events)) for span in spans]
+    with opened(path) as connection:
+        connection.executemany(f"INSERT INTO spans ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+        connection.executemany("INSERT INTO lines (trace_id, line) VALUES (?,?)", lines)
+        connection.execute("DELETE FROM spans WHERE id <= (SELECT max(id) FROM spans) - ?", [MOST_SPANS])
+        connection.execute("DELETE FROM lines WHERE id <= (SELECT max(id) FROM lines) - ?", [MOST_LINES])
+
+
+def add_service(path: str, name: str, port: int) -> None:
+    """Keep where a service answers."""
+    with opened(path) as connection:
+        connection.execute("INSERT OR REPLACE INTO services VALUES (?,?)", [name, port])
+
+
+def services(path: str) -> list[tuple[str, int]]:
+    """Return the name and the port of each service that has started."""
+    with opened(path) as connection:
+        return connection.execute("SELECT name, port FROM services ORDER BY port").fetchall()
+
+
+def spans_of(path: str, trace_id: str) -> list[Span]:
+    """Return the spans of a trace, the earliest first."""
+    with opened(path) as connection:
+        query = f"SELECT {COLUMNS} FROM spans WHERE trace_id = ? ORDER BY started, id"  # noqa: S608
+        rows = connection.execute(query, [trace_id]).fetchall()
+    return [Span(*(*row[:9], json.loads(row[9]), json.loads(row[10]))) for row in rows]
+
+
+def lines(path: str, *, trace_id: str = "", limit: int = MOST_LINES) -> list[dict[str, Any]]:
+    """Return the last log lines, or those of a trace; the earliest first."""
+    with opened(path) as connection:
+        query = "SELECT line FROM lines WHERE ? IN ('', trace_id) ORDER BY id DESC LIMIT ?"
+        rows = connection.execute(query, [trace_id, limit]).fetchall()
+    return sorted((json.loads(line) for (line,) in rows), key=lambda line: str(line["timestamp"]))
+
+
+def traces(path: str) -> list[list[Span]]:
+    """Return the spans of each of the last traces without their details; the latest trace first."""
+    found: dict[str, list[Span]] = {}
+    with opened(path) as connection:
+        columns = "trace_id, span_id, parent_id, service, name, kind, started, ended, error"
+        for row in connection.execute(f"SELECT {columns} FROM spans ORDER BY started, id"):  # noqa: S608
+            found.setdefault(row[0], []).append(Span(*row))
+    return sorted(found.values(), key=lambda spans: spans[0].started, reverse=True)[:MOST_TRACES]
+
+
+def traces_with(path: str, wanted: str) -> set[str]:
+    """Return the ids of the traces with this id, or with a log line that has it: `request_id`, `order_id`, ..."""
+    with opened(path) as connection:
+        query = """
+            SELECT trace_id FROM spans WHERE trace_id = :id
+            UNION SELECT trace_id FROM lines, json_each(line)
+            WHERE trace_id != '' AND key LIKE '%\\_id' ESCAPE '\\' AND CAST(value AS TEXT) = :id"""
+        return {trace_id for (trace_id,) in connection.execute(query, {"id": wanted})}

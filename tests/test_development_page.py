@@ -1,0 +1,103 @@
+"""/dev in development shows what both services and all their workers did; production has no such page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.processes import ROOT, SECRET_KEY, Stack, clean_environment, manage, running_stack
+
+WORKERS = 2
+PROGRAM = """
+import sys
+from importlib import import_module
+from django.urls import is_valid_path
+import_module(sys.argv[1] + ".wsgi")
+print(is_valid_path("/dev"), [name for name in sys.modules if name.startswith("ops.development")])
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    directory = tmp_path_factory.mktemp("stack")
+    recording = str(directory / "recording.sqlite3")
+    with running_stack(directory, DEVELOPMENT_RECORDING=recording, WEB_CONCURRENCY=str(WORKERS)) as running:
+        yield running
+
+
+def page_with(url: str, *words: str) -> str:
+    """Return the page once it has all of these words; what is recorded arrives a moment later."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        text = requests.get(url, timeout=30).text
+        if all(word in text for word in words):
+            return text
+        time.sleep(0.05)
+    raise AssertionError(f"{url} did not show {words}: {text}")
+
+
+def test_an_order_is_one_trace_on_the_pages_of_both_services(stack: Stack) -> None:
+    refused = stack.place_order(product_id=999_999).json()
+
+    for service in (stack.orders, stack.products):
+        page = page_with(
+            f"{service.url}/dev/traces/{refused['traceId']}",
+            "GET /products/999999 → 404",
+            "POST /orders → 400",
+            "code=product_does_not_exist",
+            "GET /products/&lt;int:product_id&gt;",
+            "SELECT",
+            "(failed)",
+            refused["requestId"],
+        )
+        assert page.count("<b>request.finished</b>") == 2
+
+
+def test_an_order_is_found_by_its_id(stack: Stack) -> None:
+    order = stack.place_order().json()
+
+    page_with(f"{stack.products.url}/dev?search={order['id']}", f"order_id={order['id']} ", "POST /orders → 201")
+
+
+def test_requests_of_every_worker_are_on_the_page(stack: Stack) -> None:
+    traces = [stack.place_order(quantity=-1).json()["traceId"] for _ in range(20)]
+
+    page_with(
+        f"{stack.orders.url}/dev", *traces, "http_requests_total{method=&quot;POST&quot;, route=&quot;/orders&quot;"
+    )
+    page_with(f"{stack.products.url}/dev", *traces, "outbox_events_pending", f":{stack.orders.port}/docs")
+
+
+def test_a_command_is_on_the_page(stack: Stack) -> None:
+    assert manage("products_project", "set_stock", "2", "100", env=stack.products.env).returncode == 0
+
+    page_with(f"{stack.orders.url}/dev", "manage.py set_stock")
+
+
+@pytest.mark.parametrize("project", ["products_project", "orders_project"])
+def test_production_has_no_route_and_loads_none_of_it(tmp_path: Path, project: str) -> None:
+    production = {
+        "DJANGO_ENV": "production",
+        "SECRET_KEY": SECRET_KEY,
+        "SERVICE_TOKEN": SECRET_KEY,
+        "ALLOWED_HOSTS": "shop.example",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3",
+        "JAEGER_ENDPOINT": "http://127.0.0.1:1/v1/traces",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, project],
+        cwd=ROOT,
+        env=clean_environment(production),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False []"), done.stderr
