@@ -22,7 +22,7 @@ from tests.containers import Dockerfile, compose, container_environment, run
 from tests.processes import database, free_port
 
 PROJECTS = {"products": "products_project", "orders": "orders_project"}
-OWNERS = {"smoke": "orders", "relay": "orders", "consumer": "products"}
+OWNERS = {"smoke": "orders", "recovery": "orders", "relay": "orders", "consumer": "products"}
 
 
 def service_of(name: str) -> str:

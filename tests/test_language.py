@@ -14,7 +14,17 @@ import pytest
 from tests.processes import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-PACKAGES = ("ops", "events", "orders_project", "products_project", "tests", "bench", "grafana", "prometheus")
+PACKAGES = (
+    "ops",
+    "events",
+    "orders_project",
+    "products_project",
+    "tests",
+    "bench",
+    "grafana",
+    "kubernetes",
+    "prometheus",
+)
 LONGEST_SENTENCE = 25
 
 FAULTS = {

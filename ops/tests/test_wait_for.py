@@ -10,6 +10,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from ops.tests.peers import answering, refused, silent
 
@@ -43,6 +45,22 @@ def test_a_named_url_does_not_imply_the_database() -> None:
     with answering(200) as (url, _):
         assert wait_for(url)[1] == f"Ready: {url}.\n"
         assert wait_for(url, "--database")[1] == f"Ready: database, {url}.\n"
+
+
+def test_it_waits_for_migrations_of_this_release_and_leaves_those_of_a_newer_one_alone() -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_unapplied("sessions", "0001_initial")
+    recorder.record_applied("sessions", "0099_of_the_next_release")
+    try:
+        pending = wait_for("--migrations", "--timeout", "0")
+        recorder.record_applied("sessions", "0001_initial")
+        applied = wait_for("--migrations", "--timeout", "0")
+    finally:
+        recorder.record_unapplied("sessions", "0099_of_the_next_release")
+
+    assert pending[0] == 1
+    assert pending[2].endswith("migrations was not ready within 0 s: sessions.0001_initial not applied.\n")
+    assert applied == (0, "Ready: migrations.\n", "Waiting for migrations ...\n")
 
 
 def test_a_time_out_ends_with_1_and_says_what_answered_last() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import INFO
+from django.core.checks import ERROR
 from django.core.management.base import CommandError, CommandParser
 
 from ops.cli.command import OpsCommand, Result, Stopped
@@ -15,6 +15,7 @@ from ops.config.report import masked
 from ops.config.validators import absolute_http_url
 from ops.diagnosis import database as questions
 from ops.diagnosis.probe import Probe, examine
+from ops.diagnosis.registry import MIGRATED
 from ops.diagnosis.surroundings import url_probe
 
 TRY_TIMEOUT = 2.0  # seconds
@@ -23,12 +24,13 @@ PAUSE = 0.3  # seconds between two attempts
 
 
 class Command(OpsCommand):
-    """Wait until the database and the named URLs answer; a URL answers with a status below 400.
+    """Wait until the database, its migrations and the named URLs are there; a URL answers with a status below 400.
 
     Examples:
       manage.py wait_for                                      the database
       manage.py wait_for http://products:3001/readyz          another service
       manage.py wait_for --database http://products:3001/readyz --timeout 60
+      manage.py wait_for --migrations                         those of this release are applied
 
     A time-out exits with 1, a malformed URL with 2.
     """
@@ -37,6 +39,9 @@ class Command(OpsCommand):
         parser.add_argument("urls", nargs="*", metavar="URL", help="an http:// or https:// URL")
         parser.add_argument("--database", action="store_true", help="the service's database; the default without a URL")
         parser.add_argument(
+            "--migrations", action="store_true", help="until another run of migrate has applied them all"
+        )
+        parser.add_argument(
             "--timeout",
             type=_seconds,
             default=30.0,
@@ -44,8 +49,12 @@ class Command(OpsCommand):
             help="for all together (default: %(default)g)",
         )
 
-    def perform(self, *, urls: list[str], database: bool, timeout: float, as_json: bool, **options: Any) -> Result:
-        things: dict[str, Probe] = {"database": DATABASE} if database or not urls else {}
+    def perform(
+        self, *, urls: list[str], database: bool, migrations: bool, timeout: float, as_json: bool, **options: Any
+    ) -> Result:
+        things: dict[str, Probe] = {"database": DATABASE} if database or not (urls or migrations) else {}
+        if migrations:
+            things["migrations"] = MIGRATED
         for url in urls:
             try:
                 absolute_http_url(url)
@@ -64,7 +73,7 @@ class Command(OpsCommand):
         while True:
             limit = timedelta(seconds=max(min(TRY_TIMEOUT, deadline - time.monotonic()), 0.1))
             asked = examine(settings.CONFIG, [probe], deadline=limit)
-            faults = [message.msg for _, message in asked if message.level > INFO]
+            faults = [message.msg for _, message in asked if message.level >= ERROR]
             if not faults:
                 return
             if time.monotonic() >= deadline:

@@ -1,0 +1,286 @@
+"""The overlays of kubernetes/ are valid and hardened, and agree with compose, the rules, the routes and the server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped] # it has no types
+import pytest
+import yaml
+
+from kubernetes.make_prometheus_rule import LEFT_OUT, WRITTEN, document
+from tests.containers import compose
+from tests.declared_metrics import declared_metrics
+from tests.kustomized import OVERLAYS, Document, Overlay, Pod, overlay
+from tests.processes import ROOT
+from tests.test_compose_files import GRACEFUL_TIMEOUT, LAST_SPANS
+
+COMPOSE = compose("docker-compose.yml")["services"]
+WEB = {"products-service": 3001, "orders-service": 3002}
+LOOPS = {"recovery": "orders-recovery", "relay": "relay", "consumer": "consumer"}  # and their names in compose
+MIGRATIONS = {"products-migrate", "orders-migrate"}
+NIGHTLY = {"products-nightly", "orders-nightly"}
+OF_OPERATORS = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
+KUBERNETES = "1.37"
+every_overlay = pytest.mark.parametrize("name", OVERLAYS)
+in_the_cluster = pytest.mark.parametrize("name", ["staging", "production"])
+
+
+@every_overlay
+def test_every_object_is_valid_and_has_no_unknown_field(name: str) -> None:
+    found = overlay(name)
+
+    for each in found.objects:
+        if each["kind"] not in OF_OPERATORS:
+            kubernetes_validate.validate(each, KUBERNETES, strict=True)
+    assert {each["kind"] for each in found.objects} >= {"Deployment", "NetworkPolicy", "Secret", "PodDisruptionBudget"}
+    assert bool({each["kind"] for each in found.objects} & OF_OPERATORS) == (name != "development")
+
+
+@every_overlay
+def test_every_workload_of_compose_runs(name: str) -> None:
+    servers = {"products-db", "orders-db", "rabbitmq", "products-seed"} if name == "development" else set()
+
+    assert set(overlay(name).pods()) == {*WEB, *LOOPS, *MIGRATIONS, *NIGHTLY, *servers}
+
+
+@every_overlay
+def test_every_pod_keeps_the_restricted_standard_and_has_no_token(name: str) -> None:
+    (namespace,) = overlay(name).all("Namespace")
+
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    for pod in overlay(name).pods().values():
+        assert pod.spec["automountServiceAccountToken"] is False
+        assert pod.spec["enableServiceLinks"] is False
+        assert pod.spec["securityContext"]["runAsNonRoot"] is True
+        assert pod.spec["securityContext"]["runAsUser"] > 0
+        assert pod.spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in (*pod.spec["containers"], *pod.spec.get("initContainers", ())):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+            assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod.spec)
+        assert {"hostPath"}.isdisjoint(key for volume in pod.spec.get("volumes", ()) for key in volume)
+    assert [account["automountServiceAccountToken"] for account in overlay(name).all("ServiceAccount")] == [False] * 2
+
+
+@every_overlay
+def test_a_pod_has_the_memory_and_the_command_of_its_container_in_compose(name: str) -> None:
+    pods = overlay(name).pods()
+
+    for pod in pods.values():
+        of_compose = COMPOSE[LOOPS.get(pod.name, pod.name)]
+        limit = of_compose["deploy"]["resources"]["limits"]["memory"]
+        assert pod.container["resources"]["limits"]["memory"] == f"{limit}i", pod.name
+        if pod.name in LOOPS:
+            assert pod.container["command"] == of_compose["command"]
+        if pod.name in NIGHTLY:
+            once = ["--once" if word.startswith("--at=") else word for word in of_compose["command"]]
+            assert pod.container["command"] == once
+
+
+@every_overlay
+def test_a_web_service_has_the_probes_that_it_answers_and_time_to_drain(name: str) -> None:
+    for service, port in WEB.items():
+        pod = overlay(name).pods()[service]
+        probes = {kind: pod.container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
+        pause = pod.container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        delay = float(overlay(name).config_map(pod.container).get("SHUTDOWN_DELAY", 0))
+
+        assert probes == {
+            "startup": {"path": "/healthz", "port": "http"},
+            "liveness": {"path": "/healthz", "port": "http"},
+            "readiness": {"path": "/readyz", "port": "http"},
+        }
+        assert pod.container["ports"] == [{"name": "http", "containerPort": port}]
+        assert pause >= 2 * pod.container["readinessProbe"]["periodSeconds"]
+        assert pod.spec["terminationGracePeriodSeconds"] > pause + delay + GRACEFUL_TIMEOUT + LAST_SPANS
+
+
+@every_overlay
+def test_a_loop_waits_for_the_migrations_and_is_watched_by_its_heartbeat(name: str) -> None:
+    pods = overlay(name).pods()
+
+    for loop, of_compose in LOOPS.items():
+        (wait,) = pods[loop].spec["initContainers"]
+        assert wait["command"][1:] == [
+            pods[loop].container["command"][1],
+            "wait_for",
+            "--migrations",
+            "--timeout",
+            "300",
+        ]
+        assert wait["image"] == pods[loop].container["image"]
+        assert (
+            pods[loop].container["livenessProbe"]["exec"]["command"] == COMPOSE[of_compose]["healthcheck"]["test"][1:]
+        )
+        assert pods[loop].spec["terminationGracePeriodSeconds"] == 30
+
+
+@every_overlay
+def test_a_service_leads_to_its_pods_and_a_budget_keeps_them(name: str) -> None:
+    found = overlay(name)
+
+    for service, port in WEB.items():
+        selector = {"app.kubernetes.io/name": service}
+        assert found.one("Service", service)["spec"]["selector"] == selector
+        assert found.one("Service", service)["spec"]["ports"] == [{"name": "http", "port": port, "targetPort": "http"}]
+        assert found.one("PodDisruptionBudget", service)["spec"] == {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": selector},
+        }
+        strategy = found.one("Deployment", service)["spec"]["strategy"]
+        assert strategy["rollingUpdate"]["maxUnavailable"] == 0
+        assert "replicas" not in found.one("Deployment", service)["spec"]  # the autoscaler's
+
+
+def chooses(selector: Document, pod: Pod) -> bool:
+    """Tell whether a label selector chooses this pod."""
+    expressions = selector.get("matchExpressions", ())
+    return all(pod.labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
+        each["operator"] == "In" and pod.labels.get(each["key"]) in each["values"] for each in expressions
+    )
+
+
+def ways(found: Overlay, direction: str, pod: Pod, peer: Pod) -> set[Any]:
+    """Return the ports that some policy of this pod opens to or from that peer."""
+    policies = [each["spec"] for each in found.all("NetworkPolicy") if chooses(each["spec"]["podSelector"], pod)]
+    assert any(direction in policy["policyTypes"] for policy in policies), f"{pod.name} is open"
+    side = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}[direction]
+    return {
+        port["port"]
+        for policy in policies
+        for rule in policy.get(side[0], ())
+        if any("podSelector" in other and chooses(other["podSelector"], peer) for other in rule[side[1]])
+        for port in rule["ports"]
+    }
+
+
+def arrows(found: Overlay) -> Iterator[tuple[str, str]]:
+    """Yield each pair of pods of which the first may connect to the second: both policies must agree."""
+    pods = found.pods().values()
+    for pod in pods:
+        for peer in pods:
+            named = {
+                port.get("name", port["containerPort"]): port["containerPort"]
+                for port in peer.container.get("ports", ())
+            }
+            let_in = {named.get(port, port) for port in ways(found, "Ingress", peer, pod)}
+            if ways(found, "Egress", pod, peer) & let_in:
+                yield pod.name, peer.name
+
+
+def test_pods_reach_one_another_only_along_the_arrows_of_the_architecture() -> None:
+    of_products = {"products-service", "consumer", "products-migrate", "products-seed", "products-nightly"}
+    of_orders = {"orders-service", "recovery", "relay", "orders-migrate", "orders-nightly"}
+
+    assert set(arrows(overlay("development"))) == {
+        ("orders-service", "products-service"),
+        ("recovery", "products-service"),
+        ("relay", "rabbitmq"),
+        ("consumer", "rabbitmq"),
+        *((pod, "products-db") for pod in of_products),
+        *((pod, "orders-db") for pod in of_orders),
+    }
+
+
+@in_the_cluster
+def test_servers_outside_are_reached_by_the_same_pods_in_their_network_alone(name: str) -> None:
+    for policy in ("products-to-database", "orders-to-database", "events-to-broker"):
+        of_development = overlay("development").one("NetworkPolicy", policy)["spec"]
+        spec = overlay(name).one("NetworkPolicy", policy)["spec"]
+
+        assert spec["podSelector"] == of_development["podSelector"]
+        assert spec["egress"] == [
+            {"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": of_development["egress"][0]["ports"]}
+        ]
+
+
+@in_the_cluster
+def test_the_route_opens_the_paths_that_the_gateway_of_compose_opens(name: str) -> None:
+    spec = overlay(name).one("HTTPRoute", "argos")["spec"]
+    paths = {
+        rule["matches"][0]["path"]["value"]: (rule["backendRefs"][0]["name"], rule["backendRefs"][0]["port"])
+        for rule in spec["rules"]
+    }
+    opened = re.findall(r"\^\(/api/v1\)\?(/\w+).* \$(\w+);", (ROOT / "gateway/routes.conf").read_text())
+
+    assert paths == {
+        f"{version}{path}": (f"{service}-service", WEB[f"{service}-service"])
+        for path, service in opened
+        for version in ("", "/api/v1")
+    }
+    for service in WEB:
+        hosts = overlay(name).config_map(overlay(name).pods()[service].container)["ALLOWED_HOSTS"].split(",")
+        assert {*spec["hostnames"], service} == set(hosts)
+
+
+@in_the_cluster
+def test_prometheus_finds_every_pod_that_serves_metrics_under_the_name_of_its_job(name: str) -> None:
+    spec = overlay(name).one("PodMonitor", "argos")["spec"]
+    ports = {endpoint["port"] for endpoint in spec["podMetricsEndpoints"]}
+    scraped = {
+        pod.name
+        for pod in overlay(name).pods().values()
+        if chooses(spec["selector"], pod) and ports & {port["name"] for port in pod.container.get("ports", ())}
+    }
+    jobs = {job["job_name"] for job in yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]}
+
+    assert scraped == {*WEB, *LOOPS}
+    assert scraped <= jobs
+    assert spec["jobLabel"] == "app.kubernetes.io/name"
+    port = int(overlay(name).config_map(overlay(name).pods()["relay"].container)["WORKER_METRICS_PORT"])
+    assert overlay(name).pods()["relay"].container["ports"] == [{"name": "metrics", "containerPort": port}]
+
+
+def test_the_prometheus_rule_has_the_rules_of_the_stack_and_is_current(tmp_path: Path) -> None:
+    assert WRITTEN.read_text() == document(), "run python -m kubernetes.make_prometheus_rule"
+    spec = yaml.safe_load(WRITTEN.read_text())["spec"]
+    files = [yaml.safe_load(file.read_text()) for file in (ROOT / "prometheus/rules").glob("*.yml")]
+    every = [rule["expr"] for file in files for group in file["groups"] for rule in group["rules"]]
+    written = [rule["expr"] for group in spec["groups"] for rule in group["rules"]]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
+
+    checked = subprocess.run(
+        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stderr
+    assert sorted(written) == sorted(expression for expression in every if expression not in LEFT_OUT)
+    assert len(every) == len(written) + len(LEFT_OUT)
+    for name in re.findall(r"/runbooks/(\w+\.md)", WRITTEN.read_text()):
+        assert (ROOT / "docs/runbooks" / name).exists()
+
+
+@in_the_cluster
+def test_replicas_follow_metrics_that_the_adapter_makes_of_those_of_the_server(name: str, tmp_path: Path) -> None:
+    rules = yaml.safe_load((ROOT / "kubernetes/prometheus-adapter.yaml").read_text())["rules"]
+    queries = {rule["name"]["as"]: rule["metricsQuery"] for rule in rules}
+    filled = [
+        {
+            "record": made,
+            "expr": query.replace("<<.LabelMatchers>>", 'namespace="argos",pod=~"a|b"').replace("<<.GroupBy>>", "pod"),
+        }
+        for made, query in queries.items()
+    ]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "adapter", "rules": filled}]}))
+
+    checked = subprocess.run(
+        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stderr
+    read = {metric for query in queries.values() for metric in re.findall(r"(\w+)\{", query)}
+    assert {metric.removesuffix("_sum") for metric in read} <= set(declared_metrics())
+    for service in WEB:
+        spec = overlay(name).one("HorizontalPodAutoscaler", service)["spec"]
+        assert {metric["pods"]["metric"]["name"] for metric in spec["metrics"]} == set(queries)
+        assert spec["scaleTargetRef"]["name"] == service
+        assert spec["minReplicas"] >= 2
