@@ -28,7 +28,8 @@ SHELVES: dict[str, set[str]] = {
     "testing": set(),
     "turns": set(),
     "telemetry": {"background", "config"},
-    "api": {"config", "telemetry", "database", "turns"},
+    "identity": {"config", "telemetry", "outbound", "diagnosis", "turns"},
+    "api": {"config", "telemetry", "database", "identity", "turns"},
     "database": {"config", "telemetry", "turns"},
     "outbound": {"background", "config", "telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},
@@ -40,7 +41,7 @@ SHELVES: dict[str, set[str]] = {
     "management": {"config", "telemetry", "database", "cli", "diagnosis", "backups"},
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
-SERVING = {"background", "config", "telemetry", "api", "database", "outbound", "server", "turns"}
+SERVING = {"background", "config", "telemetry", "api", "identity", "database", "outbound", "server", "turns"}
 # Within a service: modules that receive requests or commands are not imported, and a leaf imports only leaves.
 ENTRANCES = {"views", "urls", "admin", "apps", "management"}
 LEAVES = {"models", "errors", "metrics", "fault_points"}
@@ -50,6 +51,7 @@ SHELF_BUDGETS = {
     "config": 530,
     "telemetry": 1500,
     "api": 950,
+    "identity": 250,
     "database": 480,
     "outbound": 700,
     "server": 1350,
@@ -64,8 +66,8 @@ SHELF_BUDGETS = {
     "manage": 58,
     "apps": 14,
 }
-LINE_BUDGETS = {"ops": 8200, "events": 1700, "products_project": 1450, "orders_project": 1850}
-SERVING_BUDGET = 5200
+LINE_BUDGETS = {"ops": 8700, "events": 1700, "products_project": 1450, "orders_project": 1850}
+SERVING_BUDGET = 5700
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 

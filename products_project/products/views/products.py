@@ -11,10 +11,10 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics
-from rest_framework.permissions import SAFE_METHODS, AllowAny, BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from ops.api.permissions import IsStaff
+from ops.api.permissions import HasScope
 from ops.api.renderers import answer
 from ops.api.search import SearchFilter
 from products_project.products import metrics, selectors
@@ -33,7 +33,9 @@ class PublicReads:
         """Do not authenticate yet: most reads never use the user (Django REST framework, "Lazy authentication")."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return [AllowAny() if self.request.method in SAFE_METHODS else IsStaff()]
+        if self.request.method in SAFE_METHODS:
+            return [HasScope("products:read", "products:write", anonymous=True)]
+        return [HasScope("products:write")]
 
 
 @extend_schema_view(
