@@ -132,7 +132,10 @@ def rest_framework() -> dict[str, Any]:
         "DEFAULT_RENDERER_CLASSES": ["ops.api.renderers.JSONRenderer", "ops.api.renderers.BrowsableAPIRenderer"],
         "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ops.api.renderers.ContentNegotiation",
         "DEFAULT_PARSER_CLASSES": ["ops.api.parsers.JSONParser"],
-        "DEFAULT_AUTHENTICATION_CLASSES": ["ops.api.sessions.SessionAuthentication"],
+        "DEFAULT_AUTHENTICATION_CLASSES": [
+            "ops.api.authentication.BearerAuthentication",  # the first one: its challenge is that of a 401
+            "ops.api.sessions.SessionAuthentication",
+        ],
         "DEFAULT_PERMISSION_CLASSES": ["ops.api.permissions.IsStaff"],
         "DEFAULT_PAGINATION_CLASS": "ops.api.pagination.CursorPagination",
         "DEFAULT_SCHEMA_CLASS": "ops.api.openapi.ProblemSchema",

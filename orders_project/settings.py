@@ -48,6 +48,11 @@ LOGGING_CONFIG = "ops.telemetry.logs.configure"
 LOGGING = shared.logging(CONFIG)
 
 REST_FRAMEWORK = shared.rest_framework()
+SCOPES = {
+    "orders:write": "place orders",
+    "orders:read:own": "read the orders that the client has placed",
+    "orders:read": "read every order",
+}  # of access tokens
 SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Orders", description="Orders of products that exist.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 

@@ -48,6 +48,7 @@ LOGGING_CONFIG = "ops.telemetry.logs.configure"
 LOGGING = shared.logging(CONFIG)
 
 REST_FRAMEWORK = shared.rest_framework()
+SCOPES = {"products:read": "read products", "products:write": "create, change and delete them"}  # of access tokens
 SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Products", description="The catalogue of products.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 

@@ -29,7 +29,8 @@ SHELVES: dict[str, set[str]] = {
     "turns": set(),
     "development": {"config", "turns"},
     "telemetry": {"background", "config", "development"},
-    "api": {"config", "telemetry", "database", "development", "turns"},
+    "identity": {"config", "telemetry", "outbound", "diagnosis", "turns"},
+    "api": {"config", "telemetry", "database", "development", "identity", "turns"},
     "database": {"config", "telemetry", "turns"},
     "outbound": {"background", "config", "telemetry", "turns"},
     "settings": {"config", "telemetry", "database"},
@@ -41,7 +42,7 @@ SHELVES: dict[str, set[str]] = {
     "management": {"config", "telemetry", "database", "cli", "diagnosis", "backups"},
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
-SERVING = {"background", "config", "telemetry", "api", "database", "outbound", "server", "turns"}
+SERVING = {"background", "config", "telemetry", "api", "identity", "database", "outbound", "server", "turns"}
 # Within a service: modules that receive requests or commands are not imported, and a leaf imports only leaves.
 ENTRANCES = {"views", "urls", "admin", "apps", "management"}
 LEAVES = {"models", "errors", "metrics", "fault_points"}
@@ -51,6 +52,7 @@ SHELF_BUDGETS = {
     "config": 530,
     "telemetry": 1500,
     "api": 950,
+    "identity": 250,
     "database": 480,
     "outbound": 700,
     "server": 1350,
@@ -66,8 +68,8 @@ SHELF_BUDGETS = {
     "manage": 58,
     "apps": 14,
 }
-LINE_BUDGETS = {"ops": 8500, "events": 1700, "products_project": 1450, "orders_project": 1850}
-SERVING_BUDGET = 5260  # preconditions, and the filters of lists, came with the gateway
+LINE_BUDGETS = {"ops": 9000, "events": 1700, "products_project": 1450, "orders_project": 1850}
+SERVING_BUDGET = 5760
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 

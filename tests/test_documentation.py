@@ -82,7 +82,7 @@ def test_every_metric_of_a_command_is_documented_and_every_documented_one_is_pub
 
 def test_every_check_of_doctor_is_documented_and_every_documented_one_exists() -> None:
     diagnosis = ROOT / "ops" / "diagnosis"
-    sources = (diagnosis / "registry.py", diagnosis / "surroundings.py", ROOT / "events" / "reachable.py")
+    sources = (diagnosis / "registry.py", diagnosis / "surroundings.py", *ROOT.glob("*/**/reachable.py"))
     checks = {check for path in sources for check in re.findall(r'"([a-z]+\.[a-z_]+)"', path.read_text())}
 
     assert first_column(REFERENCE, "Doctor's checks") == checks

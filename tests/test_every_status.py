@@ -15,6 +15,7 @@ import requests
 
 from events.cloudevents import CONTENT_TYPE
 from ops.config.service import DEVELOPMENT_TOKEN
+from ops.tests.issuer import NAME, Issuer
 from tests.processes import Service, Stack, database, manage, running_stack, stop_all
 from tests.raw_http import connect, exchange, read_answer, request
 from tests.staff import staff_session
@@ -67,7 +68,7 @@ OWN = {
     ("PUT /reservations/{reservation_id}", 422): Case(f"/reservations/{HELD}", "service", ORDER | {"quantity": 3}),
     ("DELETE /reservations/{reservation_id}", 404): Case("/reservations/1", "service"),  # the path of none
     ("DELETE /products/{product_id}", 412): Case("/products/1", "staff", headers={"If-Match": '"other"'}),
-    ("POST /orders", 403): Case("/orders", "staff without token", ORDER),
+    ("POST /orders", 403): Case("/orders", "staff without CSRF token", ORDER),
     ("POST /orders", 409): Case("/orders", body=ORDER | {"quantity": 1000}),
     ("POST /orders", 422): Case("/orders", body=ORDER | {"quantity": 3}, headers=KEY),
 }
@@ -82,8 +83,8 @@ def case_of(operation: str, status: int) -> Case:
     changes: dict[int, dict[str, Any]] = {
         304: {"headers": {"If-None-Match": "*"}},
         400: {"path": f"{sound.path}?unknown=1"},
-        401: {"role": "anonymous"},
-        403: {"role": "anonymous"},
+        401: {"role": "forger"},
+        403: {"role": "client without scopes"},
         404: {"path": absent},
         406: {"headers": {"Accept": "image/png"}},
         412: {"headers": {"If-Match": '"other"'}},
@@ -95,7 +96,7 @@ def case_of(operation: str, status: int) -> Case:
 class Provoker:
     """Three instances of one service: a sound one, one with an empty database, and one without a database."""
 
-    def __init__(self, sound: Service, directory: Path, stack: ExitStack) -> None:
+    def __init__(self, sound: Service, directory: Path, stack: ExitStack, issuer: Issuer) -> None:
         self.sound = sound
         empty = stack.enter_context(database(directory, f"empty_{sound.project}"))
         self._empty, self._lost = (
@@ -107,13 +108,13 @@ class Provoker:
             service.start(ready_within=0)
         staff, without_token = staff_session(sound), requests.Session()
         without_token.cookies.update(staff.cookies)
-        service_client = requests.Session()
-        service_client.headers["Authorization"] = f"Bearer {DEVELOPMENT_TOKEN}"
         self._clients = {
             "anonymous": requests.Session(),
-            "service": service_client,
+            "forger": bearer("forged"),
+            "client without scopes": bearer(issuer.token()),
+            "service": bearer(DEVELOPMENT_TOKEN),
             "staff": staff,
-            "staff without token": without_token,
+            "staff without CSRF token": without_token,
         }
         for instance in (self._empty, self._lost):
             instance.wait_until_healthy()
@@ -139,6 +140,12 @@ class Provoker:
         return answer.status_code, answer.json() if answer.status_code >= 400 else None
 
 
+def bearer(token: str) -> requests.Session:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
 def method_of(operation: str) -> str:
     return operation.partition(" ")[0]
 
@@ -153,11 +160,14 @@ def head(case: Case, method: str, *, length: int) -> bytes:
 def provokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Provoker]]:
     directory = tmp_path_factory.mktemp("statuses")
     with ExitStack() as stack:
-        running: Stack = stack.enter_context(running_stack(directory))
+        issuer, keys = Issuer("shop"), directory / "keys.json"
+        keys.write_text(issuer.key_set())
+        env = {"JWT_ISSUER": NAME, "JWT_KEYS": str(keys), "JWT_AUDIENCE": issuer.audience}
+        running: Stack = stack.enter_context(running_stack(directory, **env))
         manage("products_project", "set_stock", "1", "100", env=running.products.env).check_returncode()
         yield {
-            "products": Provoker(running.products, directory, stack),
-            "orders": Provoker(running.orders, directory, stack),
+            "products": Provoker(running.products, directory, stack, issuer),
+            "orders": Provoker(running.orders, directory, stack, issuer),
         }
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg
 import requests
 
+from ops.tests.issuer import NAME, Issuer
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import Service, Stack, free_port, manage, prepared_database, running_stack
 
@@ -25,8 +26,11 @@ PLACES = (
 CANARY = {
     place: f"canary{number:02}{place.lower().replace('-', '').replace('_', '')}" for number, place in enumerate(PLACES)
 }
+ISSUER = Issuer("shop")
+TOKEN = ISSUER.token(email=f"{CANARY['query']}@shop.example")  # valid, and without a scope
+CANARY |= dict(zip(("head of a token", "claims of a token", "signature of a token"), TOKEN.split("."), strict=True))
 HEADERS = {
-    "Authorization": f"Bearer {CANARY['Authorization']}",
+    "Authorization": f"Basic {CANARY['Authorization']}",  # which no service reads
     "Cookie": f"sessionid={CANARY['Cookie']}; csrftoken={CANARY['Cookie']}",
     "X-Api-Key": CANARY["X-Api-Key"],
     "Referer": f"https://example.org/?token={CANARY['Referer']}",
@@ -65,6 +69,10 @@ def provoke(service: Service) -> list[requests.Response]:
                 headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
                 url = f"{service.url}/reservations/{uuid4()}"
                 answers.append(session.put(url, data=body, headers=headers, timeout=30))
+        access_tokens = (CANARY["Authorization"], TOKEN, f"{TOKEN}x")  # a valid one between two that are refused
+        for path, token, body in product(("/orders", "/products"), access_tokens, BODIES):
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            answers.append(session.post(f"{service.url}{path}", headers=headers, data=body, timeout=30))
         answers.append(session.put(f"{service.url}/products/1", data=BODIES[1], timeout=30))
         answers.append(session.get(f"{service.url}/orders", headers={"Host": CANARY["Host"]}, timeout=30))
         for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
@@ -79,7 +87,7 @@ def leaks(stack: Stack, collector: OtlpReceiver, answers: list[requests.Response
         "spans": b"".join(collector.bodies),
         "answers": b"".join(answer.content + _headers(answer) for answer in answers),
     }
-    found = {where: [place for place in PLACES if CANARY[place].encode() in text] for where, text in shown.items()}
+    found = {where: [place for place in CANARY if CANARY[place].encode() in text] for where, text in shown.items()}
     return {where: places for where, places in found.items() if places}
 
 
@@ -115,6 +123,9 @@ def password_of_postgres() -> Iterator[None]:
 def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
     env = {"SECRET_KEY": CANARY["SECRET_KEY"] * 3, "LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     env |= {name: CANARY[name] for name in ("SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS")}
+    keys = tmp_path / "keys.json"
+    keys.write_text(ISSUER.key_set())
+    env |= {"JWT_ISSUER": NAME, "JWT_KEYS": str(keys), "JWT_AUDIENCE": ISSUER.audience}
     with (
         password_of_postgres(),
         otlp_receiver() as collector,

@@ -42,6 +42,7 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 LOGGING_CONFIG = "ops.telemetry.logs.configure"
 LOGGING = shared.logging(CONFIG)
 REST_FRAMEWORK = shared.rest_framework()
+SCOPES = {"things:read": "read things", "things:write": "change things"}
 SPECTACULAR_SETTINGS = shared.spectacular(CONFIG, title="Shop", description="A service for tests.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.request_max_bytes
 CSRF_FAILURE_VIEW = "ops.api.problems.csrf_failure"

@@ -1,4 +1,4 @@
-"""The credential of services: `Authorization: Bearer` with SERVICE_TOKEN (RFC 6750).
+"""The credentials of `Authorization: Bearer` (RFC 6750): a client's access token, and SERVICE_TOKEN between services.
 
 A token does not identify a user. Such a request has no session and no form, so it needs no CSRF token.
 """
@@ -6,24 +6,78 @@ A token does not identify a user. Such a request has no session and no form, so 
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
 
-from ops.api.openapi import SERVICE_SCHEME
 from ops.config.service import ServiceConfig
+from ops.identity.access_token import AccessToken, TokenRefused, read_access_token
+from ops.identity.public_keys import REFRESH_EVERY, KeysUnavailable
 
 if TYPE_CHECKING:  # rest_framework.views reads the settings
     from rest_framework.views import APIView
 
 SCHEME = "Bearer"
 SERVICE = "service"  # the value of request.auth: never the token, which an error report could show
+
+
+def challenge(**parameters: str) -> str:
+    """Return the value of WWW-Authenticate."""
+    pairs = {"realm": settings.CONFIG.service, **parameters}
+    return f"{SCHEME} " + ", ".join(f'{name}="{value}"' for name, value in pairs.items())
+
+
+class InvalidToken(APIException):
+    """The access token is not valid here; the log has the reason, which would help a forger."""
+
+    code = "invalid_token"
+    default_code = code
+    status_code = 401
+    default_detail = "The access token is not valid for this service, or it has expired."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers = {"WWW-Authenticate": challenge(error=self.code)}
+
+
+class IssuerUnavailable(APIException):
+    """The keys of the issuer could not be read, so no token can be judged."""
+
+    code = "issuer_unavailable"
+    default_code = code
+    status_code = 503
+    default_detail = "The access token cannot be checked at the moment; try again."
+    headers = {"Retry-After": f"{REFRESH_EVERY:.0f}"}
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Recognize a client by its access token; refuse a wrong one, also where none is needed."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, AccessToken] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != SCHEME.lower():
+            return None
+        try:
+            access_token = read_access_token(token.strip(" "))
+        except TokenRefused as refusal:
+            bind_contextvars(token_refused=refusal.reason)  # for the request's log line
+            raise InvalidToken from None
+        except KeysUnavailable:
+            raise IssuerUnavailable from None
+        bind_contextvars(subject=access_token.subject)
+        return AnonymousUser(), access_token
+
+    def authenticate_header(self, request: Request) -> str:
+        return challenge()
 
 
 def is_known(token: str, config: ServiceConfig) -> bool:
@@ -44,7 +98,7 @@ class ServiceTokenAuthentication(BaseAuthentication):
         return None
 
     def authenticate_header(self, request: Request) -> str:
-        return SCHEME
+        return challenge()
 
 
 class IsService(BasePermission):
@@ -56,13 +110,3 @@ class IsService(BasePermission):
         if "HTTP_AUTHORIZATION" in request.META:
             raise NotAuthenticated("The credential is not a valid service token.")
         raise NotAuthenticated("This path is for services: send the service token as a bearer token.")
-
-
-class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # the library has no types
-    """Describe the credential in the OpenAPI document."""
-
-    target_class = ServiceTokenAuthentication
-    name = SERVICE_SCHEME
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "`SERVICE_TOKEN`: for services, not for people."}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular import authentication
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
@@ -14,13 +17,14 @@ from ops.api.problems import CONTENT_TYPE, reason_phrase
 
 # The range of a path's `<int:…>`: a signed 64-bit key.
 ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
-SERVICE_SCHEME = "serviceToken"  # the credential of ops.api.authentication
+SERVICE_SCHEME, TOKEN_SCHEME = "serviceToken", "accessToken"  # the credentials of ops.api.authentication
 
 
 MEMBERS = {"available": {"type": "integer", "minimum": 0, "description": "the pieces that are left"}}
 REQUEST_ID = {"schema": {"type": "string"}, "description": "finds the request in the logs", "required": True}
 RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds to wait before the next try"}
-UNAVAILABLE = "`database_unavailable` or `busy`, with Retry-After: nothing was changed"
+UNAVAILABLE = "`database_unavailable`, `busy` or `issuer_unavailable`, with Retry-After: nothing was changed"
+CHALLENGE = {"schema": {"type": "string"}, "description": "the credential that is missing or wrong (RFC 6750)"}
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):
@@ -50,6 +54,32 @@ class SessionScheme(authentication.SessionScheme):  # type: ignore[no-untyped-ca
     target_class = "ops.api.sessions.SessionAuthentication"
 
 
+class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # the library has no types
+    """Describe the credential of services."""
+
+    target_class = "ops.api.authentication.ServiceTokenAuthentication"
+    name = SERVICE_SCHEME
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "`SERVICE_TOKEN`: for services, not for people."}
+
+
+class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # likewise
+    """Describe the access token, and name the scopes of each operation, one of which is enough."""
+
+    target_class = "ops.api.authentication.BearerAuthentication"
+    name = TOKEN_SCHEME
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        scopes = "; ".join(f"`{name}`: {meaning}" for name, meaning in settings.SCOPES.items())
+        description = f"An access token for this service. Scopes: {scopes}."
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        permissions = auto_schema.view.get_permissions()
+        return [{TOKEN_SCHEME: [scope]} for permission in permissions for scope in getattr(permission, "scopes", ())]
+
+
 class ProblemSchema(AutoSchema):
     """Add the problems of an operation: the common ones, and those of its body, its permissions and its view."""
 
@@ -66,8 +96,14 @@ class ProblemSchema(AutoSchema):
             response["description"] = response["description"] or reason_phrase(int(status))
             response.setdefault("headers", {})["X-Request-ID"] = REQUEST_ID
         if {} in operation.get("security", []):  # a lock, of which the cookie opens nothing
-            operation["security"] = []
+            shown = [one for one in operation["security"] if TOKEN_SCHEME in one]
+            operation["security"] = [*shown, {}] if shown else []
         return operation
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = super().get_auth()
+        is_optional = any(getattr(permission, "anonymous", False) for permission in self.view.get_permissions())
+        return [*found, {}] if is_optional else found
 
     def _problem(self, status: int, description: str) -> dict[str, Any]:
         """Describe one response: the codes and the further members are those that its description names."""
@@ -80,6 +116,8 @@ class ProblemSchema(AutoSchema):
         headers = self._get_response_headers_for_code(str(status))
         if "Retry-After" in description:
             headers["Retry-After"] = RETRY_AFTER
+        if status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = CHALLENGE
         return response | ({"headers": headers} if headers else {})
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
@@ -106,11 +144,19 @@ class ProblemSchema(AutoSchema):
         if "path" in places:
             found |= {404: "`not_found`"}
         security = operation.get("security", [{}])
+        takes_tokens = any(TOKEN_SCHEME in one for one in security)
         if {SERVICE_SCHEME: []} in security:
             found |= {401: "`not_authenticated`: no service token, or not this one"}
         elif {} not in security:
-            found |= {403: "`not_authenticated`, `permission_denied` or `csrf_failed`"}
+            found |= {
+                401: "`not_authenticated` or `invalid_token`",
+                403: "`permission_denied`, `csrf_failed` or `insufficient_scope`",
+            }
         elif "requestBody" in operation:
-            found |= {403: "`csrf_failed`: a session's cookie came without its CSRF token"}
+            found |= {403: "`csrf_failed`: a session's cookie came without its CSRF token, or `insufficient_scope`"}
+        elif takes_tokens:
+            found |= {403: "`insufficient_scope`"}
+        if takes_tokens:
+            found.setdefault(401, "`invalid_token`")
         own: dict[str, dict[int, str]] = getattr(self.view, "problems", {})
         return found | own.get(self.method, {})

@@ -5,10 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rest_framework import permissions
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
+
+from ops.api.authentication import challenge
+from ops.identity.access_token import AccessToken
 
 if TYPE_CHECKING:  # rest_framework.views reads the settings, and so this module
     from rest_framework.views import APIView
+
+
+class InsufficientScope(APIException):
+    """The access token is valid, but lacks the scope of this operation (RFC 6750, section 3.1)."""
+
+    code = "insufficient_scope"
+    default_code = code
+    status_code = 403
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        super().__init__(f"The access token lacks the scope {' or '.join(scopes)}.")
+        self.headers = {"WWW-Authenticate": challenge(error=self.code, scope=" ".join(scopes))}
 
 
 class IsStaff(permissions.IsAdminUser):
@@ -16,3 +32,23 @@ class IsStaff(permissions.IsAdminUser):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.method not in view.allowed_methods or super().has_permission(request, view)
+
+
+class HasScope(IsStaff):
+    """Allow clients whose access token has one of the scopes, and staff; with `anonymous` clients without a token, too.
+
+    A token is judged also where the client could do without. Without the header there is nothing to judge.
+    """
+
+    def __init__(self, *scopes: str, anonymous: bool = False) -> None:
+        self.scopes = scopes
+        self.anonymous = anonymous
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if self.anonymous and "HTTP_AUTHORIZATION" not in request.META:
+            return True
+        if not isinstance(request.auth, AccessToken):
+            return self.anonymous or super().has_permission(request, view)
+        if request.method in view.allowed_methods and request.auth.scopes.isdisjoint(self.scopes):
+            raise InsufficientScope(self.scopes)
+        return True

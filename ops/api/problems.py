@@ -174,6 +174,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     elif isinstance(error, exceptions.ValidationError):
         body = _validation_problem(error.detail)
     elif isinstance(error, exceptions.APIException):
+        headers.update(getattr(error, "headers", {}))
         body = problem(error.status_code, _code(error), _detail(error))
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header

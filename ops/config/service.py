@@ -38,6 +38,8 @@ Origins = Annotated[Words, AfterValidator(validators.trusted_origins)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(validators.words)]
 HttpUrl = Annotated[str, AfterValidator(validators.http_url)]
 Links = Annotated[tuple[HttpUrl, ...], BeforeValidator(validators.words)]
+Issuer = Annotated[str, Field(min_length=1, max_length=255)]
+KeySet = Annotated[str, AfterValidator(validators.key_set)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Authorities = Annotated[str, AfterValidator(validators.certificate_authorities)]
 ClientCertificate = Annotated[str, AfterValidator(validators.client_certificate)]
@@ -80,6 +82,18 @@ class ServiceConfig(BaseSettings):
     """the token that services send one another, one for all; at least 32 characters in production"""
     service_token_previous: SecretStr | None = Field(None, json_schema_extra={"default": "unset: none"})
     """accepted as well while `SERVICE_TOKEN` is being replaced"""
+    jwt_issuer: Issuer | None = Field(
+        None, json_schema_extra={"default": "unset: the service accepts the tokens of its own `issue_token`"}
+    )
+    """the issuer of the clients' access tokens, exactly as their `iss` names it, such as `https://id.shop.example`"""
+    jwt_keys: KeySet | None = Field(
+        None,
+        validate_default=True,
+        json_schema_extra={"default": "unset: none", "probes": "ops.identity.reachable.probes"},
+    )
+    """the public keys of `JWT_ISSUER` (JWKS): a URL, in production `https://` only, or the path of a file"""
+    jwt_audience: str | None = Field(None, max_length=255, json_schema_extra={"default": "unset: the service's name"})
+    """the `aud` that an access token must name"""
     port: Port
     """the port that the web process binds, also `runserver`'s"""
     allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
@@ -211,6 +225,15 @@ class ServiceConfig(BaseSettings):
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
         return key
+
+    @field_validator("jwt_keys")
+    @classmethod
+    def _refuse_an_issuer_without_keys(cls, keys: str | None, info: ValidationInfo) -> str | None:
+        if "jwt_issuer" in info.data and (keys is None) is not (info.data["jwt_issuer"] is None):
+            raise ValueError("must be set together with JWT_ISSUER, or not at all")
+        if keys and keys.startswith("http://") and info.data.get("django_env") == "production":
+            raise ValueError("must be https:// or a file in production: a forged answer would open the service")
+        return keys
 
     @field_validator("allowed_hosts")
     @classmethod

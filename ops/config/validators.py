@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,18 @@ def absolute_http_url(url: str) -> None:
         raise ValueError("must have a port between 1 and 65535 after its colon")
     if not url.isascii():
         raise ValueError("must be ASCII: the host in Punycode (xn--…), the path percent-encoded")
+
+
+def key_set(address: str) -> str:
+    """Accept an http or https URL, or the path of a readable file."""
+    if "://" in address:
+        absolute_http_url(address)
+        return address
+    try:
+        Path(address).read_bytes()
+    except OSError:
+        raise ValueError("names no readable file, and is not a URL") from None
+    return address
 
 
 def certificate_authorities(path: str) -> str:

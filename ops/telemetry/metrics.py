@@ -94,6 +94,10 @@ log_lines_lost_total = Counter(
 login_attempts_total = Counter("login_attempts_total", "Logins to the admin, by outcome.", ["outcome"])
 for outcome in ("succeeded", "failed", "refused"):
     login_attempts_total.labels(outcome)  # starts at 0, as above
+access_tokens_total = Counter(
+    "access_tokens_total", "Access tokens of requests: accepted, or the reason of the refusal.", ["outcome"]
+)
+access_tokens_total.labels("accepted")  # starts at 0, as above
 telemetry_spans_dropped_total = Counter(
     "telemetry_spans_dropped_total", "Spans that did not reach the collector, as it failed or the queue was full."
 )

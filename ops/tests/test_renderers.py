@@ -32,7 +32,7 @@ def test_a_browser_gets_the_browsable_api(client: APIClient) -> None:
         ("/raise/domain", 409, "out_of_stock"),
         ("/raise/nested", 400, "validation_error"),
         ("/groups?cursor=x", 400, "validation_error"),
-        ("/groups/1", 403, "not_authenticated"),
+        ("/groups/1", 401, "not_authenticated"),
     ],
 )
 def test_a_browser_gets_errors_in_html_too(client: APIClient, path: str, status: int, code: str) -> None:

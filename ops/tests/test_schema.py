@@ -56,7 +56,7 @@ def test_staff_only_is_documented_with_its_own_problems(document: Document) -> N
     operation = document["paths"]["/groups/{id}"]["get"]
 
     assert operation["security"] == [{"cookieAuth": []}]
-    assert set(operation["responses"]) == {"200", "400", "403", "404", "406", "409", "500", "503"}
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "404", "406", "409", "500", "503"}
     assert operation["responses"]["409"]["description"] == "`out_of_stock`"
     _, own = operation["responses"]["409"]["content"]["application/problem+json"]["schema"]["allOf"]
     assert own["properties"] == {"code": {"type": "string", "enum": ["out_of_stock"]}}

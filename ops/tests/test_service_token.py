@@ -79,7 +79,7 @@ def test_anything_else_is_refused(client: APIClient, authorization: str | None) 
     answer = put(client, authorization)
 
     problem = assert_problem(answer, 401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="plain-service"'
     assert "service" in problem["detail"]
     assert "canary" not in str(answer.content) + str(answer.headers)
 

@@ -12,7 +12,7 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from ops.api.permissions import IsStaff
+from ops.api.permissions import HasScope
 from ops.api.query import QueryFilter
 from ops.api.renderers import answer
 from orders_project.orders import idempotency, selectors, services
@@ -56,7 +56,9 @@ class OrderList(generics.ListAPIView[Order]):
     }
 
     def get_permissions(self) -> list[BasePermission]:
-        return [AllowAny() if self.request.method in ("POST", "OPTIONS") else IsStaff()]
+        if self.request.method == "POST":
+            return [HasScope("orders:write", anonymous=True)]
+        return [AllowAny() if self.request.method == "OPTIONS" else HasScope("orders:read")]
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return OrderRequestSerializer if self.request.method == "POST" else OrderSerializer
@@ -105,3 +107,6 @@ class OrderDetail(generics.RetrieveAPIView[Order]):
     queryset = Order.objects.all()
     serializer_class = OrderSerializer
     lookup_url_kwarg = "order_id"
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [HasScope("orders:read")]

@@ -18,16 +18,16 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         for method, operation in operations.items()
     }
     assert found == {
-        ("get", "/orders"): ("orders_list", ["orders"], {"200", "400", "403", "406", "500", "503"}),
+        ("get", "/orders"): ("orders_list", ["orders"], {"200", "400", "401", "403", "406", "500", "503"}),
         ("post", "/orders"): (
             "orders_create",
             ["orders"],
-            {"201", "400", "403", "406", "408", "409", "413", "415", "422", "500", "503"},
+            {"201", "400", "401", "403", "406", "408", "409", "413", "415", "422", "500", "503"},
         ),
         ("get", "/orders/{order_id}"): (
             "orders_retrieve",
             ["orders"],
-            {"200", "400", "403", "404", "406", "500", "503"},
+            {"200", "400", "401", "403", "404", "406", "500", "503"},
         ),
     }
 
@@ -47,7 +47,7 @@ def test_the_answers_to_an_order_are_exact_and_exemplified() -> None:
     document = anonymous().get("/openapi.json").json()
 
     operation = document["paths"]["/orders"]["post"]
-    assert operation["security"] == []
+    assert operation["security"] == [{"accessToken": ["orders:write"]}, {}]
     assert "product_does_not_exist" in operation["responses"]["400"]["description"]
     assert "products_unavailable" in operation["responses"]["500"]["description"]
     assert {"Location", "Idempotency-Replayed", "X-Request-ID"} == set(operation["responses"]["201"]["headers"])

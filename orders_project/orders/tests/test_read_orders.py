@@ -27,7 +27,7 @@ def ids(page: dict[str, Any]) -> list[int]:
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/1"])
 def test_nobody_in_particular_reads(path: str) -> None:
-    assert_problem(anonymous().get(path), 403, "not_authenticated")
+    assert_problem(anonymous().get(path), 401, "not_authenticated")
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/1"])

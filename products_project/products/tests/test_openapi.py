@@ -31,21 +31,21 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
     conditional = {"304", "412"}
     one, reservation = "/products/{product_id}", "/reservations/{reservation_id}"
     assert found == {
-        ("get", "/products"): ("products_list", ["products"], {"200", "400", "406", "500", "503"} | conditional),
-        ("post", "/products"): ("products_create", ["products"], {"201", "403"} | BODY),
+        ("get", "/products"): ("products_list", ["products"], {"200", "400", "401", "403", "406", "500", "503"} | conditional),
+        ("post", "/products"): ("products_create", ["products"], {"201", "401", "403"} | BODY),
         ("get", one): (
             "products_retrieve",
             ["products"],
-            {"200", "400", "404", "406", "500", "503"} | conditional,
+            {"200", "400", "401", "403", "404", "406", "500", "503"} | conditional,
         ),
-        ("put", one): ("products_update", ["products"], {"200", "403", "404", "412"} | BODY),
-        ("patch", one): ("products_partial_update", ["products"], {"200", "403", "404", "412"} | BODY),
+        ("put", one): ("products_update", ["products"], {"200", "401", "403", "404", "412"} | BODY),
+        ("patch", one): ("products_partial_update", ["products"], {"200", "401", "403", "404", "412"} | BODY),
         ("get", f"{one}/stats"): ("products_stats", ["products"], {"200", "400", "404", "406", "500", "503"}),
         ("post", "/events"): ("events_take", ["events"], {"204", "401"} | BODY),
         ("delete", one): (
             "products_destroy",
             ["products"],
-            {"204", "400", "403", "404", "406", "412", "500", "503"},
+            {"204", "400", "401", "403", "404", "406", "412", "500", "503"},
         ),
         ("get", reservation): (
             "reservations_retrieve",
@@ -77,11 +77,11 @@ def test_the_product_is_exact_and_exemplified() -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_writes_are_documented_as_for_staff(method: str) -> None:
+def test_writes_are_documented_as_for_staff_and_for_a_scope(method: str) -> None:
     document = anonymous().get("/openapi.json").json()
 
     operation = document["paths"]["/products" if method == "post" else "/products/{product_id}"][method]
-    assert operation["security"] == [{"cookieAuth": []}]
+    assert operation["security"] == [{"accessToken": ["products:write"]}, {"cookieAuth": []}]
     assert operation["description"] == "Staff only."
 
 

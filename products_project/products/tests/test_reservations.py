@@ -215,7 +215,7 @@ def test_nobody_but_services_gets_in(client: Any, method: str) -> None:
     answer = client().generic(method, path(7), '{"productId": 1, "quantity": 1}', content_type="application/json")
 
     assert_problem(answer, 401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="products-service"'
     assert not Reservation.objects.exists()
 
 

@@ -33,7 +33,7 @@ def names() -> dict[int, str]:
 def test_nobody_in_particular_writes(method: str, path: str) -> None:
     answer = anonymous().generic(method, path, '{"name": "Chair"}', content_type="application/json")
 
-    assert_problem(answer, 403, "not_authenticated")
+    assert_problem(answer, 401, "not_authenticated")
     assert names() == BUILT_IN
 
 

@@ -11,12 +11,12 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics
-from rest_framework.permissions import SAFE_METHODS, AllowAny, BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
 from ops.api import preconditions
-from ops.api.permissions import IsStaff
+from ops.api.permissions import HasScope
 from ops.api.preconditions import CONDITIONAL_READ, IF_MATCH, entity_tag, tagged_answer
 from ops.api.query import QueryFilter
 from ops.api.search import SearchFilter
@@ -39,7 +39,9 @@ class PublicReads:
         """Do not authenticate yet: most reads never use the user (Django REST framework, "Lazy authentication")."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return [AllowAny() if self.request.method in SAFE_METHODS else IsStaff()]
+        if self.request.method in SAFE_METHODS:
+            return [HasScope("products:read", "products:write", anonymous=True)]
+        return [HasScope("products:write")]
 
 
 @extend_schema_view(
