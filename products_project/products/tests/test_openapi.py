@@ -31,7 +31,11 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
     conditional = {"304", "412"}
     one, reservation = "/products/{product_id}", "/reservations/{reservation_id}"
     assert found == {
-        ("get", "/products"): ("products_list", ["products"], {"200", "400", "401", "403", "406", "500", "503"} | conditional),
+        ("get", "/products"): (
+            "products_list",
+            ["products"],
+            {"200", "400", "401", "403", "406", "500", "503"} | conditional,
+        ),
         ("post", "/products"): ("products_create", ["products"], {"201", "401", "403"} | BODY),
         ("get", one): (
             "products_retrieve",
