@@ -14,6 +14,10 @@ MISSING = (
     "search needs PostgreSQL's extension pg_trgm, which this role may not create. The owner of the database may: "
     "run CREATE EXTENSION pg_trgm there, then migrate again"
 )
+WITHOUT_ICU = (
+    "search folds case by the collation und-x-icu, which this PostgreSQL lacks: it was built without ICU. "
+    "Take a server with ICU, as the official images and packages are, then migrate again"
+)
 
 
 class TrigramIndex:
@@ -28,6 +32,9 @@ class TrigramIndex:
         with editor.connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
             has_trigrams = cursor.fetchone() is not None
+            cursor.execute("SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu'")
+            if cursor.fetchone() is None:
+                raise ProgrammingError(WITHOUT_ICU)
         if not has_trigrams:
             try:
                 editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")

@@ -34,6 +34,16 @@ def test_a_role_that_may_not_create_the_extension_reads_what_to_do() -> None:
     return None
 
 
+def test_a_server_without_icu_is_named() -> None:
+    if connection.vendor == "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE pg_collation SET collname = 'hidden' WHERE collname = 'und-x-icu'")
+
+    with pytest.raises(ProgrammingError, match="Take a server with ICU"):
+        index.create(apps, connection.schema_editor())
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_new_index_has_statistics_so_that_it_is_chosen() -> None:
     if connection.vendor == "sqlite":
