@@ -70,9 +70,9 @@ def provoke(service: Service) -> list[requests.Response]:
                 url = f"{service.url}/reservations/{uuid4()}"
                 answers.append(session.put(url, data=body, headers=headers, timeout=30))
         access_tokens = (CANARY["Authorization"], TOKEN, f"{TOKEN}x")  # a valid one between two that are refused
-        for path, token, body in product(("/orders", "/products"), access_tokens, BODIES):
+        for path, token, content in product(("/orders", "/products"), access_tokens, BODIES):
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            answers.append(session.post(f"{service.url}{path}", headers=headers, data=body, timeout=30))
+            answers.append(session.post(f"{service.url}{path}", headers=headers, data=content, timeout=30))
         answers.append(session.put(f"{service.url}/products/1", data=BODIES[1], timeout=30))
         answers.append(session.get(f"{service.url}/orders", headers={"Host": CANARY["Host"]}, timeout=30))
         for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):

@@ -14,7 +14,6 @@ from uuid import uuid4
 import structlog
 from django.db import Error as DatabaseFailure
 from django.db import connection as database
-from structlog.contextvars import get_contextvars
 
 from events import tracing
 from events.backoff import LONGEST_PAUSE, retry_in
@@ -174,7 +173,7 @@ class Consumer:
             expires_in=None if is_dead else self._retry_after,
         )
         kind = str(message.delivery_info.get("routing_key", ""))  # which is the type of the event
-        return Move(message.delivery_tag, kind, copy, is_dead, reason, made, cause, get_contextvars())
+        return Move(message.delivery_tag, kind, copy, is_dead, reason, made, cause, request_context.log_fields())
 
     def _move_held(self, channel: Any) -> None:
         """Move the held messages, and acknowledge each one that the other queue has confirmed."""

@@ -11,6 +11,7 @@ import time
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 from structlog.contextvars import clear_contextvars
 from structlog.typing import EventDict, WrappedLogger
@@ -74,16 +75,24 @@ def set_peer_failure(failure: PeerFailure) -> None:
     _current.set(replace(_current.get(), peer_failure=failure))
 
 
+def log_fields() -> dict[str, Any]:
+    """Return the facts that a log line of this context has."""
+    context = _current.get()
+    fields: dict[str, Any] = {}
+    if context.request_id is not None:
+        fields["request_id"] = context.request_id
+    if context.trace_id is not None:
+        fields |= {"trace_id": context.trace_id, "span_id": context.span_id}
+    if (failure := context.peer_failure) is not None:
+        fields |= {
+            "peer": failure.peer,
+            "peer_outcome": failure.outcome,
+            "peer_reason": failure.reason,
+            "peer_tries": failure.tries,
+        }
+    return fields
+
+
 def add_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Add the request's facts to a log line, as a processor of structlog; to bind them would cost more."""
-    context = _current.get()
-    if context.request_id is not None:
-        event.setdefault("request_id", context.request_id)
-    if context.trace_id is not None:
-        event.setdefault("trace_id", context.trace_id)
-        event.setdefault("span_id", context.span_id)
-    if (failure := context.peer_failure) is not None:
-        event.update(
-            peer=failure.peer, peer_outcome=failure.outcome, peer_reason=failure.reason, peer_tries=failure.tries
-        )
-    return event
+    return {**log_fields(), **event}
