@@ -39,6 +39,7 @@ INSTALLED_APPS = [
 
 FOR_BROWSERS = [  # cookies, forms, pages and their files; `ops.server.wsgi` serves the API to other clients without
     "django.middleware.security.SecurityMiddleware",
+    "ops.api.page_policy.PagePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -139,7 +139,8 @@ def test_each_contract_and_its_page_are_open_under_the_name_of_the_service(door:
     contract = door.ask("GET", f"/{service}/openapi.json")
 
     assert contract.json()["openapi"] == "3.1.0"
-    assert 'url: "openapi.json"' in page
+    assert 'src="docs?script="' in page
+    assert 'url: "openapi.json"' in door.ask("GET", f"/{service}/docs?script=").body.decode()
     files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert len(files) >= 2
     for file in files:

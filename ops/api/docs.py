@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -40,5 +40,8 @@ class OpenAPI(OthersAsJSON, SpectacularJSONAPIView):
         return super().initialize_request(request, *args, **kwargs)
 
 
-class Docs(OthersAsJSON, SpectacularSwaggerView):
-    """Swagger UI over that document."""
+class Docs(OthersAsJSON, SpectacularSwaggerSplitView):
+    """Swagger UI over that document, its script apart from the page: pages hold none (ops.api.page_policy)."""
+
+    template_name = "ops/docs.html"
+    query_parameters = ("script",)

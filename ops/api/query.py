@@ -39,10 +39,10 @@ class QueryMiddleware:
 
 
 def parameters(view: Any) -> set[str]:
-    """Return the names that the paginator and the filters of a list read."""
+    """Return the names that the view itself, or the paginator and the filters of a list, read."""
     paginator = getattr(view, "pagination_class", None)
     if paginator is None or not issubclass(view, ListModelMixin):
-        return set()
+        return set(getattr(view, "query_parameters", ()))
     filters = {backend.search_param for backend in view.filter_backends if hasattr(backend, "search_param")}
     if query := getattr(view, "query_serializer", None):
         filters |= set(query().fields)

@@ -64,6 +64,7 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         with suppress(APIException):
             _ = renderer_context["request"].user
         context = super().get_context(data, accepted_media_type, renderer_context)
+        context["code_style"] = ""  # for documents of another library; a page has no style element
         context["display_edit_forms"] = True  # hidden on a 403, although every client may POST where only staff may GET
         if isinstance(data, Problem):
             context["response_headers"]["Content-Type"] = CONTENT_TYPE

@@ -15,7 +15,8 @@ admin.site.site_title = admin.site.site_header = f"{settings.SPECTACULAR_SETTING
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front_page, name="front_page"),
     path("openapi.json", OpenAPI.as_view(), name="openapi"),
-    path("docs", Docs.as_view(url="openapi.json"), name="docs"),  # relative: a gateway serves both below a prefix
+    # Relative: a gateway serves them below a prefix.
+    path("docs", Docs.as_view(url="openapi.json", url_self="docs"), name="docs"),
     path("admin/login/", login),
     path("admin/", admin.site.urls),
 ]

@@ -138,9 +138,12 @@ def test_the_page_needs_nothing_from_elsewhere(client: APIClient) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.content.decode())
     assert len(assets) >= 4
+    assert assets.pop() == "docs?script="
     for asset in assets:
         assert asset.startswith("/static/"), asset
         answer = client.get(asset)
         assert answer.status_code == 200, asset
         assert b"".join(answer.streaming_content)  # type: ignore[attr-defined] # whitenoise sends a file
-    assert 'url: "openapi.json"' in page.content.decode()
+    script = client.get("/docs?script=")
+    assert script.headers["Content-Type"].startswith("application/javascript")
+    assert 'url: "openapi.json"' in script.content.decode()
