@@ -77,10 +77,12 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return base | own | dict(extra)
 
 
-def manage(project: str, *arguments: str, env: Mapping[str, str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
+def manage(
+    project: str, *arguments: str, env: Mapping[str, str], root: Path = ROOT, **kwargs: Any
+) -> subprocess.CompletedProcess[str]:
     """Run `manage.py` of a service as a process."""
     return subprocess.run(
-        [sys.executable, str(ROOT / project / "manage.py"), *arguments],
+        [sys.executable, str(root / project / "manage.py"), *arguments],
         env=clean_environment(env),
         capture_output=True,
         text=True,
@@ -98,6 +100,7 @@ class Service:
     directory: Path
     env: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    root: Path = ROOT  # of the code
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -114,7 +117,7 @@ class Service:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ops.server"],
-                cwd=ROOT,
+                cwd=self.root,
                 env=clean_environment(env),
                 stdout=log,
                 stderr=subprocess.STDOUT,
