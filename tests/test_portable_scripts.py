@@ -38,7 +38,8 @@ def test_a_checkout_of_a_git_that_writes_crlf_holds_lf(tmp_path: Path) -> None:
         capture_output=True,
     )
 
-    files = [path for path in (tmp_path / "argos").rglob("*") if path.is_file() and ".git" not in path.parts]
+    found = (path for path in (tmp_path / "argos").rglob("*") if path.is_file() and ".git" not in path.parts)
+    files = [path for path in found if path.suffix != ".png"]  # its first bytes hold both
     assert len(files) > 100
     assert [str(path) for path in files if b"\r\n" in path.read_bytes()] == []
 

@@ -33,7 +33,7 @@ def recorder(config: ServiceConfig) -> Recorder:
 
 
 class Recorder(SpanProcessor):
-    """Keep what ends here until the thread writes it; what cannot be written is lost."""
+    """Keep what ends here until the thread has written it, and of that only the last."""
 
     def __init__(self, config: ServiceConfig) -> None:
         self._path = str(config.development_recording)
@@ -70,17 +70,22 @@ class Recorder(SpanProcessor):
 
     def _run(self) -> None:
         while not self._stopping.wait(PAUSE):
-            self._write()
+            with suppress(Exception):  # what cannot be shown is lost; the thread goes on
+                self._write()
 
     def _write(self) -> None:
         spans = [self._spans.popleft() for _ in range(len(self._spans))]
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        with suppress(sqlite3.Error, OSError):
+        rows, texts = [_plain_span(span) for span in spans], [_plain_line(line) for line in lines]
+        try:
             if not self._is_known:
                 store.add_service(self._path, self._service, self._port)
                 self._is_known = True
-            if spans or lines:
-                store.write(self._path, [_plain_span(span) for span in spans], [_plain_line(line) for line in lines])
+            if rows or texts:
+                store.write(self._path, rows, texts)
+        except (sqlite3.Error, OSError):  # perhaps another process has it locked: the next write tries again
+            self._spans.extendleft(reversed(spans))
+            self._lines.extendleft(reversed(lines))
 
     def shutdown(self) -> None:
         """Write what is left."""

@@ -120,6 +120,7 @@ def test_the_page_links_configured_tools_and_says_which_service_is_down(client: 
 
     page = client.get("/dev").content.decode()
 
+    assert 'href="/dev"' in client.get("/", headers={"accept": "text/html"}).content.decode()
     assert 'href="http://jaeger.example:16686"' in page
     assert 'lost-service</b> <span class="failed">does not answer' in page
 

@@ -1,0 +1,81 @@
+"""scripts/startservice makes a service that passes the tests of this repository, and that events reach."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.checkout import copy_checkout, link_environment
+from tests.processes import ROOT, clean_environment, free_port
+from tests.test_development_page import page_with
+from tests.test_make_run import READY, read_until, running
+
+STATIC = [f"tests/test_{name}.py" for name in ("architecture", "compose_files")]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of this repository with a further service, whose name changes the order of imports."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("startservice") / "argos")
+    link_environment(checkout)
+    done = run(checkout, "scripts/startservice", "shipments", "--port", "3003")
+    assert "Made shipments_project." in done.stdout
+    return checkout
+
+
+def run(checkout: Path, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=checkout,
+        env=clean_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_its_own_tests_and_those_of_the_repository_pass(checkout: Path) -> None:
+    run(checkout, "-m", "pytest", "-q", "-c", "shipments_project/pytest.ini", "shipments_project")
+    run(checkout, "-m", "pytest", "-q", "-c", "tests/pytest.ini", *STATIC)
+    run(checkout, "-m", "ruff", "format", "--check", ".")
+    run(checkout, "-m", "ruff", "check", ".")
+    run(checkout, "scripts/document-config", "--check")
+
+
+def test_an_order_arrives_there(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port, orders = free_port(), free_port()
+    url = f"http://localhost:{port}"
+    (checkout / ".env").write_text(f"EVENTS_URL={url}/events\n")
+    command = ("env", f"SHIPMENTS_PORT={port}", "make", "run")
+    with running(checkout, *command, products=free_port(), orders=orders) as process:
+        read_until(process, READY)
+        order = requests.post(
+            f"http://localhost:{orders}/orders", json={"productId": 2, "quantity": 3}, timeout=30
+        ).json()
+
+        page = page_with(f"{url}/dev?search={order['id']}", "POST /orders → 201", "POST /events → 204")
+        shipment = requests.get(f"{url}/shipments/{order['id']}", timeout=30).json()
+
+    assert "shipments-service" in page
+    assert (shipment["orderId"], shipment["productId"], shipment["quantity"]) == (order["id"], 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "problem"),
+    [
+        ("Invoice", "3003", "is not a plural"),
+        ("orders", "3003", "the name orders is taken"),
+        ("sessions", "3003", "the name sessions is taken"),
+        ("invoices", "3002", "another service has it"),
+        ("invoices", "80", "must be from 1024 to 65535"),
+    ],
+)
+def test_a_name_or_a_port_that_cannot_be_is_refused(name: str, port: str, problem: str) -> None:
+    assert problem in run(ROOT, "scripts/startservice", name, "--port", port, code=2).stderr
