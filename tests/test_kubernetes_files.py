@@ -196,8 +196,7 @@ def test_pods_reach_one_another_only_along_the_arrows_of_the_architecture() -> N
     assert set(arrows(overlay("development"))) == {
         ("orders-service", "products-service"),
         ("recovery", "products-service"),
-        ("relay", "rabbitmq"),
-        ("consumer", "rabbitmq"),
+        *((pod, "rabbitmq") for pod in ("relay", "consumer", "orders-service", "products-service")),
         *((pod, "products-db") for pod in of_products),
         *((pod, "orders-db") for pod in of_orders),
     }
