@@ -36,23 +36,23 @@ ComposeLoader.add_constructor("!override", override)
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
-def compose(*files: str) -> Document:
-    """Return the compose file with the later ones merged over it and every variable at its default."""
+def compose(*files: str, variables: Mapping[str, str] | None = None) -> Document:
+    """Return the compose file with the later ones merged over it; a variable without a value is at its default."""
     merged: Document = {}
     for file in files:
         merged = _merge(merged, yaml.load((ROOT / file).read_text(), ComposeLoader))
-    filled: Document = _fill(merged)
+    filled: Document = _fill(merged, variables or {})
     return filled
 
 
-def _fill(value: Any) -> Any:
-    """Replace each `${VARIABLE:-default}` by its default; every variable must have one."""
+def _fill(value: Any, variables: Mapping[str, str]) -> Any:
+    """Replace each `${VARIABLE:-default}` by its value or its default; every variable must have one."""
     if isinstance(value, dict):
-        return {key: _fill(item) for key, item in value.items()}
+        return {key: _fill(item, variables) for key, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item) for item in value]
+        return [_fill(item, variables) for item in value]
     if isinstance(value, str):
-        filled = VARIABLE.sub(r"\2", value)
+        filled = VARIABLE.sub(lambda found: variables.get(found[1]) or found[2], value)
         assert "${" not in filled, f"no default: {value}"
         return filled
     return value
