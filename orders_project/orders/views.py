@@ -1,9 +1,10 @@
-"""HTTP for orders: every client may place one, staff read them."""
+"""HTTP for orders: clients place and read them by the scopes of their tokens, staff read all."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -41,7 +42,7 @@ class OrderList(generics.ListAPIView[Order]):
 
     def get_permissions(self) -> list[BasePermission]:
         if self.request.method == "POST":
-            return [HasScope("orders:write", anonymous=True)]
+            return [HasScope("orders:write", anonymous=settings.CONFIG.orders_anonymous)]
         return [AllowAny() if self.request.method == "OPTIONS" else HasScope("orders:read")]
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
