@@ -32,7 +32,7 @@ def done(service: Service, *arguments: str) -> str:
 def token(stack: Stack) -> str:
     """Return a token of the client `shop`, made as an operator does."""
     done(stack.orders, "rotate_keys")
-    done(stack.orders, "create_client", "shop", "--scope", "orders:write", "orders:read")
+    done(stack.orders, "create_client", "shop", "--scope", "orders:write", "orders:read:own")
     return done(stack.orders, "issue_token", "shop")
 
 

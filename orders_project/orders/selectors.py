@@ -19,9 +19,14 @@ class TooManyDays(Exception):
     """The orders lie too many days apart for one report."""
 
 
-def order_of_key(key: str) -> Order | None:
-    """Return the order that was placed with this Idempotency-Key."""
-    return Order.objects.filter(idempotency_key=key).first()
+def order_of_key(key: str, owner: str | None) -> Order | None:
+    """Return the order that this client, or one without a token, placed with this Idempotency-Key."""
+    return Order.objects.filter(idempotency_key=key, owner=owner).first()
+
+
+def orders_of_owner(owner: str) -> QuerySet[Order]:
+    """Return the orders that the client with this `sub` has placed."""
+    return Order.objects.filter(owner=owner)
 
 
 def orders_due(now: datetime) -> QuerySet[Order]:

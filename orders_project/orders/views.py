@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -14,21 +15,31 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from ops.api.permissions import HasScope
+from ops.api.permissions import HasScope, subject_of
 from ops.api.renderers import answer
-from orders_project.orders import idempotency, services
+from ops.identity.access_token import AccessToken
+from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.errors import OrderRejected
 from orders_project.orders.models import Order
 from orders_project.orders.serializers import ORDER, OrderRequestSerializer, OrderSerializer, wanted_order
 
+READ = ("orders:read", "orders:read:own")
+OWN = "With `orders:read:own` alone, a client finds the orders that it has placed itself."
 REPLAYED = {idempotency.REPLAYED: "true"}
 
 
-@extend_schema_view(get=extend_schema(summary="List orders"))
+def readable_by(request: Request) -> QuerySet[Order]:
+    """Return the orders that the client may read: staff and `orders:read` all of them, other clients their own."""
+    if not isinstance(request.auth, AccessToken) or READ[0] in request.auth.scopes:
+        return Order.objects.all()
+    return selectors.orders_of_owner(request.auth.subject)
+
+
+@extend_schema_view(get=extend_schema(summary="List orders", description=OWN))
 class OrderList(generics.ListAPIView[Order]):
     """Orders, in the order of their ids."""
 
-    queryset = Order.objects.all()
+    queryset = Order.objects.none()  # names the model for the schema; get_queryset is used
     problems = {
         "POST": {
             400: "`product_does_not_exist`, `validation_error`, naming each field, `idempotency_key_invalid`, "
@@ -43,7 +54,10 @@ class OrderList(generics.ListAPIView[Order]):
     def get_permissions(self) -> list[BasePermission]:
         if self.request.method == "POST":
             return [HasScope("orders:write", anonymous=settings.CONFIG.orders_anonymous)]
-        return [AllowAny() if self.request.method == "OPTIONS" else HasScope("orders:read")]
+        return [AllowAny() if self.request.method == "OPTIONS" else HasScope(*READ)]
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return readable_by(self.request)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return OrderRequestSerializer if self.request.method == "POST" else OrderSerializer
@@ -74,7 +88,7 @@ class OrderList(generics.ListAPIView[Order]):
         """Place an order of a product that exists, once for each key."""
         key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
         try:
-            placed = services.place_order(**wanted_order(request.data), key=key)
+            placed = services.place_order(**wanted_order(request.data), key=key, owner=subject_of(request))
         except OrderRejected as rejection:
             if rejection.is_replayed:
                 rejection.headers = REPLAYED
@@ -85,13 +99,16 @@ class OrderList(generics.ListAPIView[Order]):
         return answer(request, ORDER.show(placed.order), status=201, headers=headers)
 
 
-@extend_schema_view(get=extend_schema(summary="Read an order"))
+@extend_schema_view(get=extend_schema(summary="Read an order", description=OWN))
 class OrderDetail(generics.RetrieveAPIView[Order]):
     """One order."""
 
-    queryset = Order.objects.all()
+    queryset = Order.objects.none()  # names the model for the schema; get_queryset is used
     serializer_class = OrderSerializer
     lookup_url_kwarg = "order_id"
 
     def get_permissions(self) -> list[BasePermission]:
-        return [HasScope("orders:read")]
+        return [HasScope(*READ)]
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return readable_by(self.request)
