@@ -25,6 +25,7 @@ RECONNECT_TIMEOUT = 1.0  # seconds; then the next request reconnects, instead of
 
 INSTALLED_APPS = [
     "ops",  # before staticfiles, as it replaces its runserver
+    "ops.identity",
     "ops.api.apps.StrictAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",

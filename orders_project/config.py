@@ -47,6 +47,12 @@ class OrdersConfig(EventsConfig):
     """seconds that an order in doubt waits for its client to retry with the same `Idempotency-Key`, before
     `recover_orders` resolves it"""
 
+    orders_anonymous: bool = Field(
+        default_factory=lambda data: data.get("django_env") != "production",
+        json_schema_extra={"default": "`true` in development, `false` in production"},
+    )
+    """clients without an access token may place orders"""
+
     @field_validator("products_deadline", "order_lease")
     @classmethod
     def _refuse_one_that_ends_before_what_it_holds(cls, seconds: float, info: ValidationInfo) -> float:

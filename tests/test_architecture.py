@@ -34,7 +34,7 @@ SHELVES: dict[str, set[str]] = {
     "manage": {"config", "telemetry", "cli"},
     "backups": {"config", "database", "cli", "settings"},
     "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage", "settings"},
-    "management": {"config", "telemetry", "database", "cli", "diagnosis", "backups"},
+    "management": {"config", "telemetry", "database", "cli", "diagnosis", "identity", "backups"},
     "apps": {"config", "telemetry", "diagnosis", "testing"},
 }
 SERVING = {"background", "config", "telemetry", "api", "identity", "database", "outbound", "server", "turns"}
@@ -47,7 +47,7 @@ SHELF_BUDGETS = {
     "config": 530,
     "telemetry": 1500,
     "api": 950,
-    "identity": 250,
+    "identity": 390,
     "database": 480,
     "outbound": 700,
     "server": 1350,
@@ -55,7 +55,7 @@ SHELF_BUDGETS = {
     "development": 345,
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here
-    "management": 755,
+    "management": 850,
     "diagnosis": 705,
     "testing": 69,
     "settings": 160,

@@ -306,7 +306,7 @@ def test_a_credential_is_a_client_of_its_own_within_the_bound_of_its_address(sta
 
         def statuses(names: Iterable[str], clients: Iterable[str]) -> list[int]:
             return [
-                door.ask("GET", "/products/1", f"Authorization: Bearer {name}", client=client).status
+                door.ask("GET", "/products/1", f"Authorization: Basic {name}", client=client).status
                 for name, client in zip(names, clients, strict=False)
             ]
 

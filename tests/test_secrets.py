@@ -38,7 +38,7 @@ HEADERS = {
     "X-Forwarded-For": CANARY["X-Forwarded-For"],
     "X-Request-ID": f"not well-formed: {CANARY['X-Request-ID']}",
 }
-BODIES = (
+BODIES: tuple[str | bytes, ...] = (
     json.dumps({"productId": 1, "quantity": 1}),  # 201
     json.dumps({"productId": 1, "quantity": 1, "note": CANARY["body"]}),  # 400
     json.dumps({"productId": CANARY["body"], "quantity": CANARY["body"], CANARY["body"]: 1}),  # 400

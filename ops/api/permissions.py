@@ -27,6 +27,11 @@ class InsufficientScope(APIException):
         self.headers = {"WWW-Authenticate": challenge(error=self.code, scope=" ".join(scopes))}
 
 
+def subject_of(request: Request) -> str | None:
+    """Return the `sub` of the client's access token; None if it has none."""
+    return request.auth.subject if isinstance(request.auth, AccessToken) else None
+
+
 class IsStaff(permissions.IsAdminUser):
     """Allow staff, and methods that the view lacks, so that every client gets their 405."""
 

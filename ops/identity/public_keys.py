@@ -13,10 +13,12 @@ from typing import Any
 import requests
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 from ops.config.service import ServiceConfig
+from ops.identity.models import SigningKey
 from ops.outbound.session import PeerSession
 from ops.turns import waiting
 
@@ -84,11 +86,12 @@ def public_keys() -> PublicKeys:
 
 def read_keys(config: ServiceConfig) -> Mapping[str, Key]:
     """Return the issuer's keys, now; raise KeysUnavailable."""
-    if config.jwt_keys is None:
-        return {}
     try:
-        document = json.loads(_fetch(config, config.jwt_keys))
-        return parse_keys(document["keys"])
+        if config.jwt_keys is None:  # the service is its own issuer
+            return parse_keys(list(map(json.loads, SigningKey.objects.values_list("public", flat=True)[:MOST_KEYS])))
+        return parse_keys(json.loads(_fetch(config, config.jwt_keys))["keys"])
+    except (DatabaseError, InterfaceError):
+        raise KeysUnavailable("the database does not answer") from None
     except requests.RequestException as error:
         raise KeysUnavailable(type(error).__name__) from None
     except OSError as error:
@@ -109,7 +112,7 @@ def _fetch(config: ServiceConfig, address: str) -> bytes:
     return content
 
 
-def parse_keys(documents: list[dict[str, Any]]) -> Mapping[str, Key]:
+def parse_keys(documents: list[Any]) -> Mapping[str, Key]:
     """Return the keys that can verify a signature; the others of a set, such as those for encryption, are left out."""
     keys: dict[str, Key] = {}
     for document in documents[:MOST_KEYS]:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from ops.cli.command import OpsCommand
 
 
-def run(command: OpsCommand, *options: str) -> tuple[object, str, str]:
+def run(command: OpsCommand | str, *options: str) -> tuple[object, str, str]:
     """Return the exit code, standard output and standard error."""
     output, errors = StringIO(), StringIO()
     try:

@@ -10,8 +10,8 @@ from orders_project.orders.models import Order
 
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin):
-    list_display = ("id", "product_id", "product_name", "quantity", "status", "created_at")
+    list_display = ("id", "product_id", "product_name", "quantity", "status", "owner", "created_at")
     list_filter = ("status", "created_at")
-    search_fields = ("=id", "=product_id", "product_name")
+    search_fields = ("=id", "=product_id", "product_name", "=owner")
     date_hierarchy = "created_at"
     ordering = ("-id",)

@@ -40,8 +40,8 @@ REJECTIONS = {"out_of_stock": errors.OutOfStock.code, "unknown": errors.ProductD
 # null then.
 INSERT_CONFIRMED = (
     f"INSERT INTO {Order._meta.db_table} "  # noqa: S608, SLF001 - the model's own table
-    "(product_id, product_name, quantity, status, idempotency_key, payload_hash) "
-    "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
+    "(product_id, product_name, quantity, status, owner, idempotency_key, payload_hash) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id, created_at, product_id, quantity"
 )
 INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", data=CONFIRMED_SQL)
 
@@ -60,7 +60,7 @@ def store_confirmed(order: Order) -> None:
 
 
 def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:
-    values = (order.product_id, order.product_name, order.quantity, order.status)
+    values = (order.product_id, order.product_name, order.quantity, order.status, order.owner)
     cursor.execute(statement, [*values, order.idempotency_key, order.payload_hash, *more])
     order.pk, created_at, *_ = cursor.fetchone()
     order.created_at = created_at.replace(tzinfo=UTC)  # SQLite's has no time zone

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Now
 
 MAX_ID = 9_223_372_036_854_775_807  # a signed 64-bit integer
 MAX_QUANTITY = 1_000_000
@@ -33,6 +33,7 @@ class Order(models.Model):
     quantity = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status, db_default=Status.CONFIRMED)
     created_at = models.DateTimeField(db_default=Now())
+    owner = models.CharField(max_length=255, null=True)  # the `sub` of the client's token; null without one
     idempotency_key = models.CharField(max_length=255, null=True)
     payload_hash = models.CharField(max_length=64, null=True)  # SHA-256 of the payload with the key
     reservation_id = models.UUIDField(null=True)  # in products; null for an order without a reservation
@@ -66,8 +67,12 @@ class Order(models.Model):
                 name="order_key_has_a_payload",
             ),
             # Partial, like the indexes below, so that an order without a key does not pay for it.
+            # A client's keys are its own. Clients without a token share theirs, and no owner is null.
             models.UniqueConstraint(
-                fields=["idempotency_key"], condition=Q(idempotency_key__isnull=False), name="order_key_unique"
+                "idempotency_key",
+                Coalesce("owner", Value("")),
+                condition=Q(idempotency_key__isnull=False),
+                name="order_key_of_owner_unique",
             ),
         ]
         indexes = [
@@ -77,6 +82,7 @@ class Order(models.Model):
             models.Index(
                 fields=["status", "created_at"], condition=~Q(status="confirmed"), name="order_unconfirmed_created_at"
             ),
+            models.Index(fields=["owner", "id"], condition=Q(owner__isnull=False), name="order_owner"),
             models.Index(
                 fields=["recover_after"], condition=Q(recover_after__isnull=False), name="order_recover_after"
             ),

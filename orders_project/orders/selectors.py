@@ -32,9 +32,14 @@ def matching_orders(
     return orders.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
-def order_of_key(key: str) -> Order | None:
-    """Return the order that was placed with this Idempotency-Key."""
-    return Order.objects.filter(idempotency_key=key).first()
+def order_of_key(key: str, owner: str | None) -> Order | None:
+    """Return the order that this client, or one without a token, placed with this Idempotency-Key."""
+    return Order.objects.filter(idempotency_key=key, owner=owner).first()
+
+
+def orders_of_owner(owner: str) -> QuerySet[Order]:
+    """Return the orders that the client with this `sub` has placed."""
+    return Order.objects.filter(owner=owner)
 
 
 def orders_due(now: datetime) -> QuerySet[Order]:

@@ -27,14 +27,19 @@ class Placement:
 
 
 def place_order(
-    *, product_id: int, quantity: int, key: str | None = None, products: ProductsClient | None = None
+    *,
+    product_id: int,
+    quantity: int,
+    key: str | None = None,
+    owner: str | None = None,
+    products: ProductsClient | None = None,
 ) -> Placement:
     """Place an order of a product that exists; raise an error of errors.py.
 
-    The same key with the same payload gets the first answer again, once there is one. The transaction begins after
-    products has answered, so none is open across an HTTP call.
+    The same owner's key with the same payload gets the first answer again, once there is one. The transaction begins
+    after products has answered, so none is open across an HTTP call.
     """
-    if key is not None and (known := selectors.order_of_key(key)) is not None:
+    if key is not None and (known := selectors.order_of_key(key, owner)) is not None:
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     products = products or products_client()
     note_product(product_id)
@@ -45,9 +50,9 @@ def place_order(
         metrics.orders_rejected_total.labels(error.code).inc()
         raise
     try:
-        order = _store(product, quantity=quantity, key=key)
+        order = _store(product, quantity=quantity, key=key, owner=owner)
     except IntegrityError:  # a request with the same key was faster
-        if key is None or (known := selectors.order_of_key(key)) is None:
+        if key is None or (known := selectors.order_of_key(key, owner)) is None:
             raise
         return _place_again(known, product_id=product_id, quantity=quantity, products=products)
     note_order(order.pk)
@@ -57,9 +62,9 @@ def place_order(
     return Placement(order)
 
 
-def _store(product: Product, *, quantity: int, key: str | None) -> Order:
+def _store(product: Product, *, quantity: int, key: str | None, owner: str | None) -> Order:
     """Store the order: confirmed, or pending if it needs a reservation first."""
-    order = Order(product_id=product.id, product_name=product.name, quantity=quantity)
+    order = Order(product_id=product.id, product_name=product.name, quantity=quantity, owner=owner)
     if key is not None:
         order.idempotency_key, order.payload_hash = key, payload_hash(product_id=product.id, quantity=quantity)
     if product.is_tracked:

@@ -1,9 +1,11 @@
-"""HTTP for orders: every client may place one, staff read them."""
+"""HTTP for orders: clients place and read them by the scopes of their tokens, staff read all."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -12,9 +14,10 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from ops.api.permissions import HasScope
+from ops.api.permissions import HasScope, subject_of
 from ops.api.query import QueryFilter
 from ops.api.renderers import answer
+from ops.identity.access_token import AccessToken
 from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.errors import OrderRejected
 from orders_project.orders.models import Order
@@ -26,20 +29,29 @@ from orders_project.orders.serializers import (
     wanted_order,
 )
 
+READ = ("orders:read", "orders:read:own")
+OWN = "With `orders:read:own` alone, a client finds the orders that it has placed itself."
 REPLAYED = {idempotency.REPLAYED: "true"}
+
+
+def readable_by(request: Request) -> QuerySet[Order]:
+    """Return the orders that the client may read: staff and `orders:read` all of them, other clients their own."""
+    if not isinstance(request.auth, AccessToken) or READ[0] in request.auth.scopes:
+        return Order.objects.all()
+    return selectors.orders_of_owner(request.auth.subject)
 
 
 @extend_schema_view(
     get=extend_schema(
         summary="List orders",
-        description="Orders that match all parameters, in the order of their ids or of their time.",
+        description=f"Orders that match all parameters, in the order of their ids or of their time. {OWN}",
         parameters=[OrderQuerySerializer],
     )
 )
 class OrderList(generics.ListAPIView[Order]):
     """Orders, in the order of their ids or of their time."""
 
-    queryset = Order.objects.all()
+    queryset = Order.objects.none()  # names the model for the schema; get_queryset is used
     filter_backends = [QueryFilter]
     query_serializer = OrderQuerySerializer
     orderings = OrderQuerySerializer.ORDERINGS
@@ -57,8 +69,11 @@ class OrderList(generics.ListAPIView[Order]):
 
     def get_permissions(self) -> list[BasePermission]:
         if self.request.method == "POST":
-            return [HasScope("orders:write", anonymous=True)]
-        return [AllowAny() if self.request.method == "OPTIONS" else HasScope("orders:read")]
+            return [HasScope("orders:write", anonymous=settings.CONFIG.orders_anonymous)]
+        return [AllowAny() if self.request.method == "OPTIONS" else HasScope(*READ)]
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return readable_by(self.request)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return OrderRequestSerializer if self.request.method == "POST" else OrderSerializer
@@ -89,7 +104,7 @@ class OrderList(generics.ListAPIView[Order]):
         """Place an order of a product that exists, once for each key."""
         key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
         try:
-            placed = services.place_order(**wanted_order(request.data), key=key)
+            placed = services.place_order(**wanted_order(request.data), key=key, owner=subject_of(request))
         except OrderRejected as rejection:
             if rejection.is_replayed:
                 rejection.headers = REPLAYED
@@ -100,13 +115,16 @@ class OrderList(generics.ListAPIView[Order]):
         return answer(request, ORDER.show(placed.order), status=201, headers=headers)
 
 
-@extend_schema_view(get=extend_schema(summary="Read an order"))
+@extend_schema_view(get=extend_schema(summary="Read an order", description=OWN))
 class OrderDetail(generics.RetrieveAPIView[Order]):
     """One order."""
 
-    queryset = Order.objects.all()
+    queryset = Order.objects.none()  # names the model for the schema; get_queryset is used
     serializer_class = OrderSerializer
     lookup_url_kwarg = "order_id"
 
     def get_permissions(self) -> list[BasePermission]:
-        return [HasScope("orders:read")]
+        return [HasScope(*READ)]
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return readable_by(self.request)

@@ -39,6 +39,7 @@ class SmokeChecks:
     prometheus: str | None
     jaeger: str | None
     product_id: int
+    token: str = ""
     trace_id: str = ""
     orders_before: float = 0.0
 
@@ -179,6 +180,8 @@ class SmokeChecks:
             "tracestate": KEEP,
             "X-Request-ID": request_id or uuid4().hex,
         }
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         return self.probe.request("POST", f"{self.orders}/orders", body=body, headers=headers)
 
 

@@ -171,9 +171,9 @@ def test_the_slower_of_two_at_once_answers_what_the_faster_one_stored(monkeypatc
     looked: list[str] = []
     look = selectors.order_of_key
 
-    def look_too_early(key: str) -> Order | None:
+    def look_too_early(key: str, owner: str | None) -> Order | None:
         looked.append(key)
-        return None if len(looked) == 1 else look(key)
+        return None if len(looked) == 1 else look(key, owner)
 
     monkeypatch.setattr(selectors, "order_of_key", look_too_early)
 

@@ -45,7 +45,7 @@ def untracked(at: datetime) -> None:
             return
         known = lifecycle.INSERT_AND_PUBLISH.replace("(product_id,", "(id, created_at, product_id,", 1)
         statement = known.replace("VALUES (", "VALUES (42, %s, ", 1)
-        cursor.execute(statement, [at, *ORDER.values(), "confirmed", None, None, *event_values(OrderConfirmed)])
+        cursor.execute(statement, [at, *ORDER.values(), "confirmed", None, None, None, *event_values(OrderConfirmed)])
 
 
 def tracked(at: datetime) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentTypeError
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -8,6 +11,7 @@ from django.core.management.base import CommandParser
 from ops.cli.command import OpsCommand, Result
 from ops.config.report import masked
 from ops.config.validators import http_url
+from ops.identity.access_token import LONGEST_TOKEN
 from orders_project.orders.smoke.checks import CheckResult, SmokeChecks, run_checks
 from orders_project.orders.smoke.http_probe import HttpProbe
 
@@ -21,9 +25,11 @@ class Command(OpsCommand):
       manage.py smoke --products http://localhost:3001 --orders http://localhost:3002
       manage.py smoke --products http://localhost:3001 --orders http://localhost:3002 \
           --prometheus http://localhost:9090 --jaeger http://localhost:16686
+      manage.py issue_token smoke | manage.py smoke --products … --orders … --token-file -
 
     Without --prometheus the counter is read from the /metrics of orders. Pass Prometheus if several replicas
-    share a URL. A broken promise exits with 1, a malformed URL with 2.
+    share a URL. Without ORDERS_ANONYMOUS the order needs --token-file. A broken promise exits with 1, a malformed
+    URL with 2.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,6 +40,9 @@ class Command(OpsCommand):
         parser.add_argument("--jaeger", help="find the order's trace through Jaeger's API", **where)
         parser.add_argument(
             "--product", type=int, default=1, metavar="ID", help="the product to order (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--token-file", metavar="PATH", help="a file with an access token to order with; - is standard input"
         )
         limit: dict[str, Any] = {"type": _seconds, "metavar": "SECONDS"}
         parser.add_argument("--timeout", default=5.0, help="for each request (default: %(default)g)", **limit)
@@ -49,13 +58,15 @@ class Command(OpsCommand):
         prometheus: str | None,
         jaeger: str | None,
         product: int,
+        token_file: str | None,
         timeout: float,
         wait: float,
         as_json: bool,
         **options: Any,
     ) -> Result:
         probe = HttpProbe(timeout=timeout, patience=wait, is_stopping=lambda: self.stopping)
-        checks = SmokeChecks(probe, products, orders, prometheus, jaeger, product)
+        token = _token(token_file) if token_file else ""
+        checks = SmokeChecks(probe, products, orders, prometheus, jaeger, product, token)
         results: list[CheckResult] = []
         for result in run_checks(checks.steps(), is_stopping=lambda: self.stopping):
             results.append(result)
@@ -81,6 +92,12 @@ def _result(results: list[CheckResult]) -> Result:
         kept = f"{counts['kept']} of {len(results)} promises were kept, {counts['not_tried']} not tried"
         sentence = f"{kept}. {problems[0]}"
     return Result(sentence, counts, problems, {"steps": [vars(result) for result in results]})
+
+
+def _token(path: str) -> str:
+    """Return the token in the file; an OSError names a file that cannot be read."""
+    with nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="ascii", errors="replace") as file:
+        return file.read(LONGEST_TOKEN).strip()
 
 
 def _url(text: str) -> str:

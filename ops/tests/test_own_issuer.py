@@ -1,0 +1,199 @@
+"""Without JWT_ISSUER the service issues its tokens itself: clients, tokens, and the rotation of keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+from django.utils import timezone
+from joserfc import jws
+
+from ops.cli.command import FAILED, USAGE
+from ops.identity import own_issuer
+from ops.identity.access_token import TokenRefused, read_access_token
+from ops.identity.models import Client, SigningKey
+from ops.identity.public_keys import public_keys
+from ops.tests.run_command import run
+
+pytestmark = pytest.mark.django_db
+
+WRITE, READ = "things:write", "things:read"
+
+
+@pytest.fixture(autouse=True)
+def _no_known_keys() -> Iterator[None]:
+    public_keys.cache_clear()
+    yield
+    public_keys.cache_clear()
+
+
+def token_of(name: str = "shop", *arguments: str) -> str:
+    code, out, err = run("issue_token", name, *arguments)
+    assert code == 0, err
+    return out.strip()
+
+
+def age(key_id: str, by: timedelta) -> None:
+    """Make the key older."""
+    SigningKey.objects.filter(key_id=key_id).update(created_at=timezone.now() - by)
+
+
+def rotate(*arguments: str) -> dict[str, Any]:
+    code, out, err = run("rotate_keys", "--json", *arguments)
+    assert code == 0, err
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+def rotate_for_good() -> str:
+    """Rotate, and return the key once it signs."""
+    key: str = rotate()["key"]
+    age(key, own_issuer.PUBLISHED_FIRST)
+    return key
+
+
+def test_a_client_gets_a_token_that_the_service_accepts() -> None:
+    run("create_client", "shop", "--scope", WRITE, READ)
+    rotate()
+
+    token = read_access_token(token_of())
+
+    assert (token.subject, set(token.scopes)) == ("shop", {READ, WRITE})
+    assert read_access_token(token_of("shop", "--scope", READ)).scopes == {READ}
+
+
+def test_creating_a_client_twice_changes_nothing_and_other_scopes_replace_the_first() -> None:
+    first, again = (run("create_client", "shop", "--scope", WRITE)[1] for _ in range(2))
+    foreseen = run("create_client", "shop", "--scope", READ, "--dry-run")[1]
+    assert Client.objects.get().scopes == WRITE
+    changed = run("create_client", "shop", "--scope", READ)[1]
+
+    assert (first, again) == ("Client shop created: things:write.\n", "Client shop unchanged: things:write.\n")
+    assert (foreseen, changed) == (
+        "Client shop would be updated: things:read.\n",
+        "Client shop updated: things:read.\n",
+    )
+    assert Client.objects.get().scopes == READ
+
+
+def test_a_dry_run_creates_neither_a_client_nor_a_key() -> None:
+    run("create_client", "shop", "--scope", WRITE, "--dry-run")
+    rotate("--dry-run")
+
+    assert not Client.objects.exists()
+    assert not SigningKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (("create_client", "a shop"), USAGE, "'a shop'"),
+        (("create_client", "x" * 101), USAGE, "100 at most"),
+        (("create_client", "shop", "--scope", "things:wirte"), USAGE, "things:wirte: not a scope of this service"),
+        (("issue_token", "nobody"), FAILED, "there is no client nobody"),
+        (("issue_token", "empty"), FAILED, "empty has no scope"),
+        (("issue_token", "reader", "--scope", WRITE), FAILED, "reader lacks the scope things:write"),
+        (("issue_token", "reader"), FAILED, "there is no key yet: rotate_keys makes one"),
+    ],
+)
+def test_bad_input_is_named(arguments: tuple[str, ...], code: int, named: str) -> None:
+    own_issuer.save_client(name="reader", scopes=[READ])
+    own_issuer.save_client(name="empty", scopes=[])
+
+    found, _, err = run(*arguments)
+
+    assert found == code
+    assert named in err
+
+
+@pytest.mark.parametrize("lifetime", ["0h", "31d", "1y", "-1h"])
+def test_a_lifetime_out_of_bounds_is_refused(lifetime: str) -> None:
+    with pytest.raises(CommandError, match="--lifetime"):
+        run("issue_token", "shop", f"--lifetime={lifetime}")
+
+
+@pytest.mark.parametrize("arguments", [("create_client", "shop"), ("issue_token", "shop"), ("rotate_keys",)])
+def test_with_another_issuer_the_commands_name_it(settings: Any, arguments: tuple[str, ...]) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"jwt_issuer": "https://id.shop.example"})
+
+    code, _, err = run(*arguments)
+
+    assert code == USAGE
+    assert "https://id.shop.example (JWT_ISSUER)" in err
+
+
+def test_a_new_key_signs_only_once_every_process_knows_it() -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    first = rotate_for_good()
+    second: str = rotate()["key"]
+
+    assert key_of(token_of()) == first
+    age(second, own_issuer.PUBLISHED_FIRST)
+    assert key_of(token_of()) == second
+
+
+def test_rotating_again_at_once_changes_nothing() -> None:
+    first, second = rotate(), rotate()
+
+    assert (first["counts"]["created"], second["counts"]["created"]) == (1, 0)
+    assert second["summary"].startswith("Nothing was changed: the newest key signs from ")
+
+
+def test_tokens_of_the_key_before_stay_valid_and_their_key_goes_once_they_have_expired() -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    first = rotate_for_good()
+    token = token_of()
+    second = rotate_for_good()
+    assert read_access_token(token).subject == "shop"
+
+    age(first, own_issuer.LONGEST_LIFETIME * 3)
+    age(second, own_issuer.LONGEST_LIFETIME)
+    assert (
+        rotate("--dry-run")["counts"]["deleted"] == 0
+    )  # a token of the first may have been made 90 s after the second
+    age(second, own_issuer.LONGEST_LIFETIME + own_issuer.PUBLISHED_FIRST)
+    assert rotate()["counts"]["deleted"] == 1
+    assert not SigningKey.objects.filter(key_id=first).exists()
+
+
+def test_revoking_refuses_every_token_so_far() -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    rotate_for_good()
+    stolen = token_of()
+
+    refused = run("rotate_keys", "--revoke")
+    rotate("--revoke", "--yes")
+    public_keys.cache_clear()  # as a minute later
+
+    assert (refused[0], "--yes" in refused[2]) == (USAGE, True)
+    with pytest.raises(TokenRefused, match="unknown_key"):
+        read_access_token(stolen)
+    assert read_access_token(token_of()).subject == "shop"
+
+
+def test_a_replaced_secret_key_opens_the_sealed_keys_while_it_is_among_the_fallbacks(settings: Any) -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    first = rotate_for_good()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another-key-0123456789", [settings.SECRET_KEY]
+    assert key_of(token_of()) == first
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert "no key can be read under SECRET_KEY" in run("issue_token", "shop")[2]
+    second: str = rotate()["key"]
+    assert key_of(token_of()) == second  # at once, as the first one cannot sign
+
+
+def test_the_private_half_of_a_key_is_not_in_the_database() -> None:
+    rotate()
+
+    key = SigningKey.objects.get()
+    assert set(json.loads(key.public)) == {"kty", "crv", "x", "y", "kid"}
+    assert key.sealed.count(".") == 4  # a compact JWE
+
+
+def key_of(token: str) -> str:
+    return str(jws.extract_compact(token.encode()).headers()["kid"])
