@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +16,8 @@ from tests.last_release import migrations_of, unpack_last_release
 from tests.processes import ROOT, Service, database, manage, prepared_database, stop_all
 
 UNTRACKED, TRACKED = 1, 2
-PROJECTS = {"outbox": "orders_project", "inbox": "products_project"}  # the app's service, where its folder does not say
+# The services of an app whose folder does not name one; an app of ops is in both.
+PROJECTS = {"outbox": ["orders_project"], "inbox": ["products_project"]}
 DOCUMENTS = ROOT / "docs" / "openapi"
 
 
@@ -128,12 +128,13 @@ def go_back(deploy: Deploy) -> None:
     """Stop this code, undo the migrations that the last release lacks, and let it serve alone."""
     stop_all(deploy.new.products, deploy.new.orders)
     old, new = migrations_of(deploy.old.orders.root), migrations_of(ROOT)
+    services = {service.project: service for service in (deploy.new.products, deploy.new.orders)}
     for folder in (folder for folder, names in new.items() if names != old.get(folder)):
-        label = Path(folder).name
-        project = PROJECTS.get(label, Path(folder).parts[0])
-        service = deploy.new.orders if project == "orders_project" else deploy.new.products
-        done = manage(project, "migrate", label, old[folder][-1] if folder in old else "zero", env=service.env)
-        assert done.returncode == 0, done.stderr
+        package, label = folder.split("/")
+        target = old[folder][-1] if folder in old else "zero"
+        for project in PROJECTS.get(label) or [name for name in services if name == package] or services:
+            done = manage(project, "migrate", label, target, env=services[project].env)
+            assert done.returncode == 0, done.stderr
     deploy.old.orders.stop()
     deploy.old.orders.env |= {"PRODUCTS_SERVICE_URL": deploy.old.products.url}
     deploy.old.orders.start()
