@@ -5,12 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 IN := PATH="$(abspath $(BIN)):$$PATH" exec
 
-.PHONY: help run test pinned observability faults check bench lock
+.PHONY: help run demo test pinned observability faults check bench lock
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(BIN)/installed-run  ## both services, migrated and seeded, on ports 3001 and 3002; RELOAD=1 loads changed code
 	@$(IN) scripts/run
+
+demo: $(BIN)/installed-run  ## seeded load and four faults on the processes of `make run`, told here; DEMO="--seed 2 --seconds 60"
+	@$(IN) scripts/demo $(DEMO)
 
 test: $(BIN)/installed-dev  ## every test; also on PostgreSQL if TEST_DATABASE_URL is set
 	@$(IN) scripts/test

@@ -70,7 +70,7 @@ class Recorder(SpanProcessor):
 
     def _run(self) -> None:
         while not self._stopping.wait(PAUSE):
-            with suppress(Exception):  # what cannot be shown is lost; the thread goes on
+            with suppress(Exception):  # a value that cannot be shown costs its batch, not the thread
                 self._write()
 
     def _write(self) -> None:
