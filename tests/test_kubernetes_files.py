@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,23 +254,27 @@ def test_prometheus_finds_every_pod_that_serves_metrics_under_the_name_of_its_jo
     assert overlay(name).pods()["relay"].container["ports"] == [{"name": "metrics", "containerPort": port}]
 
 
+def parses(rules: Document, folder: Path) -> bool:
+    """Tell whether promtool accepts these groups of rules; skip without it. CI, which has RabbitMQ, must have it."""
+    if not shutil.which("promtool") and not os.environ.get("TEST_AMQP_URL"):
+        pytest.skip("promtool is missing; on Debian: apt-get install prometheus")
+    (folder / "rules.yml").write_text(yaml.safe_dump(rules))
+    done = subprocess.run(["promtool", "check", "rules", folder / "rules.yml"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
 def test_the_prometheus_rule_has_the_rules_of_the_stack_and_is_current(tmp_path: Path) -> None:
     assert WRITTEN.read_text() == document(), "run python -m kubernetes.make_prometheus_rule"
     spec = yaml.safe_load(WRITTEN.read_text())["spec"]
     files = [yaml.safe_load(file.read_text()) for file in (ROOT / "prometheus/rules").glob("*.yml")]
     every = [rule["expr"] for file in files for group in file["groups"] for rule in group["rules"]]
     written = [rule["expr"] for group in spec["groups"] for rule in group["rules"]]
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
 
-    checked = subprocess.run(
-        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
-    )
-
-    assert checked.returncode == 0, checked.stderr
     assert sorted(written) == sorted(expression for expression in every if expression not in LEFT_OUT)
     assert len(every) == len(written) + len(LEFT_OUT)
     for name in re.findall(r"/runbooks/(\w+\.md)", WRITTEN.read_text()):
         assert (ROOT / "docs/runbooks" / name).exists()
+    assert parses(spec, tmp_path)
 
 
 @in_the_cluster
@@ -282,13 +288,7 @@ def test_replicas_follow_metrics_that_the_adapter_makes_of_those_of_the_server(n
         }
         for made, query in queries.items()
     ]
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "adapter", "rules": filled}]}))
 
-    checked = subprocess.run(
-        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
-    )
-
-    assert checked.returncode == 0, checked.stderr
     read = {metric for query in queries.values() for metric in re.findall(r"(\w+)\{", query)}
     assert {metric.removesuffix("_sum") for metric in read} <= set(declared_metrics())
     for service in WEB:
@@ -296,3 +296,4 @@ def test_replicas_follow_metrics_that_the_adapter_makes_of_those_of_the_server(n
         assert {metric["pods"]["metric"]["name"] for metric in spec["metrics"]} == set(queries)
         assert spec["scaleTargetRef"]["name"] == service
         assert spec["minReplicas"] >= 2
+    assert parses({"groups": [{"name": "adapter", "rules": filled}]}, tmp_path)
