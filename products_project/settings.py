@@ -8,6 +8,7 @@ from products_project.config import ProductsConfig
 CONFIG = ProductsConfig.load()
 
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
+SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in CONFIG.secret_key_fallbacks]
 DEBUG = False  # the log has tracebacks; error pages would show frame locals
 ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)

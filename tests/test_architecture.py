@@ -63,7 +63,12 @@ SHELF_BUDGETS = {
     "manage": 58,
     "apps": 14,
 }
-LINE_BUDGETS = {"ops": 9500, "events": 1700, "products_project": 1500, "orders_project": 1950}
+LINE_BUDGETS = dict.fromkeys(SERVICES, 1000) | {
+    "ops": 9500,
+    "events": 1700,
+    "products_project": 1500,
+    "orders_project": 1950,
+}
 SERVING_BUDGET = 6000
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}

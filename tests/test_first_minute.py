@@ -59,5 +59,5 @@ def test_from_make_run_to_the_log_line_of_a_problem(tmp_path: Path) -> None:
 
     assert "POST /orders → 201" in placed
     assert f"order_id={order['id']}" in placed
-    assert f"GET /orders/{order['id']} → 403" in cause
+    assert f"GET /orders/{order['id']} → 401" in cause
     assert re.search(rf"request\.finished</b>.*?request_id={request_id} .*?code=not_authenticated", cause, re.DOTALL)

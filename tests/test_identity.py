@@ -50,6 +50,14 @@ def test_a_client_orders_with_its_token_and_is_refused_without(stack: Stack, tok
     assert requests.get(placed.headers["Location"], headers=bearer(token), timeout=30).json() == placed.json()
 
 
+def test_the_token_is_printed_and_not_logged(stack: Stack, token: str) -> None:
+    issued = manage("orders_project", "issue_token", "shop", env=stack.orders.env | {"LOG_LEVEL": "debug"})
+
+    assert "command.finished" in issued.stderr
+    assert issued.stdout.strip().split(".")[0] == token.split(".", maxsplit=1)[0]  # of the same key
+    assert token.split(".", maxsplit=1)[0] not in issued.stderr
+
+
 def test_the_token_of_one_service_opens_nothing_of_the_other(stack: Stack, token: str) -> None:
     answer = requests.get(f"{stack.products.url}/products/1", headers=bearer(token), timeout=30)
 

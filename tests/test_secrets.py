@@ -21,7 +21,16 @@ from tests.processes import Service, Stack, free_port, manage, prepared_database
 # One word for each place, so that a failure names the leak.
 PLACES = (
     *("Authorization", "Cookie", "X-Api-Key", "Referer", "User-Agent", "X-Forwarded-For", "X-Request-ID", "Host"),
-    *("query", "body", "fragment", "SECRET_KEY", "password", "SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"),
+    *(
+        "query",
+        "body",
+        "fragment",
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "password",
+        "SERVICE_TOKEN",
+        "SERVICE_TOKEN_PREVIOUS",
+    ),
 )
 CANARY = {
     place: f"canary{number:02}{place.lower().replace('-', '').replace('_', '')}" for number, place in enumerate(PLACES)
@@ -122,7 +131,7 @@ def password_of_postgres() -> Iterator[None]:
 
 def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
     env = {"SECRET_KEY": CANARY["SECRET_KEY"] * 3, "LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-    env |= {name: CANARY[name] for name in ("SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS")}
+    env |= {name: CANARY[name] for name in ("SECRET_KEY_FALLBACKS", "SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS")}
     keys = tmp_path / "keys.json"
     keys.write_text(ISSUER.key_set())
     env |= {"JWT_ISSUER": NAME, "JWT_KEYS": str(keys), "JWT_AUDIENCE": ISSUER.audience}

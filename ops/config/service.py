@@ -36,6 +36,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(validators.words)]
 Hosts = Annotated[Words, AfterValidator(validators.allowed_hosts)]
 Origins = Annotated[Words, AfterValidator(validators.trusted_origins)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(validators.words)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(validators.words)]
 HttpUrl = Annotated[str, AfterValidator(validators.http_url)]
 Links = Annotated[tuple[HttpUrl, ...], BeforeValidator(validators.words)]
 Issuer = Annotated[str, Field(min_length=1, max_length=255)]
@@ -76,6 +77,8 @@ class ServiceConfig(BaseSettings):
     """`production` turns every guard on"""
     secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), json_schema_extra={"default": "for development only"})
     """signs sessions and CSRF tokens; at least 32 characters in production"""
+    secret_key_fallbacks: Secrets = Field((), json_schema_extra={"default": "unset: none"})
+    """other values of `SECRET_KEY`, comma-separated, whose sessions stay valid while it is being replaced"""
     service_token: SecretStr = Field(
         SecretStr(DEVELOPMENT_TOKEN), json_schema_extra={"default": "for development only"}
     )
@@ -213,18 +216,20 @@ class ServiceConfig(BaseSettings):
             raise ValueError("must be ASCII letters, digits and . _ ~ + / - only, with = at the end if need be")
         return token
 
-    @field_validator("secret_key", "service_token", "service_token_previous")
+    @field_validator("secret_key", "secret_key_fallbacks", "service_token", "service_token_previous")
     @classmethod
-    def _refuse_a_weak_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if key is not None and info.data.get("django_env") == "production":
-            secret = key.get_secret_value()
+    def _refuse_a_weak_key(cls, given: Any, info: ValidationInfo) -> Any:
+        if info.data.get("django_env") != "production":
+            return given
+        keys = given if isinstance(given, tuple) else (given,)
+        for secret in (key.get_secret_value() for key in keys if key is not None):
             if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
                 raise ValueError("must be set in production")
             if validators.is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
-        return key
+        return given
 
     @field_validator("jwt_keys")
     @classmethod

@@ -141,6 +141,8 @@ def test_a_fault_of_a_secret_never_quotes_it() -> None:
         ("SERVICE_TOKEN", "short"),
         ("SERVICE_TOKEN", "a" * 64),
         ("SERVICE_TOKEN", f"{GOOD_TOKEN}-changeme"),
+        ("SECRET_KEY_FALLBACKS", f"{GOOD_KEY},short"),
+        ("SECRET_KEY_FALLBACKS", "a" * 64),
         ("SERVICE_TOKEN_PREVIOUS", "short"),
         ("SERVICE_TOKEN_PREVIOUS", DEVELOPMENT_TOKEN),
         ("ALLOWED_HOSTS", "*"),
