@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 IN := PATH="$(abspath $(BIN)):$$PATH" exec
 
-.PHONY: help run demo test pinned observability faults check bench lock
+.PHONY: help run demo test pinned observability faults check bench rollout lock
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -32,6 +32,9 @@ check: $(BIN)/installed-dev  ## formatting, lint, types, migrations, documents, 
 
 bench: $(BIN)/installed-dev  ## compare Argos with its packages, plainly assembled (needs wrk)
 	@$(IN) scripts/bench $(BENCH)
+
+rollout: $(BIN)/installed-dev  ## replace 20 replicas behind the gateway under load; no request may fail (needs nginx)
+	@$(IN) python -m bench.rollout $(ROLLOUT)
 
 lock: $(BIN)/installed-dev  ## resolve requirements/*.in again, with hashes
 	@$(IN) scripts/lock

@@ -225,12 +225,19 @@ def test_a_service_and_its_database_agree(service: str) -> None:
     server = BASE[f"{service}-db"]
 
     assert url.hostname == f"{service}-db"
+    assert url.username == service
+    for owning in ("migrate", "nightly"):
+        direct = urlsplit(BASE[f"{service}-{owning}"]["environment"]["DATABASE_DIRECT_URL"])
+        assert (direct.username, direct.hostname, direct.path) == (f"{service}_owner", url.hostname, url.path)
     assert server["environment"] == {
-        "POSTGRES_USER": url.username,
-        "POSTGRES_PASSWORD": url.password,
+        "POSTGRES_PASSWORD": direct.password,
+        "SERVICE_PASSWORD": url.password,
         "POSTGRES_DB": url.path.lstrip("/"),
     }
-    assert server["volumes"] == [f"{service}-data:/var/lib/postgresql"]
+    assert server["volumes"] == [
+        f"{service}-data:/var/lib/postgresql",
+        "./postgresql/make-roles.sh:/docker-entrypoint-initdb.d/make-roles.sh:ro",
+    ]
 
 
 def test_events_go_through_the_broker_of_the_stack() -> None:

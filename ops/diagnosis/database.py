@@ -169,6 +169,7 @@ def sessions(config: ServiceConfig) -> Iterator[CheckMessage]:
         pooled = session.is_pooled(connection)
         wrong = session.differences(connection, session.request_settings(config.database_statement_timeout))
         encoding = connection.connection.info.parameter_status("server_encoding")
+        is_superuser = connection.connection.info.parameter_status("is_superuser") == "on"
     finally:
         connection.close()
     if encoding != "UTF8":
@@ -181,6 +182,8 @@ def sessions(config: ServiceConfig) -> Iterator[CheckMessage]:
     elif wrong:
         has = ", ".join(f"{name} is {value}" for name, value in wrong.items())
         yield failure(f"a request's session has other limits: {has}", "Run manage.py migrate, then reload the pooler.")
+    elif is_superuser and config.is_production:
+        yield warning("the role of DATABASE_URL is a superuser", "Give it rows alone: postgresql/make-roles.sh.")
     elif encoding == "UTF8":
         yield ok(f"as configured{', behind a pooler' if pooled else ''}")
 
