@@ -177,7 +177,7 @@ class Forger:
             "expired in 1970": {"exp": 0},
             "an exp that is text": {"exp": str(now + 600)},
             "an exp that is true": {"exp": True},
-            "an exp that is no number": {"exp": float("nan")},
+            "an exp that is NaN": {"exp": float("nan")},
             "without exp": {"exp": None},
             "from the future": {"nbf": now + 3600},
             "an nbf that is text": {"nbf": "now"},

@@ -59,7 +59,7 @@ def issue_token(*, name: str, scopes: Iterable[str] | None, lifetime: timedelta)
     """Return a token of the client, by default with all its scopes; raise NotIssued."""
     client = Client.objects.filter(name=name).first()
     if client is None:
-        raise NotIssued(f"there is no client {name}: create_client makes it")
+        raise NotIssued(f"client {name} does not exist: create_client makes it")
     granted = client.scopes.split() if scopes is None else sorted(set(scopes))
     if foreign := set(granted) - set(client.scopes.split()):
         raise NotIssued(f"{name} lacks the scope {', '.join(sorted(foreign))}")
@@ -116,7 +116,7 @@ def _signing_key(now: datetime) -> ECKey:
     for key in [*known, *reversed(keys[: len(keys) - len(known)])]:
         if (private := _unseal(key.sealed)) is not None:
             return private
-    why = "there is no key yet" if not keys else "no key can be read under SECRET_KEY or SECRET_KEY_FALLBACKS"
+    why = "no key exists yet" if not keys else "no key can be read under SECRET_KEY or SECRET_KEY_FALLBACKS"
     raise NotIssued(f"{why}: rotate_keys makes one")
 
 

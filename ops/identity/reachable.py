@@ -30,5 +30,5 @@ def read(config: ServiceConfig) -> list[CheckMessage]:
     except KeysUnavailable as error:
         raise NoAnswer(str(error)) from None
     if not found:
-        return [warning("there is no key: every access token is refused", "Look at JWT_KEYS.")]
-    return [ok(f"{found} keys")]
+        return [warning("the set is empty: every access token is refused", "Look at JWT_KEYS.")]
+    return [ok(f"keys: {found}")]

@@ -94,10 +94,10 @@ def test_a_dry_run_creates_neither_a_client_nor_a_key() -> None:
         (("create_client", "a shop"), USAGE, "'a shop'"),
         (("create_client", "x" * 101), USAGE, "100 at most"),
         (("create_client", "shop", "--scope", "things:wirte"), USAGE, "things:wirte: not a scope of this service"),
-        (("issue_token", "nobody"), FAILED, "there is no client nobody"),
+        (("issue_token", "nobody"), FAILED, "client nobody does not exist"),
         (("issue_token", "empty"), FAILED, "empty has no scope"),
         (("issue_token", "reader", "--scope", WRITE), FAILED, "reader lacks the scope things:write"),
-        (("issue_token", "reader"), FAILED, "there is no key yet: rotate_keys makes one"),
+        (("issue_token", "reader"), FAILED, "no key exists yet: rotate_keys makes one"),
     ],
 )
 def test_bad_input_is_named(arguments: tuple[str, ...], code: int, named: str) -> None:
