@@ -4,7 +4,7 @@
 # becomes the owner's.
 set -eu
 [ -n "${SERVICE_PASSWORD:-}" ] || SERVICE_PASSWORD=$(cat "$SERVICE_PASSWORD_FILE")
-export SERVICE_PASSWORD POSTGRES_PASSWORD
+export SERVICE_PASSWORD POSTGRES_PASSWORD PGPASSWORD="$POSTGRES_PASSWORD"
 
 psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     -v service="$POSTGRES_DB" -v owner="${POSTGRES_DB}_owner" <<'SQL'

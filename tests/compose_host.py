@@ -76,6 +76,8 @@ class Host:
         env["TMPDIR"] = str(self._own_folder(name))  # each container has its own
         env["EVENTS_EXCHANGE"] = self.exchange
         env["WORKER_METRICS_PORT"] = str(free_port())  # likewise
+        for of_the_owner in ("DATABASE_DIRECT_URL", "DATABASE_DIRECT_URL_FILE"):
+            env.pop(of_the_owner, None)  # one role here; test_database_roles.py has both
         if env["DATABASE_URL"]:  # production sets it to an empty value, and DATABASE_URL_FILE
             env["DATABASE_URL"] = self.databases[service]
         return {key: self._addressed(value) for key, value in env.items()}

@@ -54,12 +54,12 @@ class Database:
 def database_with_roles(service: str) -> Iterator[Database]:
     """Run the script as the image does, as a superuser of the test's own."""
     database = Database(f"{service}_{uuid4().hex[:8]}", admin=f"admin_{uuid4().hex[:8]}")
-    server = urlsplit(SERVER)
+    server, literal = urlsplit(SERVER), "'it''s a \\ password'"
     with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {database.admin} SUPERUSER LOGIN PASSWORD 'admin'")
+        connection.execute(f"CREATE ROLE {database.admin} SUPERUSER LOGIN PASSWORD {literal}")
         connection.execute(f"CREATE DATABASE {database.name}")
         try:
-            env = {"POSTGRES_USER": database.admin, "POSTGRES_DB": database.name, "PGPASSWORD": "admin"}
+            env = {"POSTGRES_USER": database.admin, "POSTGRES_DB": database.name}
             env |= {"PGHOST": str(server.hostname), "PGPORT": str(server.port)}
             env |= {"SERVICE_PASSWORD": PASSWORD, "POSTGRES_PASSWORD": PASSWORD}
             subprocess.run([ROOT / "postgresql/make-roles.sh"], env=clean_environment(env), check=True, timeout=60)
