@@ -51,7 +51,7 @@ def test_from_make_run_to_the_log_line_of_a_problem(tmp_path: Path) -> None:
         page_with(page, "POST /orders", f"order_id={order['id']} ")
 
         placed = shown(orders + link(shown(page, tmp_path), "POST /orders"), tmp_path)
-        problem = shown(f"{orders}/orders/{order['id']}", tmp_path)  # for staff only
+        problem = shown(f"{orders}/orders/{order['id']}", tmp_path)  # needs a credential
         request_id = re.findall(r'"requestId": "(\w+)"', problem)[0]
         trace = orders + link(problem, "[0-9a-f]{32}")
         page_with(trace, request_id)

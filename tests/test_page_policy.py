@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ from tests.staff import staff_session
 INJECTED = b"<script>document.title = 'k4n4ry'</script><style>body { color: red }</style></body>"
 Login = tuple[Service, requests.Session]
 CONSOLE = re.compile(r"CONSOLE.*|.*(?:Refused to|violates the following).*")
-pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is missing")
+CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or ""
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not on PATH, and CHROMIUM_BIN is unset")
 
 
 class Forwarder(BaseHTTPRequestHandler):
@@ -63,7 +65,7 @@ def browse(url: str, profile: Path) -> tuple[str, list[str]]:
     """Return the page as its scripts have left it, and the browser's complaints."""
     done = subprocess.run(
         [
-            "chromium",
+            CHROMIUM,
             "--headless",
             "--no-sandbox",  # tests may run as root
             "--disable-gpu",

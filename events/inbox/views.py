@@ -14,8 +14,9 @@ from rest_framework.views import APIView
 from events import tracing
 from events.cloudevents import CONTENT_TYPE, LONGEST, SPEC_VERSION, TEXT, InvalidEvent, read_event
 from events.inbox.handler import handle_event
-from ops.api.authentication import IsService, ServiceTokenAuthentication
+from ops.api.authentication import ServiceTokenAuthentication
 from ops.api.parsers import JSONParser
+from ops.api.permissions import IsService
 from ops.api.problems import DomainError
 from ops.api.renderers import JSONRenderer
 

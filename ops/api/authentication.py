@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, NotAuthenticated
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
@@ -21,7 +20,7 @@ from ops.identity.access_token import AccessToken, TokenRefused, read_access_tok
 from ops.identity.public_keys import REFRESH_EVERY, KeysUnavailable
 
 if TYPE_CHECKING:  # rest_framework.views reads the settings
-    from rest_framework.views import APIView
+    pass
 
 SCHEME = "Bearer"
 SERVICE = "service"  # the value of request.auth: never the token, which an error report could show
@@ -99,14 +98,3 @@ class ServiceTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return challenge()
-
-
-class IsService(BasePermission):
-    """Allow services, and methods that the view lacks, so that every client gets their 405."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        if request.auth == SERVICE or request.method not in view.allowed_methods:
-            return True
-        if "HTTP_AUTHORIZATION" in request.META:
-            raise NotAuthenticated("The credential is not a valid service token.")
-        raise NotAuthenticated("This path is for services: send the service token as a bearer token.")

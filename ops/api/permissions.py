@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rest_framework import permissions
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.request import Request
 
-from ops.api.authentication import challenge
+from ops.api.authentication import SERVICE, challenge
 from ops.identity.access_token import AccessToken
 
 if TYPE_CHECKING:  # rest_framework.views reads the settings, and so this module
@@ -37,6 +37,17 @@ class IsStaff(permissions.IsAdminUser):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.method not in view.allowed_methods or super().has_permission(request, view)
+
+
+class IsService(permissions.BasePermission):
+    """Allow services, and methods that the view lacks, so that every client gets their 405."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.auth == SERVICE or request.method not in view.allowed_methods:
+            return True
+        if "HTTP_AUTHORIZATION" in request.META:
+            raise NotAuthenticated("The credential is not a valid service token.")
+        raise NotAuthenticated("This path is for services: send the service token as a bearer token.")
 
 
 class HasScope(IsStaff):

@@ -85,6 +85,7 @@ def _header(name: str, schema: dict[str, Any], description: str = "", **where: A
 # For the OpenAPI document.
 LISTED = {"pattern": f"^(?:{TAGS.pattern})$"}
 IF_MATCH = _header("If-Match", LISTED, "`*`, or tags: if the resource has another one, the answer is 412")
+CONDITIONAL_WRITE = [IF_MATCH, _header("If-None-Match", LISTED, "tags: if the resource has one, the answer is 412")]
 CONDITIONAL_READ = [
     IF_MATCH,
     _header("If-None-Match", LISTED, "the tags that the client holds: if one is current, the answer is 304"),

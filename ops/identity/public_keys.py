@@ -88,7 +88,8 @@ def read_keys(config: ServiceConfig) -> Mapping[str, Key]:
     """Return the issuer's keys, now; raise KeysUnavailable."""
     try:
         if config.jwt_keys is None:  # the service is its own issuer
-            return parse_keys(list(map(json.loads, SigningKey.objects.values_list("public", flat=True)[:MOST_KEYS])))
+            newest = SigningKey.objects.order_by("-created_at").values_list("public", flat=True)[:MOST_KEYS]
+            return parse_keys(list(map(json.loads, newest)))
         return parse_keys(json.loads(_fetch(config, config.jwt_keys))["keys"])
     except (DatabaseError, InterfaceError):
         raise KeysUnavailable("the database does not answer") from None

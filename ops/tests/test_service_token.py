@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from ops.api.authentication import IsService, ServiceTokenAuthentication
+from ops.api.authentication import ServiceTokenAuthentication
+from ops.api.permissions import IsService
 from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.clients import BROWSER, staff
 from ops.tests.problem_shape import assert_problem

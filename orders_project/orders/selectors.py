@@ -89,12 +89,7 @@ def orders_with_old_keys(before: datetime) -> QuerySet[Order]:
 
 def confirmed_between(since: datetime | None, until: datetime | None) -> QuerySet[Order]:
     """Return the confirmed orders placed from `since` on and before `until`."""
-    orders = Order.objects.filter(status=Order.Status.CONFIRMED)
-    if since:
-        orders = orders.filter(created_at__gte=since)
-    if until:
-        orders = orders.filter(created_at__lt=until)
-    return orders
+    return matching_orders(Order.objects.all(), status=Order.Status.CONFIRMED, since=since, until=until)
 
 
 def exported_orders(

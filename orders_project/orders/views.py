@@ -29,14 +29,15 @@ from orders_project.orders.serializers import (
     wanted_order,
 )
 
-READ = ("orders:read", "orders:read:own")
+READ_ALL = "orders:read"
+READ = (READ_ALL, "orders:read:own")
 OWN = "With `orders:read:own` alone, a client finds the orders that it has placed itself."
 REPLAYED = {idempotency.REPLAYED: "true"}
 
 
 def readable_by(request: Request) -> QuerySet[Order]:
     """Return the orders that the client may read: staff and `orders:read` all of them, other clients their own."""
-    if not isinstance(request.auth, AccessToken) or READ[0] in request.auth.scopes:
+    if not isinstance(request.auth, AccessToken) or READ_ALL in request.auth.scopes:
         return Order.objects.all()
     return selectors.orders_of_owner(request.auth.subject)
 

@@ -86,7 +86,7 @@ def test_writes_are_documented_as_for_staff_and_for_a_scope(method: str) -> None
 
     operation = document["paths"]["/products" if method == "post" else "/products/{product_id}"][method]
     assert operation["security"] == [{"accessToken": ["products:write"]}, {"cookieAuth": []}]
-    assert operation["description"] == "Staff only."
+    assert operation["description"] == "For staff, and for tokens with `products:write`."
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])

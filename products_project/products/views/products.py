@@ -1,4 +1,4 @@
-"""HTTP for products: every client reads, staff write."""
+"""HTTP for products: every client reads; staff and tokens with `products:write` write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from ops.api import preconditions
 from ops.api.permissions import HasScope
-from ops.api.preconditions import CONDITIONAL_READ, IF_MATCH, entity_tag, tagged_answer
+from ops.api.preconditions import CONDITIONAL_READ, CONDITIONAL_WRITE, entity_tag, tagged_answer
 from ops.api.query import QueryFilter
 from ops.api.search import SearchFilter
 from products_project.products import metrics, selectors
@@ -27,11 +27,12 @@ from products_project.products.services import editing
 from products_project.products.telemetry import note
 
 TRACKED = "tracked"
+WRITERS = "For staff, and for tokens with `products:write`."
 FOUND, NOT_FOUND = map(metrics.products_lookups_total.labels, ("found", "not_found"))
 
 
 class PublicReads:
-    """Every client may read, staff may write."""
+    """Every client may read; staff, and tokens with `products:write`, may write."""
 
     request: Any  # declared by the view that uses this mixin
 
@@ -55,7 +56,7 @@ class PublicReads:
     ),
     post=extend_schema(
         summary="Create a product",
-        description="Staff only.",
+        description=WRITERS,
         parameters=[OpenApiParameter("Location", OpenApiTypes.URI, OpenApiParameter.HEADER, response=[201])],
     ),
 )
@@ -98,9 +99,9 @@ class ProductList(PublicReads, generics.ListCreateAPIView[Product]):
             ),
         ],
     ),
-    put=extend_schema(summary="Replace a product", description="Staff only.", parameters=[IF_MATCH]),
-    patch=extend_schema(summary="Change a product", description="Staff only.", parameters=[IF_MATCH]),
-    delete=extend_schema(summary="Delete a product", description="Staff only.", parameters=[IF_MATCH]),
+    put=extend_schema(summary="Replace a product", description=WRITERS, parameters=CONDITIONAL_WRITE),
+    patch=extend_schema(summary="Change a product", description=WRITERS, parameters=CONDITIONAL_WRITE),
+    delete=extend_schema(summary="Delete a product", description=WRITERS, parameters=CONDITIONAL_WRITE),
 )
 class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product]):
     """One product."""
@@ -129,12 +130,12 @@ class ProductDetail(PublicReads, generics.RetrieveUpdateDestroyAPIView[Product])
     def perform_update(self, serializer: BaseSerializer[Product]) -> None:
         product: Any = serializer.instance
         changes: Any = serializer.validated_data
-        editing.change_product(product=product, changes=changes, if_unchanged=self._is_conditional(product))
+        editing.change_product(product=product, changes=changes, if_unchanged=self._checked_precondition(product))
 
     def perform_destroy(self, instance: Product) -> None:
-        editing.delete_product(product=instance, if_unchanged=self._is_conditional(instance))
+        editing.delete_product(product=instance, if_unchanged=self._checked_precondition(instance))
 
-    def _is_conditional(self, product: Product) -> bool:
+    def _checked_precondition(self, product: Product) -> bool:
         """Return whether the request has a precondition; raise PreconditionFailed if it does not hold."""
         preconditions.is_current(self.request, entity_tag(PRODUCT.show(product), product.stock is not None))
         return preconditions.is_conditional(self.request)

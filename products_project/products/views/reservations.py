@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from ops.api.authentication import IsService, ServiceTokenAuthentication
+from ops.api.authentication import ServiceTokenAuthentication
+from ops.api.permissions import IsService
 from products_project.products import selectors
 from products_project.products.models import Reservation
 from products_project.products.serializers import RESERVATION, ReservationRequestSerializer, ReservationSerializer
