@@ -76,7 +76,8 @@ class ServiceConfig(BaseSettings):
     django_env: Literal["development", "production"] = "development"
     """`production` turns every guard on"""
     secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), json_schema_extra={"default": "for development only"})
-    """signs sessions and CSRF tokens, and encrypts the private keys of access tokens; at least 32 characters in production"""
+    """signs sessions and CSRF tokens, and encrypts the private keys of access tokens; at least 32 characters in
+    production"""
     secret_key_fallbacks: Secrets = Field((), json_schema_extra={"default": "unset: none"})
     """other values of `SECRET_KEY`, comma-separated, whose sessions and keys stay valid while it is being replaced"""
     service_token: SecretStr = Field(

@@ -160,6 +160,15 @@ def test_tokens_of_the_key_before_stay_valid_and_their_key_goes_once_they_have_e
     assert not SigningKey.objects.filter(key_id=first).exists()
 
 
+def test_of_many_keys_the_newest_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.identity.public_keys.MOST_KEYS", 2)
+    for days in (1, 3, 2):
+        age(rotate()["key"], timedelta(days=days))
+    newest = rotate_for_good()
+
+    assert public_keys().find(newest) is not None
+
+
 def test_revoking_refuses_every_token_so_far() -> None:
     own_issuer.save_client(name="shop", scopes=[READ])
     rotate_for_good()
