@@ -22,7 +22,9 @@ REQUESTS = "http_requests_total"
 ORDERS = ('job="orders-service", method="POST", route="/orders"', 300)
 READS = ('job="products-service", method="GET", route=~"/products(/.*)?"', 100)
 PROMISES = {"orders": ORDERS, "products": READS}
+CALLS = ('job="orders-service", peer="products"', 150)  # between the services; only their time is an objective
 ALLOWED = {"availability": 0.001, "latency": 0.01}  # the allowed share of bad requests
+BUDGETS = [(name, kind) for name in PROMISES for kind in ALLOWED] + [("calls", "latency")]
 BURN, LEFT = "slo:error_budget_burn:ratio_rate", "slo:error_budget_remaining:ratio"
 WINDOWS = ("5m", "1h", "6h", "3d")
 
@@ -41,16 +43,9 @@ def objectives() -> list[Panel]:
                 high=1,
                 thresholds={0.999: "green"},
             ),
-            Panel(
-                f"In time: {name}",
-                "percentunit",
-                {kept_share(name, "latency"): f"within {bound} ms"},
-                f"Below 99 %: more than one in a hundred takes longer than {bound} ms. Empty without requests.",
-                low=0.9,
-                high=1,
-                thresholds={0.99: "green"},
-            ),
+            in_time(name, bound),
         ]
+    kept.append(in_time("calls", CALLS[1]))
     left = [
         Panel(
             f"Budget left: {name}, {kind}",
@@ -61,10 +56,22 @@ def objectives() -> list[Panel]:
             high=1,
             thresholds={0: "orange", 0.25: "green"},
         )
-        for name in PROMISES
-        for kind in ALLOWED
+        for name, kind in BUDGETS
     ]
-    return stats(*kept, *left)
+    return stats(*kept) + stats(*left)
+
+
+def in_time(name: str, bound: int) -> Panel:
+    """Return the share of requests within their limit."""
+    return Panel(
+        f"In time: {name}",
+        "percentunit",
+        {kept_share(name, "latency"): f"within {bound} ms"},
+        f"Below 99 %: more than one in a hundred takes longer than {bound} ms. Empty without requests.",
+        low=0.9,
+        high=1,
+        thresholds={0.99: "green"},
+    )
 
 
 def kept_share(name: str, kind: str) -> str:
@@ -80,19 +87,18 @@ def burn() -> list[Panel]:
             "none",
             {f'{BURN}{window}{{slo="{name}-{kind}"}}': window for window in WINDOWS},
             "1 uses up the budget in exactly 28 days. 14.4 over an hour pages: the budget would last two days.",
-            width=6,
+            width=8,
             high=2,
             thresholds={1: "orange", 14.4: "red"},
         )
-        for name in PROMISES
-        for kind in ALLOWED
+        for name, kind in BUDGETS
     ]
 
 
 def users() -> list[Panel]:
     """Return the impact on users now."""
     orders, reads = ORDERS[0], READS[0]
-    slow = "http_request_duration_seconds"
+    slow, slow_call = "http_request_duration_seconds", "http_client_request_duration_seconds"
     return [
         Panel(
             "Orders a minute",
@@ -117,8 +123,12 @@ def users() -> list[Panel]:
         Panel(
             "Slowest 1 %",
             "s",
-            {quantile(0.99, slow, orders): "orders", quantile(0.99, slow, reads): "product reads"},
-            "Orders above 0.3 s, reads above 0.1 s. A dot is one request; click it for its trace.",
+            {
+                quantile(0.99, slow, orders): "orders",
+                quantile(0.99, slow, reads): "product reads",
+                quantile(0.99, slow_call, CALLS[0]): "calls to products",
+            },
+            "Orders above 0.3 s, calls above 0.15 s, reads above 0.1 s. A dot is one request; click it for its trace.",
             high=0.3,
             exemplars=True,
         ),

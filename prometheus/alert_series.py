@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from prometheus.make_slo_rules import ALERT_NAMES, BURN_ALERTS, OBJECTIVES, BurnAlert, Objective
+from prometheus.make_slo_rules import ALERT_NAMES, BURN_ALERTS, CALLS, OBJECTIVES, BurnAlert, Objective
 
 ORDERS, PRODUCTS, JAEGER = "orders-service", "products-service", "jaeger"
 POST_ORDERS = f'job="{ORDERS}", instance="o:1", method="POST", route="/orders"'
 GET_PRODUCT = f'job="{PRODUCTS}", instance="p:1", method="GET", route="/products/<int:product_id>"'
+MEASURED = {"orders": POST_ORDERS, "products": GET_PRODUCT, "calls": f'{CALLS}, instance="o:1"'}
 UP = f'up{{job="{ORDERS}", instance="o:1"}}'
 HTTP = f'job="{ORDERS}", instance="o:1"'
 SQL = f'{HTTP}, alias="default", vendor="postgresql"'
@@ -75,13 +76,13 @@ def burning(objective: Objective, rate: float) -> list[Series]:
     """Return requests of which slightly more, or slightly less, than `rate` times the budget are bad."""
     every = 100_000.0
     limit = rate * (1 - objective.target) * every
-    requests = POST_ORDERS if objective.service == ORDERS else GET_PRODUCT
+    requests = MEASURED[objective.slo.partition("-")[0]]
     if objective.kind == "availability":
         return [
             Series(f'http_requests_total{{{requests}, status="503"}}', limit + 1, limit - 1, 0),
             Series(f'http_requests_total{{{requests}, status="200"}}', every - limit - 1, every - limit + 1, every),
         ]
-    name = "http_request_duration_seconds"
+    name = objective.histogram
     return [
         Series(f'{name}_bucket{{{requests}, le="{objective.within}"}}', every - limit - 1, every - limit + 1, every),
         Series(f"{name}_count{{{requests}}}", every, every, every),

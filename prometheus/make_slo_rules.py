@@ -1,6 +1,6 @@
 """Write prometheus/rules/slo.yml: the objectives of docs/slo.md as burn rates, and the alerts on them.
 
-`python -m prometheus.make_slo_rules` writes the file; --check only compares. Four objectives times eight windows share
+`python -m prometheus.make_slo_rules` writes the file; --check only compares. Five objectives times eight windows share
 one rule, written here once.
 """
 
@@ -30,6 +30,7 @@ class Objective:
     requests: str  # label matchers of the requests that count
     target: float
     within: str = ""  # seconds, the name of the histogram's bucket
+    histogram: str = "http_request_duration_seconds"
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,15 @@ class BurnAlert:
 
 ORDERS = 'job="orders-service", method="POST", route="/orders"'
 PRODUCTS = 'job="products-service", method="GET", route=~"/products(/.*)?"'
+CALLS = 'job="orders-service", peer="products"'
 OBJECTIVES = (
     Objective("orders-availability", "availability", "orders-service", ORDERS, 0.999),
     Objective("products-availability", "availability", "products-service", PRODUCTS, 0.999),
     Objective("orders-latency", "latency", "orders-service", ORDERS, 0.99, "0.3"),
     Objective("products-latency", "latency", "products-service", PRODUCTS, 0.99, "0.1"),
+    Objective(
+        "calls-latency", "latency", "orders-service", CALLS, 0.99, "0.15", "http_client_request_duration_seconds"
+    ),
 )
 BURN_ALERTS = (
     BurnAlert(14.4, "1h", "5m", "critical", "2m"),
@@ -78,8 +83,8 @@ def bad_ratio(objective: Objective, window: str) -> str:
     """Return the expression of the share of bad requests; without bad ones it is 0, not unknown."""
     if objective.kind == "latency":
         fast = f'{objective.requests}, le="{objective.within}"'
-        bucket = f"sum(rate(http_request_duration_seconds_bucket{{{fast}}}[{window}]))"
-        return f"1 - {bucket}\n/ sum(rate(http_request_duration_seconds_count{{{objective.requests}}}[{window}]))"
+        bucket = f"sum(rate({objective.histogram}_bucket{{{fast}}}[{window}]))"
+        return f"1 - {bucket}\n/ sum(rate({objective.histogram}_count{{{objective.requests}}}[{window}]))"
     every = f"sum(rate(http_requests_total{{{objective.requests}}}[{window}]))"
     bad = f'sum(rate(http_requests_total{{{objective.requests}, status=~"5.."}}[{window}]))'
     return f"({bad} or 0 * {every})\n/ {every}"
