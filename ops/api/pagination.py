@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidValue
-from django.db.models import Field, QuerySet
+from django.db.models import DateTimeField, Field, QuerySet
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -34,6 +35,8 @@ class CursorPagination(pagination.CursorPagination):
     def _is_position(self, text: str) -> bool:
         if self._ordered_by.primary_key:
             return POSITION.fullmatch(text) is not None
+        if isinstance(self._ordered_by, DateTimeField):
+            return _is_moment(text)
         try:
             self._ordered_by.clean(text, None)
         except InvalidValue:
@@ -84,3 +87,13 @@ class CursorPagination(pagination.CursorPagination):
                 "results": schema,
             },
         }
+
+
+def _is_moment(text: str) -> bool:
+    """Return whether this is a time with its zone that UTC can express."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return False
+    return moment.utcoffset() is not None

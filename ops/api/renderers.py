@@ -101,7 +101,9 @@ class ContentNegotiation(negotiation.DefaultContentNegotiation):
         if "q=0" in accept.replace(" ", "").lower():  # the library reads no weight
             renderers = [renderer for renderer in renderers if not _is_refused(renderer.media_type or "", accept)]
         renderer, media_type = super().select_renderer(request, renderers, format_suffix)
-        return renderer, media_type
+        # Of all parameters, only `indent` changes the answer.
+        is_plain = renderer.media_type == MEDIA_TYPE and "indent" not in media_type.lower()
+        return renderer, MEDIA_TYPE if is_plain else media_type
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """Choose the parser of exactly this media type: a body has no `*/*`."""

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from ops.api.fields import NO_NUL
 
 LETTER = re.compile(r"[^\W_]")  # other characters are in no index: to find them would read the whole table
+MOST_WORDS = 20  # each is a condition of the statement
 
 
 class SearchFilter(filters.SearchFilter):
@@ -28,6 +29,9 @@ class SearchFilter(filters.SearchFilter):
             terms = super().get_search_terms(request)
         except ValidationError as error:
             raise ValidationError({self.search_param: error.detail}) from None
+        terms = list(dict.fromkeys(terms))
+        if len(terms) > MOST_WORDS:
+            raise ValidationError({self.search_param: f"has more than {MOST_WORDS} words"})
         if terms and not any(LETTER.search(term) for term in terms):
             raise ValidationError({self.search_param: "needs a letter or a digit"})
         return terms

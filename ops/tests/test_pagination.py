@@ -155,6 +155,14 @@ def test_a_search_that_no_index_can_serve_is_refused_by_name(client: APIClient, 
     assert_problem(client.get(f"/groups?search={text}"), 400, "validation_error", fields=["search"])
 
 
+def test_a_search_has_a_bounded_number_of_different_words(client: APIClient) -> None:
+    repeated = "+".join(["a", "b"] * 550)
+    many = "+".join(f"w{number}" for number in range(21))
+
+    assert client.get(f"/groups?search={repeated}").status_code == 200
+    assert_problem(client.get(f"/groups?search={many}"), 400, "validation_error", fields=["search"])
+
+
 @pytest.mark.parametrize("text", ["a", "-+a", "1", "%E6%97%A5", "", "+"])
 def test_one_letter_is_enough(client: APIClient, text: str) -> None:
     assert client.get(f"/groups?search={text}").status_code == 200

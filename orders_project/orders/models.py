@@ -84,6 +84,9 @@ class Order(models.Model):
             ),
             models.Index(fields=["owner", "id"], condition=Q(owner__isnull=False), name="order_owner"),
             models.Index(
+                fields=["owner", "created_at"], condition=Q(owner__isnull=False), name="order_owner_created_at"
+            ),
+            models.Index(
                 fields=["recover_after"], condition=Q(recover_after__isnull=False), name="order_recover_after"
             ),
             models.Index(

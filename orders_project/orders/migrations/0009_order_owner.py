@@ -21,6 +21,12 @@ class Migration(migrations.Migration):
             model_name='order',
             index=models.Index(condition=Q(('owner__isnull', False)), fields=['owner', 'id'], name='order_owner'),
         ),
+        AddIndexDeferred(
+            model_name='order',
+            index=models.Index(
+                condition=Q(('owner__isnull', False)), fields=['owner', 'created_at'], name='order_owner_created_at'
+            ),
+        ),
         AddConstraintDeferred(
             model_name='order',
             constraint=models.UniqueConstraint(

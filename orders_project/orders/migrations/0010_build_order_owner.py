@@ -5,7 +5,7 @@ from ops.database.large_tables import DeferredParts
 
 class Migration(migrations.Migration):
 
-    atomic = False  # it builds the rest of 0006 while orders are placed
+    atomic = False  # it builds the rest of 0009 while orders are placed
 
     dependencies = [
         ('orders', '0009_order_owner'),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.db import connection
@@ -122,6 +123,17 @@ def test_the_cursor_of_another_ordering_is_refused(orders: None) -> None:
     by_time = staff().get("/orders?ordering=createdAt&page_size=1").json()["next"]
 
     answer = staff().get(by_time.replace("ordering=createdAt", "ordering=id"))
+
+    assert_problem(answer, 400, "validation_error", fields=["cursor"])
+
+
+@pytest.mark.parametrize(
+    "position", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-28T00:00:00", "2026-W01-1"]
+)
+def test_a_cursor_of_a_moment_that_no_link_has_is_refused(position: str) -> None:
+    cursor = b64encode(urlencode({"p": position}).encode()).decode()
+
+    answer = staff().get("/orders", {"ordering": "createdAt", "cursor": cursor})
 
     assert_problem(answer, 400, "validation_error", fields=["cursor"])
 

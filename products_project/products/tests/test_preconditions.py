@@ -92,6 +92,13 @@ def test_the_tag_changes_with_the_answer_and_not_with_the_count(changes: dict[st
     assert tag() == after
 
 
+@pytest.mark.parametrize("accept", ["application/json; charset=utf-8", "application/json;q=0.9", "APPLICATION/JSON"])
+def test_every_way_to_ask_for_json_gets_a_tag(accept: str) -> None:
+    answer = anonymous().get("/products/1", headers={"accept": accept, "if-none-match": "*"})
+
+    assert (answer.status_code, answer.headers["ETag"]) == (304, tag())
+
+
 def test_a_page_for_a_browser_has_no_tag() -> None:
     answer = anonymous().get("/products/1", headers={"accept": BROWSER, "if-none-match": "*"})
 

@@ -50,7 +50,7 @@ class PublicReads:
         summary="List products",
         description="Products, in the order of their ids or names. `search` finds those whose name has each of its "
         "words, in any case and anywhere; accents count as written. A word without three letters or digits in a row is "
-        "found only at the beginning of a word of the name. A search has a letter or a digit.",
+        "found only at the beginning of a word of the name. A search has a letter or a digit, and at most 20 words.",
         responses={200: ProductSerializer(many=True), 304: None},
         parameters=[ProductQuerySerializer, *CONDITIONAL_READ],
     ),
