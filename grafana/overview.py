@@ -15,6 +15,7 @@ from grafana.panels import (
     share,
     stats,
 )
+from grafana.service import WHO_CALLS_WHOM
 
 SERVICES = 'job=~"(orders|products)-service"'
 REQUESTS = "http_requests_total"
@@ -223,4 +224,5 @@ def overview() -> Dashboard:
             "Dependencies": dependencies(),
             "Burn rate": burn(),
         },
+        links={"Who calls whom": WHO_CALLS_WHOM},
     )

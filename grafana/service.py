@@ -8,15 +8,17 @@ from urllib.parse import quote
 from grafana.now import busy, now
 from grafana.panels import BREAKER_STATES, COLUMNS, INTERVAL, READY, Dashboard, Panel, Variable, quantile, rate, share
 
-# Grafana's Explore with Jaeger's traces of the service in the last hour.
-SEARCH = {
-    "a": {
-        "datasource": "jaeger",
-        "queries": [{"refId": "A", "queryType": "search", "service": "SERVICE"}],
-        "range": {"from": "now-1h", "to": "now"},
-    }
-}
-TRACES = f"/explore?schemaVersion=1&panes={quote(json.dumps(SEARCH, separators=(',', ':')))}"
+
+def explore(**query: str) -> str:
+    """Return the address of Grafana's Explore with a question to Jaeger about the last hour."""
+    queries = [{"refId": "A", **query}]
+    panes = {"a": {"datasource": "jaeger", "queries": queries, "range": {"from": "now-1h", "to": "now"}}}
+    return f"/explore?schemaVersion=1&panes={quote(json.dumps(panes, separators=(',', ':')))}"
+
+
+TRACES = explore(queryType="search", service="SERVICE")
+# A link, not a panel: Jaeger reads every trace of the hour for it, and a panel would ask every ten seconds.
+WHO_CALLS_WHOM = explore(queryType="dependencyGraph")
 
 
 def red(job: str) -> list[Panel]:

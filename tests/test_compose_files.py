@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +28,8 @@ LOOPS = {"orders-recovery", "relay", "consumer"} | {f"{service}-consumer" for se
 POOLER = {"pooler"}
 NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
 DATABASES = {f"{service}-db" for service in SERVICES}
-TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana"}
+LOGS = {"loki", "alloy"}
+TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana", *LOGS}
 SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "DIRECT_URL", "EVENTS_URL", "TOKEN")
 GRACEFUL_TIMEOUT = 10  # seconds, ops.server.gunicorn's
 LAST_SPANS = 2  # seconds
@@ -344,16 +347,90 @@ def test_prometheus_scrapes_every_replica_where_it_serves_its_metrics() -> None:
     assert all(found[name][0] == name for name in WEB)
 
 
+def data_sources() -> dict[str, Any]:
+    """Return Grafana's data sources by their uid."""
+    document = provisioned("grafana/provisioning/datasources/datasources.yml")
+    return {source["uid"]: source for source in document["datasources"]}
+
+
 def test_grafana_finds_its_data_sources_and_dashboards() -> None:
-    sources = {
-        source["uid"]: source
-        for source in provisioned("grafana/provisioning/datasources/datasources.yml")["datasources"]
-    }
+    sources = data_sources()
     provider = provisioned("grafana/provisioning/dashboards/dashboards.yml")["providers"][0]
     prometheus = sources["prometheus"]["jsonData"]
 
-    assert {urlsplit(source["url"]).hostname for source in sources.values()} == {"prometheus", "jaeger"}
+    assert {urlsplit(source["url"]).hostname for source in sources.values()} == {"prometheus", "jaeger", "loki"}
     assert prometheus["timeInterval"] == provisioned("prometheus.yml")["global"]["scrape_interval"]
     assert prometheus["exemplarTraceIdDestinations"] == [{"name": "trace_id", "datasourceUid": "jaeger"}]
     assert f"./grafana/dashboards:{provider['options']['path']}:ro" in BASE["grafana"]["volumes"]
     assert "--enable-feature=exemplar-storage" in BASE["prometheus"]["command"]
+
+
+ALLOY = (ROOT / "alloy/config.alloy").read_text()
+
+
+def names_in(stage: str, argument: str) -> set[str]:
+    """Return the keys of a map in a stage of Alloy's configuration."""
+    (found,) = re.findall(rf"stage\.{stage} {{\s+{argument}\s*= {{(.*?)}}", ALLOY)
+    return set(re.findall(r"(\w+) =", found))
+
+
+def test_a_trace_leads_to_its_log_lines_and_a_line_to_its_trace() -> None:
+    sources = data_sources()
+    to_logs = sources["jaeger"]["jsonData"]["tracesToLogsV2"]
+    (to_trace,) = sources["loki"]["jsonData"]["derivedFields"]
+
+    assert sources[to_logs["datasourceUid"]]["type"] == "loki"
+    assert sources[to_trace["datasourceUid"]]["type"] == "jaeger"
+    label, field, value = re.fullmatch(r'{(\w+)=~"\.\+"} \| (\w+)="(.+)"', to_logs["query"]).groups()  # type: ignore[union-attr]
+    assert to_logs["customQuery"] is True
+    assert (value, to_trace["url"]) == ("$${__trace.traceId}", "$${__value.raw}")  # $$ is one $ in provisioning
+    assert (to_trace["matcherType"], to_trace["matcherRegex"]) == ("label", field)
+    assert field in names_in("structured_metadata", "values")
+    assert f'target_label  = "{label}"' in ALLOY
+
+
+def test_alloy_takes_from_a_line_the_fields_that_services_write() -> None:
+    reference = (ROOT / "docs/operations/reference.md").read_text()
+    (written,) = re.findall(r"Every line has (.+?)\. Lines of libraries", reference, re.DOTALL)
+
+    taken = names_in("json", "expressions")
+    assert taken <= set(re.findall(r"`(\w+)`", written))
+    assert taken == names_in("structured_metadata", "values") | names_in("labels", "values")
+    assert names_in("labels", "values") == {"level"}  # each value of a label makes a stream
+
+
+def test_the_profile_logs_reads_only_this_stack_and_keeps_it_where_grafana_asks() -> None:
+    loki, alloy = BASE["loki"], BASE["alloy"]
+    config = provisioned("loki/config.yaml")
+    (pushed_to,) = re.findall(r'url = "(.+)"', ALLOY)
+    (project,) = re.findall(r'"com\.docker\.compose\.project=" \+ sys\.env\("(\w+)"\)', ALLOY)
+    (socket,) = set(re.findall(r'host +\= "unix://(.+)"', ALLOY))
+
+    assert {name for name, service in BASE.items() if service.get("profiles") == ["logs"]} == LOGS
+    assert alloy["environment"][project] == compose("docker-compose.yml")["name"]
+    assert f"{socket}:{socket}:ro" in alloy["volumes"]
+    assert {name for name, service in BASE.items() if socket in str(service.get("volumes"))} == {"alloy"}
+    assert (
+        f"--storage.path={dict(volume.split(':')[:2] for volume in alloy['volumes'])['alloy-data']}" in alloy["command"]
+    )
+    address = f"loki:{config['server']['http_listen_port']}"
+    assert urlsplit(pushed_to).netloc == urlsplit(data_sources()["loki"]["url"]).netloc == address
+    assert config["common"]["path_prefix"] == dict(volume.split(":")[:2] for volume in loki["volumes"])["loki-data"]
+    assert (config["limits_config"]["retention_period"], config["compactor"]["retention_enabled"]) == ("168h", True)
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_of_alloy_tells_ready_from_not_ready(status: int, code: int) -> None:
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/-/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        command = [word.replace("12345", str(server.server_port)) for word in BASE["alloy"]["healthcheck"]["test"][1:]]
+
+        assert subprocess.run(command, timeout=30, check=False).returncode == code

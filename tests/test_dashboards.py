@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -122,6 +123,15 @@ def test_an_exemplar_leads_to_its_trace() -> None:
     assert prometheus["jsonData"]["exemplarTraceIdDestinations"] == [{"name": "trace_id", "datasourceUid": "jaeger"}]
     shown = {d.uid for d in DASHBOARDS for p in panels_of(d) for target in p["targets"] if target["exemplar"]}
     assert shown >= {"argos-overview", "service", *SERVICES}
+
+
+def test_the_overview_leads_to_the_graph_of_who_calls_whom() -> None:
+    (overview,) = [dashboard for dashboard in DASHBOARDS if dashboard.uid == "argos-overview"]
+    (link,) = [link for link in document_of(overview)["links"] if link["title"] == "Who calls whom"]
+
+    (pane,) = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0]).values()
+    assert provisioned_sources()[pane["datasource"]]["type"] == "jaeger"
+    assert [query["queryType"] for query in pane["queries"]] == ["dependencyGraph"]
 
 
 @every_dashboard

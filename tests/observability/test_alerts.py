@@ -67,7 +67,7 @@ def test_the_database_of_products_is_slow_and_everything_above_it(watched: Watch
             ("SlowResponses", "orders-service"),
         ):
             watched.sink.wait_for("firing", since=since, alertname=alert, service=service)
-        for slo in ("products-latency", "orders-latency"):
+        for slo in ("products-latency", "calls-latency", "orders-latency"):
             # In either pair of windows, as the longer ones include healthy times of earlier tests.
             watched.sink.wait_for("firing", since=since, alertname="LatencyBudgetBurn", slo=slo, severity="critical")
     finally:
