@@ -142,4 +142,4 @@ def test_tags_and_preconditions_are_documented() -> None:
         method: {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
         for method, operation in one.items()
     }
-    assert named == dict.fromkeys(("get", "put", "patch", "delete"), {"If-Match", "If-None-Match"})
+    assert named == dict.fromkeys(("get", "put", "patch", "delete"), frozenset({"If-Match", "If-None-Match"}))
