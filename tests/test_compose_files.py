@@ -23,7 +23,8 @@ PRODUCTION = PRODUCTION_FILE["services"]
 SERVICES = [project.removesuffix("_project") for project in PROJECTS]
 STARTED = set(SERVICES) - {"products", "orders"}  # by scripts/startservice
 WEB = {f"{service}-service": f"{service}_project" for service in SERVICES}
-ONE_OFF = {f"{service}-migrate" for service in SERVICES} | {"products-seed", "smoke", "jaeger-volume"}
+VOLUMES = {"jaeger-volume", "loki-volume"}  # make a new volume its user's
+ONE_OFF = {f"{service}-migrate" for service in SERVICES} | {"products-seed", "smoke"}
 LOOPS = {"orders-recovery", "relay", "consumer"} | {f"{service}-consumer" for service in STARTED}
 POOLER = {"pooler"}
 NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
@@ -40,7 +41,18 @@ def provisioned(path: str) -> Any:
 
 
 def test_the_stack_is_whole() -> None:
-    assert set(BASE) == {*WEB, *ONE_OFF, *LOOPS, *NIGHTLY, *DATABASES, *POOLER, "rabbitmq", *TELEMETRY, "gateway"}
+    assert set(BASE) == {
+        *WEB,
+        *ONE_OFF,
+        *VOLUMES,
+        *LOOPS,
+        *NIGHTLY,
+        *DATABASES,
+        *POOLER,
+        "rabbitmq",
+        *TELEMETRY,
+        "gateway",
+    }
 
 
 DASHBOARDS = {
@@ -78,8 +90,8 @@ def test_only_the_gateway_is_open_and_the_tools_on_this_machine(services: Any, d
     [
         ("edge", {"gateway"}),
         ("app", {"gateway", *WEB, *LOOPS, "smoke", "jaeger", "prometheus", "pushgateway"}),
-        ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF - {"jaeger-volume"}, *POOLER, "rabbitmq"}),
-        ("telemetry", {*NIGHTLY, *ONE_OFF - {"jaeger-volume", "smoke"}, *TELEMETRY}),
+        ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF, *POOLER, "rabbitmq"}),
+        ("telemetry", {*NIGHTLY, *ONE_OFF - {"smoke"}, *TELEMETRY}),
     ],
 )
 def test_a_container_reaches_only_its_own_networks(network: str, members: set[str]) -> None:
@@ -175,7 +187,7 @@ def test_the_tests_run_the_pinned_postgresql() -> None:
     assert [BASE[name]["image"] for name in sorted(DATABASES)] == [f"postgres:{pinned[0]}-trixie"] * len(SERVICES)
 
 
-@pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF))
+@pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF - VOLUMES))
 def test_everything_that_stays_has_a_health_check_without_curl(name: str) -> None:
     kind, *command = BASE[name]["healthcheck"]["test"]
 
@@ -277,7 +289,7 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert bool(service.get("cap_add")) == (name in DATABASES | {"jaeger-volume"})
+    assert bool(service.get("cap_add")) == (name in DATABASES | VOLUMES)
     assert not service.get("privileged")
 
 
@@ -406,7 +418,7 @@ def test_the_profile_logs_reads_only_this_stack_and_keeps_it_where_grafana_asks(
     (project,) = re.findall(r'"com\.docker\.compose\.project=" \+ sys\.env\("(\w+)"\)', ALLOY)
     (socket,) = set(re.findall(r'host +\= "unix://(.+)"', ALLOY))
 
-    assert {name for name, service in BASE.items() if service.get("profiles") == ["logs"]} == LOGS
+    assert {name for name, service in BASE.items() if service.get("profiles") == ["logs"]} == LOGS | {"loki-volume"}
     assert alloy["environment"][project] == compose("docker-compose.yml")["name"]
     assert f"{socket}:{socket}:ro" in alloy["volumes"]
     assert {name for name, service in BASE.items() if socket in str(service.get("volumes"))} == {"alloy"}
@@ -416,6 +428,9 @@ def test_the_profile_logs_reads_only_this_stack_and_keeps_it_where_grafana_asks(
     address = f"loki:{config['server']['http_listen_port']}"
     assert urlsplit(pushed_to).netloc == urlsplit(data_sources()["loki"]["url"]).netloc == address
     assert config["common"]["path_prefix"] == dict(volume.split(":")[:2] for volume in loki["volumes"])["loki-data"]
+    # A new volume may be root's, and the image's user is 10001.
+    assert BASE["loki-volume"]["entrypoint"] == ["chown", "10001", config["common"]["path_prefix"]]
+    assert loki["depends_on"] == {"loki-volume": {"condition": "service_completed_successfully"}}
     assert (config["limits_config"]["retention_period"], config["compactor"]["retention_enabled"]) == ("168h", True)
 
 
