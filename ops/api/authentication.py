@@ -56,8 +56,11 @@ class IssuerUnavailable(APIException):
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of the header, after any white space; None if there is no header of this scheme."""
-    scheme, *token = request.META.get("HTTP_AUTHORIZATION", "").split() or [""]
+    """Return the token of the header, after any white space; None if the header has another scheme or is absent."""
+    header = request.META.get("HTTP_AUTHORIZATION")
+    if not header:
+        return None
+    scheme, *token = header.split() or [""]
     return " ".join(token) if scheme.lower() == SCHEME.lower() else None
 
 

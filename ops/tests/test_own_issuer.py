@@ -68,7 +68,7 @@ def test_a_client_gets_a_token_that_the_service_accepts() -> None:
 
 def test_creating_a_client_twice_changes_nothing_and_other_scopes_replace_the_first() -> None:
     first, again = (run("create_client", "shop", "--scope", WRITE)[1] for _ in range(2))
-    foreseen = run("create_client", "shop", "--scope", READ, "--dry-run")[1]
+    foreseen = run("create_client", "shop", "--scope", READ, READ, "--dry-run")[1]
     assert Client.objects.get().scopes == WRITE
     changed = run("create_client", "shop", "--scope", READ)[1]
 
@@ -93,6 +93,8 @@ def test_a_dry_run_creates_neither_a_client_nor_a_key() -> None:
     [
         (("create_client", "a shop"), USAGE, "'a shop'"),
         (("create_client", "x" * 101), USAGE, "100 at most"),
+        (("issue_token", "\udcff"), USAGE, "'\\udcff' is not a name"),  # a byte that is not UTF-8
+        (("issue_token", ""), USAGE, "'' is not a name"),
         (("create_client", "shop", "--scope", "things:wirte"), USAGE, "things:wirte: not a scope of this service"),
         (("issue_token", "nobody"), FAILED, "client nobody does not exist"),
         (("issue_token", "empty"), FAILED, "empty has no scope"),
