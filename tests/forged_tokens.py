@@ -67,6 +67,8 @@ class Forger:
         yield Forgery("no header value", "Bearer")
         yield Forgery("an empty token", "Bearer ")
         yield Forgery("another scheme", f"Basic {self.valid()}", error=None)
+        yield Forgery("an empty header", "", error=None)
+        yield Forgery("a tab after the scheme", f"Bearer\t{CANARY}")
         yield Forgery("no scheme", self.valid(), error=None)
         yield Forgery("the scheme glued to it", f"Bearer{self.valid()}", error=None)
         for name, scope in [("no scope", None), ("a read's scope", "orders:read products:read"), ("upper case", "ALL")]:

@@ -89,6 +89,15 @@ def test_every_forgery_is_refused_with_its_challenge(running: Running, name: str
     assert [fault for fault in faults if fault] == []
 
 
+@pytest.mark.parametrize("path", [b"/products", b"/products/1", b"/products/1/stats"])
+@pytest.mark.parametrize("credential", [b"Bearer forged", b"Bearer\tforged", b"Basic x", b""])
+def test_where_a_client_needs_no_token_a_wrong_one_is_refused(running: Running, path: bytes, credential: bytes) -> None:
+    port = running.stack.products.port
+
+    assert exchange(port, request(b"GET", path, b"Authorization: " + credential)).status == 401
+    assert exchange(port, request(b"GET", path)).status in (200, 404)
+
+
 @pytest.mark.parametrize("name", WRITES)
 def test_the_token_that_they_are_made_from_is_accepted(running: Running, name: str) -> None:
     service: Service = getattr(running.stack, name)

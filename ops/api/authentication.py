@@ -55,18 +55,24 @@ class IssuerUnavailable(APIException):
     headers = {"Retry-After": f"{REFRESH_EVERY:.0f}"}
 
 
+def bearer_token(request: Request) -> str | None:
+    """Return the token of the header, after any white space; None if the header has another scheme or is absent."""
+    header = request.META.get("HTTP_AUTHORIZATION")
+    if not header:
+        return None
+    scheme, *token = header.split() or [""]
+    return " ".join(token) if scheme.lower() == SCHEME.lower() else None
+
+
 class BearerAuthentication(BaseAuthentication):
     """Recognize a client by its access token; refuse a wrong one, also where none is needed."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, AccessToken] | None:
-        header = request.META.get("HTTP_AUTHORIZATION")
-        if header is None:
-            return None
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != SCHEME.lower():
+        token = bearer_token(request)
+        if token is None:
             return None
         try:
-            access_token = read_access_token(token.strip(" "))
+            access_token = read_access_token(token)
         except TokenRefused as refusal:
             bind_contextvars(token_refused=refusal.reason)  # for the request's log line
             raise InvalidToken from None
@@ -91,10 +97,8 @@ class ServiceTokenAuthentication(BaseAuthentication):
     """Recognize a service by its token; `IsService` refuses the others."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, str] | None:
-        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() == SCHEME.lower() and is_known(token.strip(" "), settings.CONFIG):
-            return AnonymousUser(), SERVICE
-        return None
+        token = bearer_token(request)
+        return None if token is None or not is_known(token, settings.CONFIG) else (AnonymousUser(), SERVICE)
 
     def authenticate_header(self, request: Request) -> str:
         return challenge()

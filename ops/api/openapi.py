@@ -157,6 +157,6 @@ class ProblemSchema(AutoSchema):
         elif takes_tokens:
             found |= {403: "`insufficient_scope`"}
         if takes_tokens:
-            found.setdefault(401, "`invalid_token`")
+            found.setdefault(401, "`invalid_token`, or `not_authenticated`: the credential is not an access token")
         own: dict[str, dict[int, str]] = getattr(self.view, "problems", {})
         return found | own.get(self.method, {})

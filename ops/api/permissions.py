@@ -24,7 +24,9 @@ class InsufficientScope(APIException):
 
     def __init__(self, scopes: tuple[str, ...]) -> None:
         super().__init__(f"The access token lacks the scope {' or '.join(scopes)}.")
-        self.headers = {"WWW-Authenticate": challenge(error=self.code, scope=" ".join(scopes))}
+        self.headers = {
+            "WWW-Authenticate": challenge(error=self.code, scope=scopes[0])
+        }  # several would all be required
 
 
 def subject_of(request: Request) -> str | None:
@@ -51,9 +53,9 @@ class IsService(permissions.BasePermission):
 
 
 class HasScope(IsStaff):
-    """Allow clients whose access token has one of the scopes, and staff; with `anonymous` clients without a token, too.
+    """Allow staff, and clients whose access token has one of the scopes; the first one opens the least.
 
-    A token is judged also where the client could do without. Without the header there is nothing to judge.
+    With `anonymous`, clients without a credential too. A credential is judged also where the client could do without.
     """
 
     def __init__(self, *scopes: str, anonymous: bool = False) -> None:
@@ -64,7 +66,7 @@ class HasScope(IsStaff):
         if self.anonymous and "HTTP_AUTHORIZATION" not in request.META:
             return True
         if not isinstance(request.auth, AccessToken):
-            return self.anonymous or super().has_permission(request, view)
+            return (self.anonymous and request.user.is_authenticated) or super().has_permission(request, view)
         if request.method in view.allowed_methods and request.auth.scopes.isdisjoint(self.scopes):
             raise InsufficientScope(self.scopes)
         return True

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from ops.cli.command import USAGE
 
 DURATION = re.compile(r"([0-9]{1,5})([hdw])", re.ASCII)
+CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -26,6 +27,12 @@ def check_interval(since: datetime | None, until: datetime | None) -> None:
     """Raise CommandError for an empty interval."""
     if since and until and since >= until:
         raise CommandError(f"--since {_written(since)} is not before --until {_written(until)}.", returncode=USAGE)
+
+
+def check_client_name(name: str) -> None:
+    """Raise CommandError for a name that no client of the API can have."""
+    if not CLIENT.fullmatch(name):
+        raise CommandError(f"{name!r} is not a name of letters, digits and . _ -, 100 at most.", returncode=USAGE)
 
 
 def moment(text: str) -> datetime:

@@ -22,7 +22,7 @@ from joserfc.jwk import ECKey, OctKey
 
 from ops.identity.access_token import audience, issuer
 from ops.identity.models import Client, SigningKey
-from ops.identity.public_keys import MAX_AGE
+from ops.identity.public_keys import MAX_AGE, MOST_KEYS
 
 PUBLISHED_FIRST = timedelta(seconds=1.5 * MAX_AGE)
 LONGEST_LIFETIME = timedelta(days=30)
@@ -31,6 +31,10 @@ SEAL = {"alg": "dir", "enc": "A256GCM"}
 
 class NotIssued(Exception):
     """No token can be issued; the text says why."""
+
+
+class NotRotated(Exception):
+    """No key can be made; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +89,25 @@ def issue_token(*, name: str, scopes: Iterable[str] | None, lifetime: timedelta)
 def rotate_keys(*, revoke: bool = False, dry_run: bool = False) -> Rotation:
     """Make a new key, unless the newest is still so new that it does not sign; delete those whose tokens have expired.
 
-    With `revoke` every other key is deleted, so that all tokens so far are refused, and the new one signs at once.
+    A newest key that SECRET_KEY does not open counts as absent. With `revoke` every other key is deleted, so that all
+    tokens so far are refused. The new key signs at once if no other can. Raise NotRotated if too many keys are live.
     """
     now = timezone.now()
     newest = SigningKey.objects.order_by("-created_at").first()
-    if newest is not None and not revoke and newest.created_at > now - PUBLISHED_FIRST:
+    is_new = newest is not None and newest.created_at > now - PUBLISHED_FIRST
+    if newest and is_new and not revoke and _unseal(newest.sealed, settings.SECRET_KEY):
         return Rotation(None, newest.created_at + PUBLISHED_FIRST)
-    made = ECKey.generate_key("P-256", auto_kid=True)
     old = SigningKey.objects.all() if revoke else _expired_keys(now)
     deleted, _ = old.delete()
+    live = list(SigningKey.objects.all())
+    if len(live) >= MOST_KEYS:
+        raise NotRotated(f"{len(live)} keys may have valid tokens, and no more are read: --revoke deletes them")
+    made = ECKey.generate_key("P-256", auto_kid=True)
     SigningKey.objects.create(
         key_id=str(made.kid), public=json.dumps(made.as_dict(private=False)), sealed=_seal(made), created_at=now
     )
     transaction.set_rollback(dry_run)
-    signs_at_once = newest is None or revoke
+    signs_at_once = all(_unseal(key.sealed, *_secrets()) is None for key in live)
     return Rotation(str(made.kid), now if signs_at_once else now + PUBLISHED_FIRST, deleted)
 
 
@@ -114,7 +123,7 @@ def _signing_key(now: datetime) -> ECKey:
     keys = list(SigningKey.objects.order_by("-created_at"))
     known = [key for key in keys if key.created_at <= now - PUBLISHED_FIRST]
     for key in [*known, *reversed(keys[: len(keys) - len(known)])]:
-        if (private := _unseal(key.sealed)) is not None:
+        if (private := _unseal(key.sealed, *_secrets())) is not None:
             return private
     why = "no key exists yet" if not keys else "no key can be read under SECRET_KEY or SECRET_KEY_FALLBACKS"
     raise NotIssued(f"{why}: rotate_keys makes one")
@@ -124,11 +133,16 @@ def _seal(key: ECKey) -> str:
     return jwe.encrypt_compact(SEAL, json.dumps(key.as_dict(private=True)), _secret(settings.SECRET_KEY))
 
 
-def _unseal(sealed: str) -> ECKey | None:
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+def _secrets() -> list[str | bytes]:
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def _unseal(sealed: str, *secrets: str | bytes) -> ECKey | None:
+    """Return the private key; None if none of the secrets opens it."""
+    for secret in secrets:
         try:
             plain = jwe.decrypt_compact(sealed, _secret(secret)).plaintext
-        except JoseError:
+        except (JoseError, ValueError):  # the second one: it is not a JWE at all
             continue
         return ECKey.import_key(json.loads(plain or b""))
     return None

@@ -114,13 +114,13 @@ def _fetch(config: ServiceConfig, address: str) -> bytes:
 
 
 def parse_keys(documents: list[Any]) -> Mapping[str, Key]:
-    """Return the keys that can verify a signature; the others of a set, such as those for encryption, are left out."""
+    """Return the keys that can verify a signature. A key for another use or of an unknown kind is left out."""
     keys: dict[str, Key] = {}
     for document in documents[:MOST_KEYS]:
         try:
             key = JWKRegistry.import_key(document)
             key.check_use("sig")
-        except (JoseError, ValueError, TypeError):
+        except (JoseError, ValueError, TypeError, LookupError):  # the last one: a curve that the library lacks
             continue
         if isinstance(key, Key) and key.kid:
             keys[key.kid] = key

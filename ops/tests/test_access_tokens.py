@@ -107,7 +107,35 @@ def test_an_open_operation_needs_no_token_but_judges_the_one_it_is_shown(issuer:
     assert send(issuer.token(scope="things:read"), "GET").json() == {"subject": "shop"}
     assert_problem(send(issuer.token(), "GET"), 403, "insufficient_scope")
     assert_problem(send("forged", "GET"), 401, "invalid_token")
-    assert send(method="GET", authorization="Basic c2hvcDpzaG9w").json() == {"subject": None}
+
+
+FOREIGN = ["Basic c2hvcDpzaG9w", "", " ", "forged", "Bearerforged", "Token forged"]
+
+
+@pytest.mark.parametrize("authorization", FOREIGN)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_credential_of_another_kind_opens_nothing(issuer: Issuer, method: str, authorization: str) -> None:
+    answer = send(method=method, authorization=authorization)
+
+    assert_problem(answer, 401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == REALM
+    assert send(method=method, client=staff(), authorization=authorization).status_code == 200
+    assert_problem(send(method="DELETE", authorization=authorization), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "  ", " \t "])
+def test_any_white_space_may_follow_the_scheme(issuer: Issuer, space: str) -> None:
+    valid = issuer.token(scope="things:read")
+
+    assert send(method="GET", authorization=f"bearer{space}{valid}").json() == {"subject": "shop"}
+    assert_problem(send(method="GET", authorization=f"Bearer{space}forged"), 401, "invalid_token")
+    assert_problem(send(method="GET", authorization=f"Bearer{space}"), 401, "invalid_token")
+
+
+def test_a_lacking_scope_is_named_alone_where_either_suffices(issuer: Issuer) -> None:
+    answer = send(issuer.token(), "GET")
+
+    assert answer.headers["WWW-Authenticate"] == f'{REALM}, error="insufficient_scope", scope="things:read"'
 
 
 @pytest.mark.parametrize("accept", ["*/*", BROWSER])

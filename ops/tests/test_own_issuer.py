@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -68,7 +68,7 @@ def test_a_client_gets_a_token_that_the_service_accepts() -> None:
 
 def test_creating_a_client_twice_changes_nothing_and_other_scopes_replace_the_first() -> None:
     first, again = (run("create_client", "shop", "--scope", WRITE)[1] for _ in range(2))
-    foreseen = run("create_client", "shop", "--scope", READ, "--dry-run")[1]
+    foreseen = run("create_client", "shop", "--scope", READ, READ, "--dry-run")[1]
     assert Client.objects.get().scopes == WRITE
     changed = run("create_client", "shop", "--scope", READ)[1]
 
@@ -93,6 +93,8 @@ def test_a_dry_run_creates_neither_a_client_nor_a_key() -> None:
     [
         (("create_client", "a shop"), USAGE, "'a shop'"),
         (("create_client", "x" * 101), USAGE, "100 at most"),
+        (("issue_token", "\udcff"), USAGE, "'\\udcff' is not a name"),  # a byte that is not UTF-8
+        (("issue_token", ""), USAGE, "'' is not a name"),
         (("create_client", "shop", "--scope", "things:wirte"), USAGE, "things:wirte: not a scope of this service"),
         (("issue_token", "nobody"), FAILED, "client nobody does not exist"),
         (("issue_token", "empty"), FAILED, "empty has no scope"),
@@ -169,6 +171,19 @@ def test_of_many_keys_the_newest_are_read(monkeypatch: pytest.MonkeyPatch) -> No
     assert public_keys().find(newest) is not None
 
 
+def test_a_key_more_than_are_read_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_issuer, "MOST_KEYS", 2)
+    for days in (2, 1):
+        age(rotate()["key"], timedelta(days=days))
+    before = set(SigningKey.objects.values_list("key_id", flat=True))
+
+    for options in ((), ("--dry-run",)):
+        code, _, err = run("rotate_keys", *options)
+        assert (code, "2 keys may have valid tokens" in err) == (FAILED, True)
+    assert set(SigningKey.objects.values_list("key_id", flat=True)) == before
+    assert rotate("--revoke", "--yes")["counts"] == {"created": 1, "deleted": 2}
+
+
 def test_revoking_refuses_every_token_so_far() -> None:
     own_issuer.save_client(name="shop", scopes=[READ])
     rotate_for_good()
@@ -192,8 +207,39 @@ def test_a_replaced_secret_key_opens_the_sealed_keys_while_it_is_among_the_fallb
 
     settings.SECRET_KEY_FALLBACKS = []
     assert "no key can be read under SECRET_KEY" in run("issue_token", "shop")[2]
-    second: str = rotate()["key"]
-    assert key_of(token_of()) == second  # at once, as the first one cannot sign
+    second = rotate()
+    assert datetime.fromisoformat(second["signsFrom"]) <= timezone.now()
+    assert key_of(token_of()) == second["key"]  # at once, as the first one cannot sign
+
+
+@pytest.mark.parametrize("fallbacks", [True, False])
+def test_a_key_that_secret_key_does_not_open_is_replaced_though_it_is_new(settings: Any, fallbacks: bool) -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    first: str = rotate()["key"]
+    settings.SECRET_KEY, old = "another-key-0123456789", settings.SECRET_KEY
+    settings.SECRET_KEY_FALLBACKS = [old] if fallbacks else []
+
+    second, again = rotate(), rotate()
+
+    assert (second["counts"]["created"], again["counts"]["created"]) == (1, 0)
+    assert key_of(token_of()) == (first if fallbacks else second["key"])
+    assert (datetime.fromisoformat(second["signsFrom"]) <= timezone.now()) is not fallbacks
+
+
+@pytest.mark.parametrize(
+    "sealed", ["", "garbage", "a.b.c.d.e", "\u20ac", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0...."]
+)
+def test_a_damaged_key_leaves_the_others(sealed: str) -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    first = rotate_for_good()
+    damaged = rotate_for_good()
+    SigningKey.objects.filter(key_id=damaged).update(sealed=sealed)
+
+    assert key_of(token_of()) == first
+    SigningKey.objects.filter(key_id=first).delete()
+    age(damaged, timedelta(0))
+    made: str = rotate()["key"]
+    assert key_of(token_of()) == made
 
 
 def test_the_private_half_of_a_key_is_not_in_the_database() -> None:

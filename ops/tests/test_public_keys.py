@@ -144,7 +144,14 @@ def test_an_address_that_cannot_be_read_gives_no_keys() -> None:
             read(address)
 
 
-@pytest.mark.parametrize("document", ['{"kty": "PQC"}', "5", "{}", '{"kty": "EC", "crv": "P-256", "x": "!", "y": ""}'])
+@pytest.mark.parametrize(
+    "document",
+    [
+        *('{"kty": "PQC"}', "5", "{}", '{"kty": "EC", "crv": "P-256", "x": "!", "y": ""}'),
+        '{"kty": "EC", "kid": "a", "crv": "brainpoolP256r1", "x": "AAAA", "y": "AAAA"}',
+        '{"kty": "OKP", "kid": "a", "crv": "Ed25519ph", "x": "AAAA"}',
+    ],
+)
 def test_a_key_that_is_not_understood_leaves_the_others(document: str) -> None:
     issuer: Any = Issuer("any")
     body = issuer.key_set().replace('{"keys": [', f'{{"keys": [{document}, ')

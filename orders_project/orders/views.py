@@ -30,7 +30,7 @@ from orders_project.orders.serializers import (
 )
 
 READ_ALL = "orders:read"
-READ = (READ_ALL, "orders:read:own")
+READ = ("orders:read:own", READ_ALL)
 OWN = "With `orders:read:own` alone, a client finds the orders that it has placed itself."
 REPLAYED = {idempotency.REPLAYED: "true"}
 

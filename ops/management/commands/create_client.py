@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from ops.cli.arguments import check_client_name
 from ops.cli.command import USAGE, OpsCommand, Result
 from ops.identity.own_issuer import save_client
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 class Command(OpsCommand):
@@ -32,12 +30,12 @@ class Command(OpsCommand):
     def perform(self, *, name: str, scope: list[str], dry_run: bool, **options: Any) -> Result:
         if settings.CONFIG.jwt_issuer:
             raise CommandError(f"{settings.CONFIG.jwt_issuer} (JWT_ISSUER) knows the clients.", returncode=USAGE)
-        if not NAME.fullmatch(name):
-            raise CommandError(f"{name!r} is not a name of letters, digits and . _ -, 100 at most.", returncode=USAGE)
+        check_client_name(name)
         if unknown := sorted(set(scope) - set(settings.SCOPES)):
             known = ", ".join(settings.SCOPES)
             raise CommandError(f"{', '.join(unknown)}: not a scope of this service: {known}.", returncode=USAGE)
         outcome = save_client(name=name, scopes=scope, dry_run=dry_run)
         counts = {each: int(each == outcome) for each in ("created", "updated", "unchanged")}
-        sentence = f"Client {name} {'would be ' if dry_run else ''}{outcome}: {' '.join(sorted(scope)) or 'no scope'}."
-        return Result(sentence, counts, details={"dryRun": dry_run, "scopes": sorted(scope)})
+        scopes = sorted(set(scope))
+        sentence = f"Client {name} {'would be ' if dry_run else ''}{outcome}: {' '.join(scopes) or 'no scope'}."
+        return Result(sentence, counts, details={"dryRun": dry_run, "scopes": scopes})

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from ops.cli.arguments import duration
+from ops.cli.arguments import check_client_name, duration
 from ops.cli.command import FAILED, USAGE, OpsCommand, Result
 from ops.identity.own_issuer import LONGEST_LIFETIME, NotIssued, issue_token
 
@@ -33,6 +33,7 @@ class Command(OpsCommand):
     def perform(self, *, name: str, scope: list[str] | None, lifetime: timedelta, **options: Any) -> Result:
         if settings.CONFIG.jwt_issuer:
             raise CommandError(f"{settings.CONFIG.jwt_issuer} (JWT_ISSUER) issues the tokens.", returncode=USAGE)
+        check_client_name(name)
         try:
             token = issue_token(name=name, scopes=scope, lifetime=lifetime)
         except NotIssued as reason:

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ops.cli.arguments import counted
-from ops.cli.command import USAGE, OpsCommand, Result
-from ops.identity.own_issuer import Rotation, rotate_keys
+from ops.cli.command import FAILED, USAGE, OpsCommand, Result
+from ops.identity.own_issuer import NotRotated, Rotation, rotate_keys
 
 
 class Command(OpsCommand):
@@ -18,8 +18,8 @@ class Command(OpsCommand):
       manage.py rotate_keys
       manage.py rotate_keys --revoke --yes     a key or a token was stolen: every token so far is refused
 
-    A second run within 90 s changes nothing. After --revoke, processes refuse the old tokens within 60 s, and each
-    client needs a new one.
+    A second run within 90 s changes nothing. It fails while 100 keys may have valid tokens. After --revoke, processes
+    refuse the old tokens within 60 s, and each client needs a new one.
     """
 
     changes = True
@@ -34,7 +34,10 @@ class Command(OpsCommand):
             raise CommandError(f"{settings.CONFIG.jwt_issuer} (JWT_ISSUER) has the keys.", returncode=USAGE)
         if revoke and not dry_run:
             self.confirm("This makes every access token of this service invalid.", yes=yes)
-        done = rotate_keys(revoke=revoke, dry_run=dry_run)
+        try:
+            done = rotate_keys(revoke=revoke, dry_run=dry_run)
+        except NotRotated as reason:
+            raise CommandError(f"{reason}.", returncode=FAILED) from None
         counts = {"created": int(done.key_id is not None), "deleted": done.deleted}
         details = {"dryRun": dry_run, "key": None if dry_run else done.key_id, "signsFrom": done.signs_from}
         return Result(_sentence(done, dry_run=dry_run), counts, details=details)

@@ -91,6 +91,9 @@ def test_a_key_is_the_owners_own(client_of: ClientOf) -> None:
 def test_without_the_scope_or_with_a_wrong_token_nothing_is_placed(client_of: ClientOf) -> None:
     assert_problem(place(client_of("anne", "orders:read")), 403, "insufficient_scope")
     assert_problem(place(anonymous(), authorization="Bearer forged"), 401, "invalid_token")
+    assert_problem(place(anonymous(), authorization="Bearer\tforged"), 401, "invalid_token")
+    for credential in ("Basic c2hvcDpzaG9w", ""):
+        assert_problem(place(anonymous(), authorization=credential), 401, "not_authenticated")
     assert not Order.objects.exists()
 
 

@@ -44,7 +44,11 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         ),
         ("put", one): ("products_update", ["products"], {"200", "401", "403", "404", "412"} | BODY),
         ("patch", one): ("products_partial_update", ["products"], {"200", "401", "403", "404", "412"} | BODY),
-        ("get", f"{one}/stats"): ("products_stats", ["products"], {"200", "400", "404", "406", "500", "503"}),
+        ("get", f"{one}/stats"): (
+            "products_stats",
+            ["products"],
+            {"200", "400", "401", "403", "404", "406", "500", "503"},
+        ),
         ("post", "/events"): ("events_take", ["events"], {"204", "401"} | BODY),
         ("delete", one): (
             "products_destroy",

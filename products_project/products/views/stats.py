@@ -7,13 +7,13 @@ from typing import Any
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from products_project.products.models import Product
 from products_project.products.services import sales
+from products_project.products.views.products import PublicReads
 
 
 class ProductStatsSerializer(serializers.Serializer[Any]):
@@ -23,13 +23,8 @@ class ProductStatsSerializer(serializers.Serializer[Any]):
     unitsSold = serializers.IntegerField(min_value=0, help_text="by confirmed orders whose events have arrived")  # noqa: N815 - wire name
 
 
-class ProductStats(APIView):
+class ProductStats(PublicReads, APIView):
     """The sold units of one product, on sale or retired."""
-
-    permission_classes = [AllowAny]
-
-    def perform_authentication(self, request: Request) -> None:
-        """Do not authenticate, as this view never uses the user."""
 
     @extend_schema(
         operation_id="products_stats",
