@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,13 +92,14 @@ def lines(path: str, *, trace_id: str = "", limit: int = MOST_LINES) -> list[dic
     return sorted((json.loads(line) for (line,) in rows), key=lambda line: str(line["timestamp"]))
 
 
-def traces(path: str) -> list[list[Span]]:
-    """Return the spans of each of the last traces without their details; the latest trace first."""
+def traces(path: str, among: Collection[str] | None = None) -> list[list[Span]]:
+    """Return the spans of each of the last traces, or of those among these ids, without details; the latest first."""
     found: dict[str, list[Span]] = {}
     with opened(path) as connection:
         columns = "trace_id, span_id, parent_id, service, name, kind, started, ended, error"
         for row in connection.execute(f"SELECT {columns} FROM spans ORDER BY started, id"):  # noqa: S608
-            found.setdefault(row[0], []).append(Span(*row))
+            if among is None or row[0] in among:
+                found.setdefault(row[0], []).append(Span(*row))
     return sorted(found.values(), key=lambda spans: spans[0].started, reverse=True)[:MOST_TRACES]
 
 

@@ -103,6 +103,17 @@ def test_an_id_leads_to_its_trace(client: APIClient, recorder: Recorder, wanted:
     assert (answer.status_code, answer["Location"]) == (302, f"/dev/traces/{trace_id}")
 
 
+def test_an_id_is_found_in_traces_that_are_too_old_for_the_page(client: APIClient, recording: str) -> None:
+    names = ["old", "old too", *["new"] * store.MOST_TRACES]
+    spans = [store.Span(f"{n}", "1", "", "plain-service", name, "server", n, n, "") for n, name in enumerate(names)]
+    store.write(recording, spans, [(f"{n}", json.dumps({**LINE, "order_id": 1700})) for n in range(2)])
+
+    page = client.get("/dev", {"search": "1700"}).content.decode()
+
+    assert page.count('<a href="/dev/traces/') == 2
+    assert "old too</a>" in page
+
+
 def test_an_unknown_id_is_said_to_be_unknown(client: APIClient, recorder: Recorder) -> None:
     record(recorder)
 
