@@ -69,7 +69,7 @@ def _healing(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate
     """Start a new file in place of a damaged one, and call the function again."""
 
     @wraps(function)
-    def healed(path: str, *args: P.args, **kwargs: P.kwargs) -> T:
+    def healed(path: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(path, *args, **kwargs)
         except sqlite3.DatabaseError as error:
