@@ -80,6 +80,20 @@ def test_a_command_is_on_the_page(stack: Stack) -> None:
     page_with(f"{stack.orders.url}/dev", "manage.py set_stock")
 
 
+@pytest.mark.parametrize("harm", ["deleted", "damaged"])
+def test_both_services_are_on_the_page_again_after_the_file_was(stack: Stack, harm: str) -> None:
+    recording = Path(stack.orders.env["DEVELOPMENT_RECORDING"])
+    page_with(f"{stack.orders.url}/dev", "<b>products-service</b>", "<b>orders-service</b>")
+    for path in recording.parent.glob(f"{recording.name}*"):
+        if harm == "damaged" and path == recording:
+            path.write_bytes(b"x" * 10_000)
+        else:
+            path.unlink(missing_ok=True)
+
+    for service in (stack.orders, stack.products):
+        page_with(f"{service.url}/dev", "<b>products-service</b>", "<b>orders-service</b>")
+
+
 @pytest.mark.parametrize("project", ["products_project", "orders_project"])
 def test_production_has_no_route_and_loads_none_of_it(tmp_path: Path, project: str) -> None:
     production = {

@@ -18,6 +18,7 @@ import requests
 
 from tests.processes import Service, Stack, running_stack
 from tests.staff import staff_session
+from tests.test_development_page import page_with
 
 INJECTED = b"<script>document.title = 'k4n4ry'</script><style>body { color: red }</style></body>"
 Login = tuple[Service, requests.Session]
@@ -88,7 +89,8 @@ def browse(url: str, profile: Path) -> tuple[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("pages")) as running:
+    directory = tmp_path_factory.mktemp("pages")
+    with running_stack(directory, DEVELOPMENT_RECORDING=str(directory / "recording.sqlite3")) as running:
         running.place_order()
         yield running
 
@@ -126,6 +128,23 @@ def test_a_page_of_an_anonymous_client_violates_nothing(stack: Stack, path: str,
 
     assert "<body" in page
     assert [line for line in complaints if "403" not in line] == []  # /orders is for staff
+
+
+@pytest.mark.parametrize("name", ["products", "orders"])
+@pytest.mark.parametrize("path", ["/dev", "/dev/traces/{}"])
+def test_a_development_page_violates_nothing_and_loads_its_style(
+    stack: Stack, name: str, path: str, tmp_path: Path
+) -> None:
+    trace_id = stack.place_order(quantity=-1).json()["traceId"]
+    url: str = getattr(stack, name).url
+    page_with(f"{url}/dev/traces/{trace_id}", "POST /orders")
+
+    page, complaints = browse(url + path.format(trace_id), tmp_path)
+
+    style = re.search('<link rel="stylesheet" href="([^"]+)">', page)
+    assert style
+    assert requests.get(url + style[1], timeout=30).headers["Content-Type"].startswith("text/css")
+    assert complaints == []
 
 
 def test_an_injected_script_does_not_run(stack: Stack, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from tests.processes import ROOT, clean_environment, free_port
 from tests.test_development_page import page_with
 from tests.test_make_run import READY, read_until, running
 
+# A keyword, apps (of a package, Django and ops), a package, a folder, a path.
+TAKEN = ("class", "axes", "staticfiles", "ops", "events", "tests", "metrics")
 STATIC = [f"tests/test_{name}.py" for name in ("architecture", "compose_files")]
 
 
@@ -72,7 +74,7 @@ def test_an_order_arrives_there(checkout: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ("Invoice", "3003", "is not a plural"),
         ("orders", "3003", "the name orders is taken"),
-        ("sessions", "3003", "the name sessions is taken"),
+        *((name, "3003", f"the name {name} is taken") for name in TAKEN),
         ("invoices", "3002", "another service has it"),
         ("invoices", "80", "must be from 1024 to 65535"),
     ],

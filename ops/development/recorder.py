@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +23,7 @@ from ops.config.service import ServiceConfig
 from ops.development import store
 
 PAUSE = 0.1  # seconds between two writes
+ANNOUNCEMENTS = 2.0  # seconds until a service tells again where it answers, as its file may be new
 LEFT_OUT = ("/dev", "/favicon.ico")  # and all below /dev/ and /static/: a page brings a dozen of them
 LONGEST = 4_000  # characters of a value
 MOST_WAITING = 5_000  # spans, and lines; more than a tenth of a second brings
@@ -46,7 +49,9 @@ class Recorder(SpanProcessor):
         self._lines: deque[Mapping[str, Any]] = deque(maxlen=MOST_WAITING)
         self._stopping = threading.Event()
         self._mutex = threading.Lock()
-        self._is_known = role.current() is not Role.WEB
+        self._rows: deque[store.Span] = deque(maxlen=MOST_WAITING)  # those two are of the thread alone
+        self._texts: deque[tuple[str, str]] = deque(maxlen=MOST_WAITING)
+        self._announce_at = 0.0 if role.current() is Role.WEB else math.inf
         self._thread: threading.Thread | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -70,29 +75,30 @@ class Recorder(SpanProcessor):
 
     def _run(self) -> None:
         while not self._stopping.wait(PAUSE):
-            with suppress(Exception):  # a value that cannot be shown costs its batch, not the thread
-                self._write()
+            self._write()
 
     def _write(self) -> None:
-        spans = [self._spans.popleft() for _ in range(len(self._spans))]
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        rows, texts = [_plain_span(span) for span in spans], [_plain_line(line) for line in lines]
-        try:
-            if not self._is_known:
-                store.add_service(self._path, self._service, self._port)
-                self._is_known = True
-            if rows or texts:
-                store.write(self._path, rows, texts)
-        except (sqlite3.Error, OSError):  # perhaps another process has it locked: the next write tries again
-            self._spans.extendleft(reversed(spans))
-            self._lines.extendleft(reversed(lines))
+        with suppress(Exception):  # a value that cannot be shown costs its batch, not the thread
+            try:
+                self._rows.extend(_plain_span(self._spans.popleft()) for _ in range(len(self._spans)))
+                self._texts.extend(_plain_line(self._lines.popleft()) for _ in range(len(self._lines)))
+                if time.monotonic() >= self._announce_at:
+                    store.add_service(self._path, self._service, self._port)
+                    self._announce_at = time.monotonic() + ANNOUNCEMENTS
+                if self._rows or self._texts:
+                    store.write(self._path, self._rows, self._texts)
+            except (sqlite3.Error, OSError):  # perhaps another process has it locked: the next write tries again
+                return
+        self._rows.clear()
+        self._texts.clear()
 
     def shutdown(self) -> None:
         """Write what is left."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(1)
-            self._write()
+            if not self._thread.is_alive():  # else it still waits for the file
+                self._write()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True

@@ -26,12 +26,10 @@ ALREADY_SAID = ("timestamp", "level", "event", "service", "version", "environmen
 def overview(request: HttpRequest) -> HttpResponseBase:
     """Answer the page, or the trace that is the only one with the wanted id."""
     path, wanted = _recording(), request.GET.get("search", "").strip()
-    traces = store.traces(path)
-    if wanted:
-        found = store.traces_with(path, wanted)
-        if len(found) == 1:
-            return redirect("development_trace", trace_id=found.pop())
-        traces = [spans for spans in traces if spans[0].trace_id in found]
+    found = store.traces_with(path, wanted) if wanted else None
+    if found and len(found) == 1:
+        return redirect("development_trace", trace_id=found.pop())
+    traces = store.traces(path, found)
     lines = [_line(line) for line in store.lines(path, limit=LAST_LINES)]
     page = {"search": wanted, "traces": [_summary(spans) for spans in traces], "lines": lines[::-1]}
     return _answer(request, page | {"services": services(path), "follows": "follow" in request.GET})

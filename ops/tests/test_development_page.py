@@ -16,10 +16,11 @@ from django.test import override_settings
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import StatusCode, Tracer, format_trace_id
 from rest_framework.test import APIClient
+from structlog.testing import capture_logs
 
 from ops.api.urls import urlpatterns as shared
 from ops.development import store
-from ops.development.recorder import LONGEST, Recorder
+from ops.development.recorder import LONGEST, MOST_WAITING, Recorder
 from ops.development.urls import urlpatterns as development
 from ops.telemetry.spans import LeanTracerProvider
 from ops.tests.contract_urls import urlpatterns as contract
@@ -103,6 +104,17 @@ def test_an_id_leads_to_its_trace(client: APIClient, recorder: Recorder, wanted:
     assert (answer.status_code, answer["Location"]) == (302, f"/dev/traces/{trace_id}")
 
 
+def test_an_id_is_found_in_traces_that_are_too_old_for_the_page(client: APIClient, recording: str) -> None:
+    names = ["old", "old too", *["new"] * store.MOST_TRACES]
+    spans = [store.Span(f"{n}", "1", "", "plain-service", name, "server", n, n, "") for n, name in enumerate(names)]
+    store.write(recording, spans, [(f"{n}", json.dumps({**LINE, "order_id": 1700})) for n in range(2)])
+
+    page = client.get("/dev", {"search": "1700"}).content.decode()
+
+    assert page.count('<a href="/dev/traces/') == 2
+    assert "old too</a>" in page
+
+
 def test_an_unknown_id_is_said_to_be_unknown(client: APIClient, recorder: Recorder) -> None:
     record(recorder)
 
@@ -159,7 +171,35 @@ def test_a_recording_keeps_the_last_and_long_values_are_cut(recorder: Recorder, 
     assert len(store.spans_of(recording, last.trace_id)[0].attributes["long"]) == LONGEST + 1
 
 
-def test_a_recording_that_cannot_be_written_costs_only_itself(recorder: Recorder, recording: str) -> None:
-    Path(recording).write_text("not a database, and longer than the header of one " * 10)
+@pytest.mark.parametrize("damage", ["not a database", "a damaged page"])
+def test_a_new_file_replaces_a_damaged_one_with_one_warning(
+    client: APIClient, recorder: Recorder, recording: str, damage: str
+) -> None:
+    store.write(recording, [], [("1", json.dumps(LINE))] * 500)
+    content = bytearray(Path(recording).read_bytes())
+    content[0 if damage == "not a database" else 100 :] = b"x" * len(content)
+    Path(recording).write_bytes(content)
 
-    record(recorder)
+    with capture_logs() as lines:
+        pages = [client.get("/dev") for _ in range(2)]
+    trace_id = record(recorder)
+
+    assert [page.status_code for page in pages] == [200, 200]
+    assert [line["file"] for line in lines if line["event"] == "development.recording_damaged"] == [recording]
+    assert client.get(f"/dev/traces/{trace_id}").status_code == 200
+
+
+def test_the_last_lines_remain_while_the_file_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "recording.sqlite3"
+    recorder = Recorder(settings.CONFIG.model_copy(update={"development_recording": str(path)}))
+    recorder._stopping.set()  # the test writes, not the thread
+
+    for number in range(MOST_WAITING + 2):
+        if number == MOST_WAITING:
+            recorder._write()
+        recorder.on_line(None, "info", {**LINE, "number": number})
+    recorder._write()
+    path.parent.mkdir()
+    recorder.shutdown()
+
+    assert [line["number"] for line in store.lines(str(path))] == list(range(2, MOST_WAITING + 2))
