@@ -87,7 +87,9 @@ def test_the_images_hold_production_code_of_one_service_only(apps: dict[str, Pat
         held = {path.relative_to(app) for path in app.rglob("*") if path.is_file()}
 
         assert {path.parts[0] for path in held} == {"events", "ops", PROJECTS[service]}
-        assert not [path for path in held if "tests" in path.parts or path.suffix not in (".py", ".html", ".plain", "")]
+        assert not [
+            path for path in held if "tests" in path.parts or path.suffix not in (".py", ".html", ".css", ".plain", "")
+        ]
 
 
 def test_a_service_that_does_not_answer_is_not_healthy(

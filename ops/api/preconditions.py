@@ -48,18 +48,20 @@ def is_current(request: Request, tag: str) -> bool:
 
     If-Match comes first and compares strongly, If-None-Match weakly (sections 13.1 and 13.2.2).
     """
-    wanted = request.META.get("HTTP_IF_MATCH")
-    if wanted is not None and not {"*", tag} & _tags("If-Match", wanted):
+    wanted, held = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    if wanted is not None and not {"*", tag} & wanted:
         raise PreconditionFailed
-    held = request.META.get("HTTP_IF_NONE_MATCH")
-    if held is None or not {"*", tag, f"W/{tag}"} & _tags("If-None-Match", held):
+    if held is None or not {"*", tag, f"W/{tag}"} & held:
         return False
     if request.method not in SAFE_METHODS:
         raise PreconditionFailed
     return True
 
 
-def _tags(header: str, value: str) -> set[str]:
+def _tags(request: Request, header: str) -> set[str] | None:
+    value = request.headers.get(header)
+    if value is None:
+        return None
     if not TAGS.fullmatch(value):
         raise ValidationError({header: 'must be * or a list of entity tags such as "1f4a"'})
     return {"*"} if value == "*" else set(EACH.findall(value))

@@ -92,6 +92,12 @@ def test_the_tag_changes_with_the_answer_and_not_with_the_count(changes: dict[st
     assert tag() == after
 
 
+def test_an_invalid_list_is_refused_before_the_other_one_is_judged() -> None:
+    answer = anonymous().get("/products/1", headers={"if-match": '"other"', "if-none-match": "no tag"})
+
+    assert_problem(answer, 400, "validation_error", fields=["If-None-Match"])
+
+
 @pytest.mark.parametrize("accept", ["application/json; charset=utf-8", "application/json;q=0.9", "APPLICATION/JSON"])
 def test_every_way_to_ask_for_json_gets_a_tag(accept: str) -> None:
     answer = anonymous().get("/products/1", headers={"accept": accept, "if-none-match": "*"})
