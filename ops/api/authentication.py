@@ -6,7 +6,6 @@ A token does not identify a user. Such a request has no session and no form, so 
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -18,9 +17,6 @@ from structlog.contextvars import bind_contextvars
 from ops.config.service import ServiceConfig
 from ops.identity.access_token import AccessToken, TokenRefused, read_access_token
 from ops.identity.public_keys import REFRESH_EVERY, KeysUnavailable
-
-if TYPE_CHECKING:  # rest_framework.views reads the settings
-    pass
 
 SCHEME = "Bearer"
 SERVICE = "service"  # the value of request.auth: never the token, which an error report could show
