@@ -50,13 +50,13 @@ def test_events_and_orders_that_wait_too_long(watched: WatchedStack) -> None:
         execute(orders, f"UPDATE orders_order SET recover_after = {ago(1)} WHERE status = 'pending'")
         code, output = run(watched, "recover_orders", "--once")
         assert (code, "1 rejected" in output) == (0, True), output
-        refusing = {"EVENTS_URL": f"{watched.orders.url}/orders", "EVENTS_MAX_ATTEMPTS": "1"}
+        refusing = {"EVENTS_URL": f"{watched.prometheus.url}/api/v1/query", "EVENTS_MAX_ATTEMPTS": "1"}  # answers 400
         assert run(watched, "relay_events", "--once", **refusing)[0] == 1
         for alert in ("OrdersPendingTooLong", "OutboxLag"):
             sink.wait_for("resolved", since=since, alertname=alert, service="orders-service", severity="critical")
         sink.wait_for("firing", since=since, alertname="DeadLetters", service="orders-service")
 
-        assert "answered 415" in run(watched, "list_events", "--state", "dead")[1]
+        assert "answered 400" in run(watched, "list_events", "--state", "dead")[1]
         code, output = run(watched, "redrive_events")
         assert code == 0, output
     finally:
