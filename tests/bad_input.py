@@ -144,7 +144,12 @@ PRODUCTS = [
     Case("no cursor", request(b"GET", b"/products?cursor=k4n4ry"), 400, "validation_error"),
     Case("a cursor that is no UTF-8", request(b"GET", b"/products?cursor=%ff"), 400, "validation_error"),
     Case("a NUL in the page size", request(b"GET", b"/products?page_size=%00k4n4ry"), 400, "validation_error"),
-    Case("a write by nobody", request(b"DELETE", b"/products/1", b"X-Secret: k4n4ry"), 401, "not_authenticated"),
+    Case(
+        "a write without a credential",
+        request(b"DELETE", b"/products/1", b"X-Secret: k4n4ry"),
+        401,
+        "not_authenticated",
+    ),
     Case(
         "a reservation with a token that nobody knows",
         request(b"DELETE", b"/reservations/0198c1de-6c1b-7c3e-9d3e-2f1f3a4b5c6d", b"Authorization: Bearer k4n4ry\xff"),

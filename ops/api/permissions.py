@@ -24,9 +24,8 @@ class InsufficientScope(APIException):
 
     def __init__(self, scopes: tuple[str, ...]) -> None:
         super().__init__(f"The access token lacks the scope {' or '.join(scopes)}.")
-        self.headers = {
-            "WWW-Authenticate": challenge(error=self.code, scope=scopes[0])
-        }  # several would all be required
+        # One scope: of several, all would be required.
+        self.headers = {"WWW-Authenticate": challenge(error=self.code, scope=scopes[0])}
 
 
 def subject_of(request: Request) -> str | None:

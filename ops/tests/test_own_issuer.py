@@ -96,7 +96,7 @@ def test_a_dry_run_creates_neither_a_client_nor_a_key() -> None:
         (("issue_token", "\udcff"), USAGE, "'\\udcff' is not a name"),  # a byte that is not UTF-8
         (("issue_token", ""), USAGE, "'' is not a name"),
         (("create_client", "shop", "--scope", "things:wirte"), USAGE, "things:wirte: not a scope of this service"),
-        (("issue_token", "nobody"), FAILED, "client nobody does not exist"),
+        (("issue_token", "absent"), FAILED, "client absent does not exist"),
         (("issue_token", "empty"), FAILED, "empty has no scope"),
         (("issue_token", "reader", "--scope", WRITE), FAILED, "reader lacks the scope things:write"),
         (("issue_token", "reader"), FAILED, "no key exists yet: rotate_keys makes one"),

@@ -66,10 +66,10 @@ def test_other_clients_do_not_find_it(client_of: ClientOf) -> None:
 
 
 def test_each_client_lists_its_own_and_some_list_all(client_of: ClientOf) -> None:
-    anne, bob, nobody = (place(client).json()["id"] for client in (client_of("anne"), client_of("bob"), anonymous()))
+    anne, bob, unowned = (place(client).json()["id"] for client in (client_of("anne"), client_of("bob"), anonymous()))
 
     assert (ids(client_of("anne")), ids(client_of("bob")), ids(client_of("carol"))) == ([anne], [bob], [])
-    every = [anne, bob, nobody]
+    every = [anne, bob, unowned]
     auditors = (staff(), client_of("auditor", "orders:read"), client_of("auditor", f"orders:read {PLACE_AND_READ}"))
     assert [ids(client) for client in auditors] == [every] * 3
 
