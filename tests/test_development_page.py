@@ -27,7 +27,10 @@ print(is_valid_path("/dev"), [name for name in sys.modules if name.startswith("o
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("stack")
     recording = str(directory / "recording.sqlite3")
-    with running_stack(directory, DEVELOPMENT_RECORDING=recording, WEB_CONCURRENCY=str(WORKERS)) as running:
+    dead = "http://127.0.0.1:9"  # a proxy for other machines, which is not asked for this one
+    with running_stack(
+        directory, DEVELOPMENT_RECORDING=recording, WEB_CONCURRENCY=str(WORKERS), http_proxy=dead
+    ) as running:
         yield running
 
 

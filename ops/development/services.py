@@ -13,6 +13,7 @@ from ops.development import store
 from ops.turns import waiting
 
 TIMEOUT = 1.0  # seconds for the answer of a service on this machine
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the environment's proxy is for other machines
 WAITING = ("_pending", "_pending_age_seconds", "_dead", "_queue_length")  # ends of the names of gauges
 
 
@@ -34,7 +35,7 @@ def services(path: str) -> list[Service]:
 
 def _look(name: str, port: int) -> Service:
     try:
-        with waiting, urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=TIMEOUT) as answer:
+        with waiting, OPENER.open(f"http://localhost:{port}/metrics", timeout=TIMEOUT) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
     except (OSError, ValueError):
         return Service(name, port, is_up=False)
