@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -94,11 +95,12 @@ class Host:
             "//orders-service:3002": f"//127.0.0.1:{self.ports['orders']}",
             "//jaeger:4318": f"//127.0.0.1:{self.collector.server_port}",
             "//pushgateway:9091": f"//127.0.0.1:{self.collector.server_port}",
-            "amqp://argos:argos@rabbitmq:5672/": os.environ.get("TEST_AMQP_URL", "amqp://127.0.0.1:1/"),
         }
         for name, address in addresses.items():
             text = text.replace(name, address)
-        return text
+        # One user here; test_broker_users.py has those of the stack.
+        broker = os.environ.get("TEST_AMQP_URL", "amqp://127.0.0.1:1/")
+        return re.sub(r"amqp://(\w+):\1-events@rabbitmq:5672/", lambda _: broker, text)
 
     def run(self, name: str, command: list[str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a one-off service to its end, or another command in a service's container."""

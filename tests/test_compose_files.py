@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from tests.compose_host import service_of
 from tests.containers import Dockerfile, compose
 from tests.processes import PROJECTS, ROOT
 
@@ -258,13 +259,13 @@ def test_a_service_and_its_database_agree(service: str) -> None:
 def test_events_go_through_the_broker_of_the_stack() -> None:
     broker = BASE["rabbitmq"]
 
-    for name in (*WEB, *LOOPS):
-        url = urlsplit(BASE[name]["environment"]["EVENTS_URL"])
-        assert (url.scheme, url.hostname, url.port) == ("amqp", "rabbitmq", 5672)
-        assert (url.username, url.password) == (
-            broker["environment"]["RABBITMQ_DEFAULT_USER"],
-            broker["environment"]["RABBITMQ_DEFAULT_PASS"],
-        )
+    for service in SERVICES:
+        for name in (f"{service}-service", *(loop for loop in LOOPS if service_of(loop) == service)):
+            url = urlsplit(BASE[name]["environment"]["EVENTS_URL"])
+            assert (url.scheme, url.hostname, url.port) == ("amqp", "rabbitmq", 5672)
+            assert url.username == service
+            assert url.password == broker["environment"][f"{service.upper()}_EVENTS_PASSWORD"]
+    assert set(broker["environment"]["EVENTS_CONSUMERS"].split()) == set(SERVICES) - {"orders"}
     for name in LOOPS - {"orders-recovery"}:
         assert BASE[name]["depends_on"]["rabbitmq"] == {"condition": "service_healthy"}
 
@@ -312,7 +313,6 @@ def test_the_gateway_of_production_has_the_certificate_of_the_secrets() -> None:
 def test_production_takes_every_secret_from_a_file(name: str) -> None:
     environment = PRODUCTION[name].get("environment", {})
     secrets = [variable for variable in environment if variable.endswith(SECRETS)]
-    # RabbitMQ has no _FILE variable: the password is in its configuration file.
     files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
 
     assert all(environment[variable] == "" for variable in secrets)
@@ -339,9 +339,9 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
         url, password = made[f"{service}_database_url"], made[f"{service}_db_password"]
         assert len(password) == len(made[f"{service}_secret_key"]) == 64
         assert url == f"postgres://{service}:{password}@{service}-db:5432/{service}"
-    password = made["rabbitmq.conf"].removeprefix("default_pass = ")
-    assert made["events_url"] == f"amqp://argos:{password}@rabbitmq:5672/"
-    assert len(password) == 64
+        password = made[f"{service}_events_password"]
+        assert made[f"{service}_events_url"] == f"amqp://{service}:{password}@rabbitmq:5672/"
+        assert len(password) == 64
 
 
 def test_prometheus_scrapes_every_replica_where_it_serves_its_metrics() -> None:

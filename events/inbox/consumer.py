@@ -104,7 +104,7 @@ class Consumer:
         try:
             channel = connection.channel()
             channel.auto_decode = False  # a body is bytes until it is parsed
-            self._queues.declare(channel)
+            self._queues.declare(connection)
             channel.basic_qos(0, self._prefetch, False)
             self._delivered.clear()
             self._held.clear()

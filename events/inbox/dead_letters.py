@@ -57,7 +57,7 @@ def _messages(config: EventsConfig) -> Iterator[tuple[int, Any, Queues]]:
         publisher = broker.ConfirmedPublisher(connection, timeout=config.events_timeout)
         channel = connection.channel()
         channel.auto_decode = False
-        queues.declare(channel)
+        queues.declare(connection)
         total = channel.queue_declare(queues.dead, passive=True).message_count
 
         def take(count: int, copy_of: Callable[[Any], broker.Outgoing]) -> Iterator[Any]:

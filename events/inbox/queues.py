@@ -38,14 +38,15 @@ class Queues:
         main = f"{config.events_exchange}.{config.service}"
         return cls(config.events_exchange, main, f"{main}.retry", f"{main}.dead")
 
-    def declare(self, channel: Any) -> None:
+    def declare(self, connection: Any) -> None:
         """Declare the queues and their bindings."""
-        declare_exchange(channel, self.exchange)
+        declare_exchange(connection, self.exchange)
         arguments = {
             self.dead: QUORUM | DELIVERY_LIMIT,
             self.main: QUORUM | DELIVERY_LIMIT | AT_LEAST_ONCE | {"x-dead-letter-routing-key": self.dead},
             self.retry: QUORUM | AT_LEAST_ONCE | {"x-dead-letter-routing-key": self.main},
         }
-        for name, own in arguments.items():
-            channel.queue_declare(name, durable=True, auto_delete=False, arguments=own)
-        channel.queue_bind(self.main, self.exchange, EVERYTHING)
+        with connection.channel() as channel:
+            for name, own in arguments.items():
+                channel.queue_declare(name, durable=True, auto_delete=False, arguments=own)
+            channel.queue_bind(self.main, self.exchange, EVERYTHING)

@@ -35,7 +35,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 def queues(rabbitmq: Broker, settings: LazySettings) -> Queues:
     settings.CONFIG = rabbitmq.configured(settings.CONFIG, events_max_attempts=3)
     found = Queues.of(settings.CONFIG)
-    found.declare(rabbitmq.channel)
+    found.declare(rabbitmq.channel.connection)
     return found
 
 

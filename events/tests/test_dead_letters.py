@@ -25,7 +25,7 @@ def queues(rabbitmq: Broker, settings: LazySettings, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(consume_events, "ONCE", 0.1)
     settings.CONFIG = rabbitmq.configured(settings.CONFIG, events_max_attempts=1)
     found = Queues.of(settings.CONFIG)
-    found.declare(rabbitmq.channel)
+    found.declare(rabbitmq.channel.connection)
     rabbitmq.publish(b"{", message_id="first")
     with monkeypatch.context() as patch:
         patch.setattr("events.inbox.consumer.handle_event", _broken)

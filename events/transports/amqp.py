@@ -43,7 +43,7 @@ class AmqpTransport:
             return self._publisher
         self._connection = broker.connect(self._config, "relay")
         self._publisher = broker.ConfirmedPublisher(self._connection, timeout=self._config.events_timeout)
-        broker.declare_exchange(self._publisher.channel, self._config.events_exchange)
+        broker.declare_exchange(self._connection, self._config.events_exchange)
         return self._publisher
 
     def _messages(self, events: Sequence[Event]) -> list[broker.Outgoing]:

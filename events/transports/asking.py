@@ -11,7 +11,6 @@ from kombu import Connection
 
 from events.config import EventsConfig
 from events.inbox.queues import Queues
-from events.transports.broker import declare_exchange
 from ops.diagnosis.probe import ok, reason
 from ops.diagnosis.surroundings import ANSWERS
 from ops.outbound.broker_tls import broker_tls
@@ -26,24 +25,22 @@ def ask_broker(config: EventsConfig, url: str, timeout: float) -> CheckMessage:
             if apps.is_installed("events.outbox"):
                 _ask_as_relay(connection.channel(), config.events_exchange)
             if apps.is_installed("events.inbox"):
-                _ask_as_consumer(connection.channel(), Queues.of(config))
+                _ask_as_consumer(connection, Queues.of(config))
         except amqp.NotFound as error:
             return ok(f"answers; the relay or the consumer has yet to start: {reason(error)}")
     return ok(ANSWERS)
 
 
-# What exists is declared again, with the arguments of the process: this changes nothing and needs the same rights.
-
-
 def _ask_as_relay(channel: Any, exchange: str) -> None:
     channel.exchange_declare(exchange, "topic", passive=True)
-    declare_exchange(channel, exchange)
     channel.tx_select()
     channel.basic_publish(amqp.Message(b""), exchange=exchange, routing_key="argos")
     channel.tx_rollback()  # so the message goes nowhere: RabbitMQ checks the right to publish before
 
 
-def _ask_as_consumer(channel: Any, queues: Queues) -> None:
-    for queue in (queues.main, queues.retry, queues.dead):
-        channel.queue_declare(queue, passive=True)
-    queues.declare(channel)
+def _ask_as_consumer(connection: Any, queues: Queues) -> None:
+    with connection.channel() as channel:
+        for queue in (queues.main, queues.retry, queues.dead):
+            channel.queue_declare(queue, passive=True)
+    # All exist and are declared again, with the arguments of the consumer: this changes nothing and needs its rights.
+    queues.declare(connection)

@@ -77,9 +77,14 @@ def host_of(config: EventsConfig) -> str:
     return f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
 
 
-def declare_exchange(channel: Any, name: str) -> None:
-    """Declare the durable topic exchange of all events."""
-    channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
+def declare_exchange(connection: Any, name: str) -> None:
+    """Declare the durable topic exchange of all events, if it is missing: only that takes the right to configure it."""
+    try:
+        with connection.channel() as channel:
+            channel.exchange_declare(name, "topic", passive=True)
+    except amqp.NotFound:  # which has closed the channel
+        with connection.channel() as channel:
+            channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
 
 
 class ConfirmedPublisher:

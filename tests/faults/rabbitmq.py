@@ -35,9 +35,11 @@ class Node:
     mapper_port: int = field(default_factory=free_port)  # each node has its own port mapper
     process: subprocess.Popen[bytes] | None = None
     name: str = "rabbitmq"
+    starter: tuple[Path | str, ...] = ()  # before the server's own command
+    env: dict[str, str] = field(default_factory=dict)
 
-    def url(self, *, port: int = 0, user: str = "guest") -> str:
-        return f"amqp://{user}:{user}@127.0.0.1:{port or self.port}//"
+    def url(self, *, port: int = 0, user: str = "guest", password: str = "") -> str:
+        return f"amqp://{user}:{password or user}@127.0.0.1:{port or self.port}//"
 
     @property
     def log_path(self) -> Path:
@@ -47,6 +49,7 @@ class Node:
         return clean_environment(
             {
                 "HOME": str(self.directory),  # where Erlang keeps its cookie
+                "TMPDIR": str(self.directory),
                 "RABBITMQ_NODENAME": f"argos{self.port}@localhost",
                 "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
                 "RABBITMQ_NODE_PORT": str(self.port),
@@ -61,6 +64,7 @@ class Node:
                 "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
                 "RABBITMQ_CONF_ENV_FILE": os.devnull,
                 "RABBITMQ_PID_FILE": str(self.directory / "pid"),
+                **self.env,
             }
         )
 
@@ -72,7 +76,7 @@ class Node:
         (self.directory / "rabbitmq.conf").touch()
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [path],
+                [*self.starter, path],
                 env=self._environment(),
                 cwd=self.directory,
                 stdout=log,
@@ -132,9 +136,9 @@ class Node:
 
 
 @contextmanager
-def running_node() -> Iterator[Node]:
+def running_node(*starter: Path | str, **env: str) -> Iterator[Node]:
     """Yield a new running node; kill and delete it at the end."""
-    node = Node(Path(mkdtemp(prefix="argos-rabbitmq-")))
+    node = Node(Path(mkdtemp(prefix="argos-rabbitmq-")), starter=starter, env=env)
     try:
         node.start()
         yield node

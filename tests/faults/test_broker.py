@@ -39,7 +39,8 @@ def broker() -> Iterator[rabbitmq.Node]:
 def node(broker: rabbitmq.Node) -> rabbitmq.Node:
     """Return the node with empty queues."""
     with Connection(broker.url()) as connection:
-        QUEUES.declare(channel := connection.channel())
+        QUEUES.declare(connection)
+        channel = connection.channel()
         for queue in (QUEUES.main, QUEUES.retry, QUEUES.dead):
             channel.queue_purge(queue)
     return broker
