@@ -23,7 +23,8 @@ OVERLAYS = ("development", "staging", "production")
 KUBECTL = Path(sys.executable).parent / "kubectl"
 SERVERS = {  # of the operator's, in the files that scripts/secrets makes
     "DATABASE_URL=": "DATABASE_URL=postgres://{service}:0123456789abcdef@db.example:5432/{service}",
-    "EVENTS_URL=": "EVENTS_URL=amqps://argos:0123456789abcdef@mq.example:5671/",
+    "DATABASE_DIRECT_URL=": "DATABASE_DIRECT_URL=postgres://{service}_owner:fedcba9876543210@db.example:5432/{service}",
+    "EVENTS_URL=": "EVENTS_URL=amqps://{service}:0123456789abcdef@mq.example:5671/",
 }
 
 
@@ -75,6 +76,12 @@ class Overlay:
         """Return the variables of a container that come from ConfigMaps."""
         return self._variables(container, "ConfigMap", "configMapRef")
 
+    def files(self, pod: Pod, volume: str) -> dict[str, str]:
+        """Return the files of a volume that is a ConfigMap."""
+        (name,) = (each["configMap"]["name"] for each in pod.spec["volumes"] if each["name"] == volume)
+        found: dict[str, str] = self.one("ConfigMap", name)["data"]
+        return found
+
     def secret(self, container: Document) -> dict[str, str]:
         """Return the variables of a container that come from Secrets."""
         encoded = self._variables(container, "Secret", "secretRef")
@@ -93,7 +100,8 @@ def overlay(name: str) -> Overlay:
     """Build one overlay, in a copy that has the secrets of scripts/secrets."""
     with TemporaryDirectory() as directory:
         root = Path(directory)
-        shutil.copytree(ROOT / "kubernetes", root / "kubernetes", ignore=shutil.ignore_patterns("secrets"))
+        for source in ("kubernetes", "postgresql", "rabbitmq"):
+            shutil.copytree(ROOT / source, root / source, ignore=shutil.ignore_patterns("secrets"))
         folder = root / "kubernetes" / "overlays" / name
         if name != "development":
             make_secrets(root, folder)
@@ -118,5 +126,5 @@ def make_secrets(root: Path, folder: Path) -> None:
     for file in (folder / "secrets").iterdir():
         text = file.read_text()
         for line, filled in SERVERS.items():
-            text = text.replace(f"{line}\n", filled.format(service=file.stem) + "\n")
+            text = text.replace(f"{line}\n", filled.format(service=file.stem.partition("-")[0]) + "\n")
         file.write_text(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -136,6 +137,26 @@ def test_a_workload_gets_known_variables_and_its_secrets_secretly(
         assert set(config.variables()) & DEPLOYED <= set(found.variables) | found.secretly
     if platform == "kubernetes" or kind != "development":
         assert {name for name in secrets - found.secretly if found.variables.get(name)} == set()
+
+
+@pytest.mark.parametrize(("platform", "kind"), DEPLOYMENTS)
+def test_only_migrations_and_nightly_work_have_the_owners_password(platform: str, kind: str) -> None:
+    for service, workloads in WORKLOADS.items():
+        owning = {f"{service}-migrate", f"{service}-nightly"}
+        for workload in workloads:
+            found = given(platform, kind, workload)
+            direct = found.variables.get("DATABASE_DIRECT_URL", "")
+            if (platform, kind) == ("compose", "production"):
+                assert (owner_file(workload) == f"/run/secrets/{service}_owner_url") == (workload in owning)
+            elif workload in owning:
+                assert urlsplit(direct).username == f"{service}_owner"
+                assert urlsplit(found.variables["DATABASE_URL"]).username == service
+            else:
+                assert direct == ""
+
+
+def owner_file(workload: str) -> str:
+    return str(COMPOSE["production"][IN_COMPOSE.get(workload, workload)]["environment"]["DATABASE_DIRECT_URL_FILE"])
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,25 @@ def test_a_pod_has_the_memory_and_the_command_of_its_container_in_compose(name: 
             assert pod.container["command"] == once
 
 
+def test_the_servers_of_development_have_the_variables_and_the_scripts_of_compose() -> None:
+    pods = overlay("development").pods()
+
+    for name, volume, place in (
+        ("products-db", "roles", "postgresql/make-roles.sh"),
+        ("orders-db", "roles", "postgresql/make-roles.sh"),
+        ("rabbitmq", "start", "rabbitmq/start"),
+    ):
+        container, of_compose = pods[name].container, COMPOSE[name]
+        script = ROOT / place
+        assert {each["name"]: each["value"] for each in container["env"]} == of_compose["environment"]
+        assert overlay("development").files(pods[name], volume) == {script.name: script.read_text()}
+        (mounted,) = [each["mountPath"] for each in container["volumeMounts"] if each["name"] == volume]
+        assert f"./{place}:{mounted}/{script.name}:ro" in of_compose["volumes"] or (
+            f"./{script.parent.name}:{mounted}:ro" in of_compose["volumes"]
+        )
+    assert pods["rabbitmq"].container["command"] == COMPOSE["rabbitmq"]["entrypoint"] + COMPOSE["rabbitmq"]["command"]
+
+
 @every_overlay
 def test_every_image_is_that_of_its_container_in_compose(name: str) -> None:
     for pod in overlay(name).pods().values():
