@@ -136,6 +136,36 @@ def users() -> list[Panel]:
     ]
 
 
+def edge() -> list[Panel]:
+    """Return the gateway's own answers, which no service sees."""
+    counter, job = "gateway_requests_total", 'job="gateway"'
+    every = rate(counter, job)
+    return [
+        Panel(
+            "Answers of the gateway",
+            "reqps",
+            {rate(counter, job, "status, answered_by"): "{{status}} of {{answered_by}}"},
+            "502, 503 or 504 of the gateway: no service answered. 429: clients are over a limit.",
+        ),
+        Panel(
+            "The gateway's own errors",
+            "percentunit",
+            {share(rate(counter, f'{job}, status=~"5..", answered_by="gateway"'), every): "share of 5xx"},
+            "Above 0.5 % for long: replicas are gone or too slow. The runbook is GatewayErrors.",
+            high=0.01,
+            thresholds={0.005: "orange", 0.01: "red"},
+        ),
+        Panel(
+            "Refused clients",
+            "percentunit",
+            {share(rate(counter, f'{job}, status="429", answered_by="gateway"'), every): "share of 429"},
+            "Above 5 % for long: clients are over a limit. The runbook is GatewayRefusesClients.",
+            high=0.1,
+            thresholds={0.05: "orange"},
+        ),
+    ]
+
+
 def dependencies() -> list[Panel]:
     """Return the dependencies and their failures."""
     tries = "http_client_requests_total"
@@ -221,6 +251,7 @@ def overview() -> Dashboard:
             "Objectives over 28 days": objectives(),
             "Alerts": alerts(),
             "Impact on users": users(),
+            "Gateway": edge(),
             "Dependencies": dependencies(),
             "Burn rate": burn(),
         },

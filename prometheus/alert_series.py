@@ -104,6 +104,12 @@ def burn_alert(objective: Objective, burn: BurnAlert) -> Alert:
     )
 
 
+def gateway_answers(name: str, severity: str, status: int, at: float) -> Alert:
+    requests = 'gateway_requests_total{{job="gateway", instance="g:1", status="{}", answered_by="{}"}}'
+    bad = Series(requests.format(status, "gateway"), 0)
+    return Alert(name, severity, share(bad, requests.format(200, "products"), of=100_000, at=at), "gateway")
+
+
 def responses(severity: str, bucket: str, next_bucket: str) -> Alert:
     series = histogram("http_request_duration_seconds", POST_ORDERS, bucket, next_bucket, quantile=0.95)
     return Alert("SlowResponses", severity, series)
@@ -147,6 +153,9 @@ ALERTS = [
     Alert("NotReady", "critical", [gauge(f'service_ready{{{HTTP}, probe="database"}}', 0, 1, 1)], just_short=1),
     errors("warning", 0.005),
     errors("critical", 0.01),
+    gateway_answers("GatewayErrors", "warning", 502, 0.005),
+    gateway_answers("GatewayErrors", "critical", 504, 0.01),
+    gateway_answers("GatewayRefusesClients", "warning", 429, 0.05),
     responses("warning", "0.3", "0.5"),
     responses("critical", "0.5", "1.0"),
     Alert(

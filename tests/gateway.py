@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.processes import ROOT, clean_environment, free_port
 from tests.raw_http import RawAnswer, read_answer, request
@@ -101,6 +102,23 @@ class Gateway:
         if body is not None:
             lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(sent)]
         return self.exchange(request(method.encode(), path.encode(), *lines, body=sent), client, port)
+
+    def answers(self) -> dict[tuple[str, str], float]:
+        """Return the counters of the gateway: status and who answered, up to the scrape before this one."""
+        text = requests.get(f"{self.status_url}/metrics", timeout=30).text
+        return {
+            (sample.labels["status"], sample.labels["answered_by"]): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == "gateway_requests_total"
+        }
+
+    def wait_for_answers(self, wanted: Mapping[tuple[str, str], float]) -> None:
+        """Scrape until the counters are these; fail with those of the last scrape."""
+        deadline = time.monotonic() + 60
+        while (found := self.answers()) != wanted:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.02)
 
     def log_line(self, request_id: str) -> dict[str, Any]:
         """Return the access log's line of a request, once it is written."""

@@ -55,7 +55,7 @@ SHELF_BUDGETS = {
     "development": 380,  # it heals its file
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here
-    "management": 850,
+    "management": 870,  # with the evidence of twelve factors
     "diagnosis": 705,
     "testing": 69,
     "settings": 160,

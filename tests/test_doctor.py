@@ -1,4 +1,4 @@
-"""doctor of both services as processes, healthy and with every fault."""
+"""doctor of both services as processes, healthy and with every fault; the twelve factors of a running one."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ def test_it_passes_a_running_stack_and_names_the_peer_that_is_gone(tmp_path: Pat
         well = [manage(s.project, "doctor", "--json", "--strict", env=s.env) for s in (stack.orders, stack.products)]
         wrong_peer = stack.orders.env | {"PRODUCTS_SERVICE_URL": stack.orders.url}
         mistaken = manage("orders_project", "doctor", "--json", env=wrong_peer)
+        factors = manage(
+            "orders_project", "twelve_factor", "--json", env=stack.orders.env | {"PORT": str(stack.orders.port)}
+        )
         stack.products.kill()
         alone = manage("orders_project", "doctor", env=stack.orders.env)
 
@@ -34,6 +37,9 @@ def test_it_passes_a_running_stack_and_names_the_peer_that_is_gone(tmp_path: Pat
     assert "PRODUCTS_SERVICE_URL: Products 1.0.0 has GET /products/{id}" in well[0].stdout
     assert mistaken.returncode == 1
     assert {check for check, level in levels(mistaken).items() if level != "ok"} == {"peer.contract"}
+    assert factors.returncode == 0, factors.stdout
+    on_sqlite = {"X.dev_prod_parity"} if stack.orders.env["DATABASE_URL"].startswith("sqlite") else set()
+    assert {factor for factor, level in levels(factors).items() if level != "ok"} == on_sqlite
     assert alone.returncode == 1
     assert "failure  peer.healthy               PRODUCTS_SERVICE_URL: Connection refused" in alone.stdout
     assert "warning  peer.contract              not known" in alone.stdout

@@ -6,9 +6,11 @@ import gzip
 import http.client
 import json
 import math
+import os
 import re
 import select
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -24,6 +26,7 @@ import pytest
 import requests
 
 from gateway.make_routes import ROUTES, routes
+from ops.tests.problem_shape import check_problem
 from tests.gateway import Gateway, gateway, skip_without_nginx, start
 from tests.name_server import name_server
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
@@ -64,14 +67,9 @@ def addresses(stack: Stack) -> dict[str, str]:
 
 
 def assert_problem(answer: RawAnswer, status: int, code: str) -> None:
-    """Check a problem document of the gateway itself."""
-    document = answer.json()
-
-    assert (answer.status, document["status"], document["code"]) == (status, status, code), answer.body
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert document["type"] == "about:blank"
-    assert document["title"]
-    assert document["detail"]
+    """Check a problem document of the gateway itself: the shape is that of the services."""
+    assert answer.status == status, answer.body
+    document = check_problem(answer.body, answer.headers["Content-Type"], status, code)
     assert answer.headers.get_all("X-Request-ID") == [document["requestId"]]
 
 
@@ -263,6 +261,69 @@ def test_the_gateway_says_itself_that_it_is_alive_and_how_many_connections_it_ha
 
     assert re.search(r'^gateway_connections\{state="active"\} [1-9]', text, re.MULTILINE)
     assert re.search(r"^gateway_connections_total [1-9]", text, re.MULTILINE)
+
+
+def test_the_gateway_counts_every_answer_by_its_status_and_by_who_gave_it(stack: Stack) -> None:
+    bounds = {"GATEWAY_ORDERS": f"127.0.0.1:{free_port()}", "GATEWAY_RATE": "1", "GATEWAY_BURST": "1"}
+    with gateway(**addresses(stack) | bounds) as door:
+        nothing_yet = door.answers()
+        with door.connect() as connection:  # pipelined, so that the last ones arrive within a second of the first
+            connection.sendall(b"GET /products/1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5)
+            connection.sendall(request(b"GET", b"/products/1"))
+            statuses = re.findall(rb"HTTP/1.1 (\d+)", b"".join(iter(lambda: connection.recv(65536), b"")))
+        for path in ("/products/999", "/orders", "/metrics"):
+            door.ask("GET", path)
+        door.exchange(b"no request\r\n\r\n")
+        wanted = {
+            ("200", "products"): statuses.count(b"200"),
+            ("429", "gateway"): statuses.count(b"429"),
+            ("404", "products"): 1,
+            ("502", "gateway"): 1,
+            ("404", "gateway"): 1,
+            ("400", "gateway"): 1,
+        }
+        door.wait_for_answers(wanted)
+        own = requests.get(f"{door.status_url}/requests.txt", timeout=30)
+
+    assert nothing_yet == {}
+    assert min(wanted.values()) > 0
+    assert own.status_code == 404  # only /metrics shows it
+
+
+def test_a_gateway_that_cannot_count_ends(stack: Stack) -> None:
+    with gateway(**addresses(stack)) as door:
+        assert door.process is not None
+        (shell,) = children(door.process.pid, "start")
+        (counting,) = children(shell, "count")
+        os.kill(counting, signal.SIGKILL)
+
+        assert door.process.wait(60) == 0
+
+
+def test_counters_that_cannot_be_written_are_kept_until_they_can(tmp_path: Path) -> None:
+    file, in_its_way = tmp_path / "requests.txt", tmp_path / "requests.txt.new"
+    in_its_way.mkdir()
+    with subprocess.Popen(
+        ["sh", ROOT / "gateway/count", file], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as counting:
+        assert counting.stdin is not None
+        assert counting.stderr is not None
+        counting.stdin.write("429 gateway\nscraped\n")
+        counting.stdin.flush()
+        complaint = counting.stderr.readline()
+        in_its_way.rmdir()
+        counting.stdin.write("429 gateway\nscraped\n")
+        counting.stdin.close()
+        assert counting.wait(60) == 0
+
+    assert "requests.txt.new" in complaint
+    assert file.read_text() == 'gateway_requests_total{status="429",answered_by="gateway"} 2\n'
+
+
+def children(parent: int, name: str) -> list[int]:
+    """Return the children of a process that run the script of this name."""
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in found if f"gateway/{name}" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def test_a_developer_reaches_each_service_whole_on_its_own_port(door: Gateway) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -18,6 +18,7 @@ from ops.development.waterfall import milliseconds, rows
 
 PAGE = "ops/development.html"
 LAST_LINES = 50
+LOOPBACK = ("127.", "::1")  # all of ::/96 but this address is reserved
 ALREADY_SAID = ("timestamp", "level", "event", "service", "version", "environment", "trace_id", "span_id")
 
 
@@ -25,7 +26,7 @@ ALREADY_SAID = ("timestamp", "level", "event", "service", "version", "environmen
 @never_cache
 def overview(request: HttpRequest) -> HttpResponseBase:
     """Answer the page, or the trace that is the only one with the wanted id."""
-    path, wanted = _recording(), request.GET.get("search", "").strip()
+    path, wanted = _recording(request), request.GET.get("search", "").strip()
     found = store.traces_with(path, wanted) if wanted else None
     if found and len(found) == 1:
         return redirect("development_trace", trace_id=found.pop())
@@ -39,7 +40,7 @@ def overview(request: HttpRequest) -> HttpResponseBase:
 @never_cache
 def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     """Answer one trace: its requests, its waterfall and its log lines."""
-    spans, lines = store.spans_of(_recording(), trace_id), store.lines(_recording(), trace_id=trace_id)
+    spans, lines = store.spans_of(_recording(request), trace_id), store.lines(_recording(request), trace_id=trace_id)
     page: dict[str, Any] = {
         "trace_id": trace_id,
         "rows": rows(spans) if spans else [],
@@ -61,7 +62,10 @@ def _answer(request: HttpRequest, page: dict[str, Any], status: int = 200) -> Ht
     return render(request, PAGE, page | own, status=status)
 
 
-def _recording() -> str:
+def _recording(request: HttpRequest) -> str:
+    """Return the path of the recording, which holds other clients' requests: for a client of this machine alone."""
+    if not request.META["REMOTE_ADDR"].startswith(LOOPBACK):
+        raise Http404
     return str(settings.CONFIG.development_recording)
 
 

@@ -104,6 +104,21 @@ def test_an_id_leads_to_its_trace(client: APIClient, recorder: Recorder, wanted:
     assert (answer.status_code, answer["Location"]) == (302, f"/dev/traces/{trace_id}")
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1", 200), ("127.0.9.1", 200), ("::1", 200), ("192.0.2.1", 404), ("2001:db8::1", 404)],
+)
+def test_only_a_client_of_this_machine_sees_the_page(
+    client: APIClient, recorder: Recorder, address: str, status: int
+) -> None:
+    trace_id = record(recorder)
+
+    answers = [client.get(path, REMOTE_ADDR=address) for path in ("/dev", f"/dev/traces/{trace_id}")]
+
+    assert [answer.status_code for answer in answers] == [status] * 2
+    assert [b"request-1" in answer.content for answer in answers] == [status == 200] * 2
+
+
 def test_an_id_is_found_in_traces_that_are_too_old_for_the_page(client: APIClient, recording: str) -> None:
     names = ["old", "old too", *["new"] * store.MOST_TRACES]
     spans = [store.Span(f"{n}", "1", "", "plain-service", name, "server", n, n, "") for n, name in enumerate(names)]

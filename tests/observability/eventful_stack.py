@@ -17,6 +17,7 @@ from uuid import uuid4
 import psycopg
 import requests
 
+from tests.gateway import Gateway, gateway
 from tests.observability.loops import Loop
 from tests.observability.prometheus_server import SCRAPE_INTERVAL, Prometheus, running_prometheus
 from tests.orders_database import execute
@@ -42,6 +43,7 @@ class EventfulStack:
     collector: OtlpReceiver
     started: float
     loops: dict[str, Loop]
+    door: Gateway
 
     def range(self, expr: str, *, step: float = 0.5) -> list[dict[str, Any]]:
         """Return an expression's series from the start to now, as a panel draws them."""
@@ -70,8 +72,14 @@ def eventful_stack(directory: Path, *, rounds: int = ROUNDS) -> Iterator[Eventfu
             targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
             loops = {job: Loop(stack.orders, command) for job, command in LOOPS.items()}
             targets |= {job: [loop.address] for job, loop in loops.items()} | {PUSHED: [address]}
-            with running_prometheus(directory, targets) as prometheus:
-                eventful = EventfulStack(stack, prometheus, collector, time.time(), loops)
+            behind = {f"GATEWAY_{name.upper()}": f"127.0.0.1:{getattr(stack, name).port}" for name in JOBS.values()}
+            with (
+                gateway(**behind, GATEWAY_RATE="1", GATEWAY_BURST="1") as door,
+                running_prometheus(
+                    directory, targets | {"gateway": [door.status_url.removeprefix("http://")]}
+                ) as prometheus,
+            ):
+                eventful = EventfulStack(stack, prometheus, collector, time.time(), loops, door)
                 try:
                     everything_happens(eventful, rounds)
                     yield eventful
@@ -85,7 +93,7 @@ def everything_happens(eventful: EventfulStack, rounds: int) -> None:
     stack = eventful.stack
     wait_for_scrapes(eventful)
     for _ in range(rounds):
-        ordinary_traffic(stack)
+        ordinary_traffic(eventful)
         wait_for_scrapes(eventful)
     products_goes_and_comes_back(eventful)
     orders_loses_its_database(stack)
@@ -95,16 +103,18 @@ def everything_happens(eventful: EventfulStack, rounds: int) -> None:
     for loop in eventful.loops.values():
         loop.start()
     for count in ("events_published_total", "orders_recovered_total"):
-        ordinary_traffic(stack)
+        ordinary_traffic(eventful)
         eventful.prometheus.wait_for(count)
         wait_for_scrapes(eventful)
-    ordinary_traffic(stack)
+    ordinary_traffic(eventful)
     wait_for_scrapes(eventful)
 
 
-def ordinary_traffic(stack: Stack) -> None:
+def ordinary_traffic(eventful: EventfulStack) -> None:
     """Send typical requests, including mistakes."""
-    orders, products = stack.orders.url, stack.products.url
+    orders, products = eventful.stack.orders.url, eventful.stack.products.url
+    for _ in range(4):  # of which the gateway allows two
+        eventful.door.ask("GET", "/products/1", client="127.0.9.1")
     with requests.Session() as session:
         for number in range(12):
             session.post(f"{orders}/orders", json={"productId": 1 + number % 2, "quantity": 1 + number % 3}, timeout=10)
@@ -139,6 +149,7 @@ def products_goes_and_comes_back(eventful: EventfulStack) -> None:
         for answer in callers.map(lambda _: stack.place_order(), range(CALLS_TO_OPEN)):
             assert answer.status_code == 500
     assert stack.orders.metric("http_client_requests_total", outcome="breaker_open") > 0
+    assert eventful.door.ask("GET", "/products/1").status == 502
     wait_for_scrapes(eventful, jobs=("orders-service",))
     stack.products.env |= {"WEB_CONCURRENCY": "2", "SERVICE_VERSION": "v2"}
     stack.products.start()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import Any
 
 import pytest
 import requests
 
+from tests.gateway import CLIENTS, Gateway
 from tests.observability.watched_stack import WatchedStack
 from tests.otlp_receiver import otlp_receiver
 from tests.processes import ROOT, manage
+from tests.raw_http import request
 
 needs_postgresql = pytest.mark.skipif(
     not os.environ.get("TEST_DATABASE_URL"), reason="a SQLite database has no wire to cut; CI has PostgreSQL"
@@ -33,6 +36,7 @@ def test_products_killed(watched: WatchedStack) -> None:
             ("RetryBudgetExhausted", "warning"),
         ):
             watched.sink.wait_for("firing", since=since, alertname=alert, service="orders-service", severity=severity)
+        watched.sink.wait_for("firing", since=since, alertname="GatewayErrors", service="gateway", severity="critical")
         watched.sink.wait_for(
             "firing", since=since, alertname="AvailabilityBudgetBurn", slo="orders-availability", **BURNING
         )
@@ -46,6 +50,7 @@ def test_products_killed(watched: WatchedStack) -> None:
         ("HighErrorRate", "orders-service"),
         ("CircuitBreakerOpen", "orders-service"),
         ("RetryBudgetExhausted", "orders-service"),
+        ("GatewayErrors", "gateway"),
     ):
         watched.sink.wait_for("resolved", since=since, alertname=alert, service=service)
     watched.sink.wait_for("resolved", since=recovered, alertname="AvailabilityBudgetBurn", **BURNING)
@@ -54,6 +59,32 @@ def test_products_killed(watched: WatchedStack) -> None:
     assert down["labels"]["runbook_url"] == down["annotations"]["runbook_url"]
     runbook = requests.get(down["labels"]["runbook_url"], timeout=5)
     assert runbook.text == (ROOT / "docs/runbooks/ServiceDown.md").read_text()
+
+
+def test_a_client_sends_more_than_the_gateway_allows(watched: WatchedStack) -> None:
+    since, refused = watched.sink.mark(), {"alertname": "GatewayRefusesClients", "service": "gateway"}
+    ending = threading.Event()
+    client = threading.Thread(target=send_too_much, args=(watched.door, ending))
+    client.start()
+    try:
+        watched.sink.wait_for("firing", since=since, **refused, severity="warning")
+    finally:
+        ending.set()
+        client.join()
+
+    watched.sink.wait_for("resolved", since=since, **refused)
+    assert watched.door.answers()["429", "gateway"] > 0
+
+
+def send_too_much(door: Gateway, ending: threading.Event) -> None:
+    """Send 500 requests a second from one address, which may send 50."""
+    address = next(CLIENTS)
+    while not ending.wait(0.2):
+        with door.connect(address) as connection:
+            connection.sendall(b"GET /products/1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 99)
+            connection.sendall(request(b"GET", b"/products/1"))
+            while connection.recv(65536):
+                pass
 
 
 @needs_postgresql

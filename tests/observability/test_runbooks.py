@@ -103,6 +103,7 @@ def stack_variables(watched: WatchedStack, directory: Path) -> dict[str, str]:
     """Return the variables of docs/runbooks/README.md for the stack that runs here."""
     logs = directory / "logs"
     paths = {f"{name}-service": getattr(watched, name).log_path for name in SERVICES}
+    paths["gateway"] = watched.door.log_path
     # Recovery does not run here, as no product has tracked stock.
     paths |= {"relay": watched.relay.log_path, "orders-recovery": watched.relay.log_path}
     cases = "".join(f"{name}) exec cat {path} ;;\n" for name, path in paths.items())

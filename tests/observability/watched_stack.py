@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ops.tests.test_command_metrics import pushgateway
-from tests.gateway import gateway
+from tests.gateway import Gateway, gateway
 from tests.observability.alertmanager_server import Alertmanager, running_alertmanager
 from tests.observability.link import Link, link_to
 from tests.observability.loops import Loop
@@ -35,17 +35,18 @@ class WatchedStack(Stack):
     wires: dict[str, Link]
     collector_port: int  # of traces, closed unless a test listens
     pushgateway: str
+    door: Gateway
     relay: Loop  # recovery does not run, as no product has tracked stock by default
 
 
-def traffic(stack: Stack, ending: threading.Event) -> None:
-    """Place orders and read products; ignore the answers."""
+def traffic(stack: WatchedStack, ending: threading.Event) -> None:
+    """Place orders, and read products through the gateway; ignore the answers."""
     with requests.Session() as session:
         while not ending.wait(PAUSE):
             with suppress(requests.RequestException):
                 session.post(f"{stack.orders.url}/orders", json={"productId": 1, "quantity": 1}, timeout=5)
             with suppress(requests.RequestException):
-                session.get(f"{stack.products.url}/products/1", timeout=5)
+                session.get(f"http://127.0.0.1:{stack.door.port}/products/1", timeout=5)
 
 
 def wired(exits: ExitStack, url: str, wires: dict[str, Link], name: str) -> str:
@@ -117,6 +118,7 @@ def watched_stack(directory: Path) -> Iterator[WatchedStack]:
             wires,
             collector_port,
             pushed_to,
+            door,
             relay,
         )
         ending = threading.Event()

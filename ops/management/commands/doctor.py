@@ -14,7 +14,7 @@ from ops.diagnosis.probe import LEVELS, Probe, examine
 from ops.diagnosis.registry import CONFIGURATION, probes
 
 SOUND = CONFIGURATION[0]
-WIDTH = len("telemetry.command_metrics")  # the longest id
+WIDTH = len("telemetry.command_metrics")  # the longest id of all
 
 
 class Command(OpsCommand):
@@ -28,6 +28,8 @@ class Command(OpsCommand):
     All checks run together and take at most 5 s. docs/operations/reference.md explains each id.
     A failure exits with 1, with --strict also a warning.
     """
+
+    probes = staticmethod(probes)
 
     def __init__(self, config_class: type[ServiceConfig] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -43,7 +45,7 @@ class Command(OpsCommand):
             found = [(SOUND, fault) for fault in configuration.faults(reading)]
             end = " Everything else needs a sound environment."
         else:
-            found, end = examine(reading.config, probes(reading.config)), ""
+            found, end = examine(reading.config, self.probes(reading.config)), ""
         result = Result("", {"ok": 0, "warnings": 0, "failures": 0}, details={"checks": []})
         for probe, message in found:
             level, says = LEVELS[message.level], f"{message.obj}: {message.msg}" if message.obj else message.msg
