@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.containers import Dockerfile, compose
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 IMAGES = ["products-service", "products-nightly", "orders-service", "orders-nightly"]
@@ -47,6 +47,18 @@ def test_a_workflow_may_only_read_unless_a_job_says_more(workflow: Path) -> None
 
     assert parsed["permissions"] in ({}, {"contents": "read"})
     assert "release" in workflow.stem or all("permissions" not in job for job in parsed["jobs"].values())
+
+
+def test_the_lanes_have_the_python_of_the_images_and_a_django_pinned_by_hash() -> None:
+    parsed = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    lanes = parsed["jobs"]["ci"]["strategy"]["matrix"]
+    (python,) = {re.findall(r"^FROM python:([\d.]+)-", Dockerfile(name).text, re.MULTILINE)[0] for name in PROJECTS}
+
+    assert python in lanes["python"]
+    assert lanes["include"]
+    for django in (lane["django"] for lane in lanes["include"]):
+        pinned = (ROOT / f"requirements/django-{django}.txt").read_text()
+        assert re.match(rf"django=={re.escape(django)}\.\d+ \\\n    --hash=sha256:", pinned)
 
 
 @pytest.mark.parametrize("service", ["products", "orders"])
