@@ -1,7 +1,9 @@
 # Argos' commands. PYTHON chooses the interpreter, VENV the environment: make test PYTHON=python3.13 VENV=.venv-3.13
-# Both are for the command line alone: a shell may hold them for another project.
+# DJANGO chooses a Django that Argos does not run on yet: make test PYTHON=python3.13 DJANGO=6.1
+# They are for the command line alone: a shell may hold them for another project.
 PYTHON := python3
-VENV := .venv
+DJANGO :=
+VENV := .venv$(DJANGO:%=-django-%)
 BIN := $(VENV)/bin
 IN := PATH="$(abspath $(BIN)):$$PATH" exec
 
@@ -39,5 +41,5 @@ rollout: $(BIN)/installed-dev  ## replace 20 replicas behind the gateway under l
 lock: $(BIN)/installed-dev  ## resolve requirements/*.in again, with hashes
 	@$(IN) scripts/lock
 
-$(BIN)/installed-%: requirements/%.txt
-	@scripts/install "$(PYTHON)" "$(VENV)" $*
+$(BIN)/installed-%: requirements/%.txt $(DJANGO:%=requirements/django-%.txt)
+	@scripts/install "$(PYTHON)" "$(VENV)" $* $(DJANGO)

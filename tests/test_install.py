@@ -14,9 +14,11 @@ from tests.checkout import copy_checkout
 from tests.processes import ROOT, clean_environment
 
 
-def install(python: object, venv: Path, *, root: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+def install(
+    python: object, venv: Path, *django: str, root: Path = ROOT, **env: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [root / "scripts" / "install", str(python), venv, "run"],
+        [root / "scripts" / "install", str(python), venv, "run", *django],
         env=clean_environment(env),
         capture_output=True,
         text=True,
@@ -34,19 +36,25 @@ def fake_python(directory: Path, script: str) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Copy this checkout, with one package to install that is made here: a wheel by the name of django."""
+    """Copy this checkout, with one package to install that is made here: wheels by the name of django."""
     checkout = copy_checkout(tmp_path / "argos")
-    wheel = tmp_path / "django-5.2.0-py3-none-any.whl"
+    for requirements, version in (("run", "5.2.0"), ("django-6.1", "6.1.0")):
+        wheel = django_wheel(tmp_path, version)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        pinned = f"django @ {wheel.as_uri()} --hash=sha256:{digest}\n"
+        (checkout / "requirements" / f"{requirements}.txt").write_text(pinned)
+    return checkout
+
+
+def django_wheel(directory: Path, version: str) -> Path:
+    wheel = directory / f"django-{version}-py3-none-any.whl"
+    about = f"django-{version}.dist-info"
     with ZipFile(wheel, "w") as archive:
         archive.writestr("django/__init__.py", "")
-        archive.writestr("django-5.2.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: django\nVersion: 5.2.0\n")
-        archive.writestr(
-            "django-5.2.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr("django-5.2.0.dist-info/RECORD", "")
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (checkout / "requirements" / "run.txt").write_text(f"django @ {wheel.as_uri()} --hash=sha256:{digest}\n")
-    return checkout
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: django\nVersion: {version}\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return wheel
 
 
 def test_pips_own_variables_and_files_send_nothing_elsewhere(checkout: Path, tmp_path: Path) -> None:
@@ -63,6 +71,16 @@ def test_pips_own_variables_and_files_send_nothing_elsewhere(checkout: Path, tmp
     assert not elsewhere.exists()
     assert (venv / "bin" / "installed-run").read_text() == (checkout / "requirements" / "run.txt").read_text()
     assert install(sys.executable, venv, root=checkout).stdout == ""  # nothing to do
+
+
+def test_another_django_takes_the_place_of_the_pinned_one(checkout: Path) -> None:
+    venv = checkout / ".venv"
+
+    done = install(sys.executable, venv, "6.1", root=checkout, PIP_NO_INDEX="1")
+
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in venv.glob("lib/python*/site-packages/django-*")] == ["django-6.1.0.dist-info"]
+    assert install(sys.executable, venv, "6.1", root=checkout).stdout == ""  # nothing to do
 
 
 def test_an_installation_that_was_broken_off_is_begun_again(checkout: Path) -> None:

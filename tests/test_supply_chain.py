@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.containers import Dockerfile, compose
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 IMAGES = ["products-service", "products-nightly", "orders-service", "orders-nightly"]
@@ -47,6 +47,18 @@ def test_a_workflow_may_only_read_unless_a_job_says_more(workflow: Path) -> None
 
     assert parsed["permissions"] in ({}, {"contents": "read"})
     assert "release" in workflow.stem or all("permissions" not in job for job in parsed["jobs"].values())
+
+
+def test_the_lanes_have_the_python_of_the_images_and_a_django_pinned_by_hash() -> None:
+    parsed = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    lanes = parsed["jobs"]["ci"]["strategy"]["matrix"]
+    (python,) = {re.findall(r"^FROM python:([\d.]+)-", Dockerfile(name).text, re.MULTILINE)[0] for name in PROJECTS}
+
+    assert python in lanes["python"]
+    assert lanes["include"]
+    for django in (lane["django"] for lane in lanes["include"]):
+        pinned = (ROOT / f"requirements/django-{django}.txt").read_text()
+        assert re.match(rf"django=={re.escape(django)}\.\d+ \\\n    --hash=sha256:", pinned)
 
 
 @pytest.mark.parametrize("service", ["products", "orders"])
@@ -97,6 +109,7 @@ def test_compose_runs_the_very_images_that_a_release_pushed_and_signed(tmp_path:
     release = dict(line.split("=", 1) for line in (tmp_path / "images.env").read_text().splitlines())
     files = compose("docker-compose.yml", "docker-compose.prod.yml", variables=release)["services"]
     running = {files[image]["image"] for image in IMAGES}
+    assert {files[image]["pull_policy"] for image in IMAGES} == {"missing"}
     signed = {re.sub(r":v1\.0\.0@", "@", image) for image in running}
     assert {call.split()[-1] for call in calls if call.startswith("cosign sign ")} == signed
     assert {call.split()[-1] for call in calls if call.startswith("cosign attest ")} == signed
@@ -106,6 +119,13 @@ def test_compose_runs_the_very_images_that_a_release_pushed_and_signed(tmp_path:
     for call in (call for call in calls if call.startswith("docker")):
         assert "--platform linux/amd64,linux/arm64 --provenance mode=max" in call
         assert ("--target nightly" in call) == ("-nightly:" in call)
+
+
+def test_without_a_release_no_image_of_ours_comes_from_a_registry() -> None:
+    services = compose("docker-compose.yml", "docker-compose.prod.yml")["services"]
+
+    assert {service["pull_policy"] for service in services.values() if "build" in service} == {"build"}
+    assert set(IMAGES) <= {name for name, service in services.items() if "build" in service}
 
 
 def test_a_change_of_each_folder_of_an_image_makes_it_anew() -> None:
