@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grafana.business import CREATED, JOB, REJECTED, oldest_event, pending_orders
+from grafana.calls import who_calls_whom
 from grafana.panels import (
     BREAKER_STATES,
     COLUMNS,
@@ -253,6 +254,7 @@ def overview() -> Dashboard:
             "Impact on users": users(),
             "Gateway": edge(),
             "Dependencies": dependencies(),
+            "Who calls whom": who_calls_whom(),
             "Burn rate": burn(),
         },
         links={"Who calls whom": WHO_CALLS_WHOM},

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.compose_host import PROJECTS, Collector, Host, host
-from tests.containers import Dockerfile, container_environment, run
+from tests.containers import Dockerfile, compose, container_environment, run
+from tests.processes import ROOT
 
 BASE = "docker-compose.yml"
 PRODUCTION = "docker-compose.prod.yml"
@@ -64,6 +65,19 @@ def test_the_stack_passes_its_own_smoke_test(stack: Host) -> None:
     assert len(here) == len(command) - 2
     assert done.returncode == 0, done.stderr
     assert "promises were kept" in done.stdout
+
+
+def test_the_load_of_the_profile_demo_is_answered(stack: Host, tmp_path: Path) -> None:
+    demo = compose(BASE, variables={"DEMO_SECONDS": "2"})["services"]["demo"]
+    source, folder, _ = demo["volumes"][0].split(":")
+    (tmp_path / Path(folder).relative_to("/app")).symlink_to(ROOT / source)
+    doors = {f"--{name}=http://gateway:8080": f"--{name}={stack.url(f'{name}-service')}" for name in PROJECTS}
+
+    done = run([doors.get(word, word) for word in demo["command"]], app=tmp_path, env=container_environment())
+
+    assert done.returncode == 0, done.stderr
+    assert "Sent 40 requests: " in done.stdout
+    assert " x 201" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["products-service", "orders-service"])

@@ -28,6 +28,7 @@ VOLUMES = {"jaeger-volume", "loki-volume"}  # make a new volume its user's
 ONE_OFF = {f"{service}-migrate" for service in SERVICES} | {"products-seed", "smoke"}
 LOOPS = {"orders-recovery", "relay", "consumer"} | {f"{service}-consumer" for service in STARTED}
 POOLER = {"pooler"}
+DEMO = {"demo"}
 NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
 DATABASES = {f"{service}-db" for service in SERVICES}
 LOGS = {"loki", "alloy"}
@@ -50,6 +51,7 @@ def test_the_stack_is_whole() -> None:
         *NIGHTLY,
         *DATABASES,
         *POOLER,
+        *DEMO,
         "rabbitmq",
         *TELEMETRY,
         "gateway",
@@ -90,7 +92,7 @@ def test_only_the_gateway_is_open_and_the_tools_on_this_machine(services: Any, d
     ("network", "members"),
     [
         ("edge", {"gateway"}),
-        ("app", {"gateway", *WEB, *LOOPS, "smoke", "jaeger", "prometheus", "pushgateway"}),
+        ("app", {"gateway", *WEB, *LOOPS, *DEMO, "smoke", "jaeger", "prometheus", "pushgateway"}),
         ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF, *POOLER, "rabbitmq"}),
         ("telemetry", {*NIGHTLY, *ONE_OFF - {"smoke"}, *TELEMETRY}),
     ],
@@ -188,7 +190,7 @@ def test_the_tests_run_the_pinned_postgresql() -> None:
     assert [BASE[name]["image"] for name in sorted(DATABASES)] == [f"postgres:{pinned[0]}-trixie"] * len(SERVICES)
 
 
-@pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF - VOLUMES))
+@pytest.mark.parametrize("name", sorted(set(BASE) - ONE_OFF - VOLUMES - DEMO))
 def test_everything_that_stays_has_a_health_check_without_curl(name: str) -> None:
     kind, *command = BASE[name]["healthcheck"]["test"]
 
@@ -233,6 +235,19 @@ def test_backups_are_made_by_the_servers_own_client_onto_a_volume(name: str) -> 
     assert f"--mode=0700 {to}" in str(stage)  # appuser's, and so is a new volume
     assert f"backup --to {to} --verify" in service["command"]
     assert any(line.startswith(f"prune_backups {to} ") for line in service["command"])
+
+
+def test_the_load_of_the_profile_demo_comes_in_by_the_gateway_and_knows_no_secret() -> None:
+    demo = BASE["demo"]
+    addresses = [word.partition("=http://")[2] for word in demo["command"] if "=http://" in word]
+
+    assert {name for name, service in BASE.items() if service.get("profiles") == ["demo"]} == DEMO
+    assert set(addresses) == {"gateway:8080"}
+    assert "gateway" in demo["depends_on"]
+    assert demo["environment"] == {}
+    assert demo["volumes"] == ["./demo:/app/demo:ro"]
+    assert "restart" not in demo
+    assert (demo["image"], demo["build"]) == (BASE["orders-service"]["image"], BASE["orders-service"]["build"])
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -66,6 +68,37 @@ def test_an_order_is_found_by_its_id(stack: Stack) -> None:
     order = stack.place_order().json()
 
     page_with(f"{stack.products.url}/dev?search={order['id']}", f"order_id={order['id']} ", "POST /orders → 201")
+
+
+def arrows_of(page: str) -> dict[str, list[str]]:
+    """Return the calls, the errors and the 95th percentile of each arrow, as a screen reader tells it."""
+    table = ElementTree.fromstring(re.findall("<table>.*?</table>", page, re.DOTALL)[0])
+    rows = [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
+    assert rows[0] == ["Caller and callee", "Calls", "Errors", "p95"]
+    return {row[0]: row[1:] for row in rows[1:]}
+
+
+def test_the_page_shows_who_calls_whom(stack: Stack) -> None:
+    for product in (1, 999_999):
+        stack.place_order(product_id=product)
+    relay = {**stack.orders.env, "EVENTS_URL": f"{stack.products.url}/events"}
+    assert manage("orders_project", "relay_events", "--once", env=relay).returncode == 0
+
+    words = ("clients", "relay of orders-service", "database of orders-service", "database of products-service")
+    found = arrows_of(page_with(f"{stack.products.url}/dev", "<b>products-service</b>", *words))
+
+    assert list(found) == [
+        "clients → orders-service",
+        "orders-service → products-service",
+        "relay of orders-service → products-service",
+        "orders-service → database of orders-service",
+        "products-service → database of products-service",
+    ]
+    calls, errors, p95 = found["orders-service → products-service"]
+    assert int(calls) >= 2
+    assert int(errors) >= 1  # 404
+    assert re.fullmatch(r"\d+\.\d ms", p95)
+    assert found["orders-service → database of orders-service"][1] == "0"
 
 
 def test_requests_of_every_worker_are_on_the_page(stack: Stack) -> None:

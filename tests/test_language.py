@@ -14,7 +14,7 @@ import pytest
 from tests.processes import PROJECTS, ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-PACKAGES = ("ops", "events", *PROJECTS, "template", "tests", "bench", "grafana", "kubernetes", "prometheus")
+PACKAGES = ("ops", "events", *PROJECTS, "template", "tests", "bench", "demo", "grafana", "kubernetes", "prometheus")
 LONGEST_SENTENCE = 25
 
 FAULTS = {

@@ -83,7 +83,7 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
             return content
         shown = format_html('"traceId": "{}"', data["traceId"])
         href = reverse("development_trace", args=[data["traceId"]])
-        link = format_html('"traceId": "<a href="{}">{}</a>"', href, data["traceId"])
+        link = format_html('"traceId": "<a href="{}" style="text-decoration: underline">{}</a>"', href, data["traceId"])
         return mark_safe(escape(content).replace(escape(shown), link, 1))  # noqa: S308 - escaped
 
 

@@ -53,6 +53,23 @@ class Span:
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A span as one end of a call; what its attributes lack is None."""
+
+    service: str
+    kind: str
+    parent_id: str
+    parent_kind: str | None
+    started: int
+    ended: int
+    error: str
+    database: str | None
+    address: str | None
+    port: int | None
+    broker: str | None
+
+
 @contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
     """Yield a connection whose changes are committed at the end.
@@ -145,6 +162,19 @@ def lines(path: str, *, trace_id: str = "", limit: int = MOST_LINES) -> list[dic
         query = "SELECT line FROM lines WHERE ? IN ('', trace_id) ORDER BY id DESC LIMIT ?"
         rows = connection.execute(query, [trace_id, limit]).fetchall()
     return sorted((json.loads(line) for (line,) in reversed(rows)), key=lambda line: str(line["timestamp"]))
+
+
+@_healing
+def calls(path: str) -> list[Call]:
+    """Return every span that is not within a service."""
+    names = ("db.system.name", "server.address", "server.port", "messaging.system")
+    attributes = ", ".join(f"json_extract(span.attributes, '$.\"{name}\"')" for name in names)
+    query = f"""
+        SELECT span.service, span.kind, span.parent_id, parent.kind, span.started, span.ended, span.error, {attributes}
+        FROM spans span LEFT JOIN spans parent ON parent.trace_id = span.trace_id AND parent.span_id = span.parent_id
+        WHERE span.kind != 'internal'"""  # noqa: S608
+    with opened(path) as connection:
+        return [Call(*row) for row in connection.execute(query)]
 
 
 @_healing

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ops.development import store
+from ops.development.calls import arrows
 from ops.development.services import services
 from ops.development.waterfall import milliseconds, rows
 
@@ -32,8 +33,9 @@ def overview(request: HttpRequest) -> HttpResponseBase:
         return redirect("development_trace", trace_id=found.pop())
     traces = store.traces(path, found)
     lines = [_line(line) for line in store.lines(path, limit=LAST_LINES)]
-    page = {"search": wanted, "traces": [_summary(spans) for spans in traces], "lines": lines[::-1]}
-    return _answer(request, page | {"services": services(path), "follows": "follow" in request.GET})
+    page: dict[str, Any] = {"search": wanted, "traces": [_summary(spans) for spans in traces], "lines": lines[::-1]}
+    page |= {"services": services(path), "arrows": arrows(path)}
+    return _answer(request, page | {"follows": "follow" in request.GET})
 
 
 @require_safe

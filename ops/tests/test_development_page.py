@@ -159,7 +159,7 @@ def test_the_browsable_api_links_the_trace_of_a_problem(client: APIClient, recor
 
     page = client.get("/raise/domain", headers=headers).content.decode()
 
-    assert f'"traceId": "<a href="/dev/traces/{trace_id}">{trace_id}</a>"' in page
+    assert f'"traceId": "<a href="/dev/traces/{trace_id}" style="text-decoration: underline">{trace_id}</a>"' in page
     assert "&quot;code&quot;: &quot;out_of_stock&quot;" in page
 
 

@@ -62,7 +62,7 @@ def configuration(
     targets: Mapping[str, Sequence[str]],
     *,
     alertmanager: str | None = None,
-    quick: bool = True,
+    rules: Callable[[Path], dict[str, Any]] = quick_rules,
     scrape_interval: str = SCRAPE_INTERVAL,
 ) -> dict[str, Any]:
     """Return the shipped configuration with these targets of its jobs; other jobs are left out."""
@@ -79,7 +79,7 @@ def configuration(
     document["rule_files"] = []
     for source in shipped_rule_files():
         made = directory / source.name
-        made.write_text(yaml.safe_dump(quick_rules(source), sort_keys=False) if quick else source.read_text())
+        made.write_text(yaml.safe_dump(rules(source), sort_keys=False))
         document["rule_files"].append(str(made))
     return document
 
@@ -164,7 +164,7 @@ def running_prometheus(
     targets: Mapping[str, Sequence[str]],
     *,
     alertmanager: str | None = None,
-    quick: bool = True,
+    rules: Callable[[Path], dict[str, Any]] = quick_rules,
     scrape_interval: str = SCRAPE_INTERVAL,
     options: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
@@ -175,7 +175,7 @@ def running_prometheus(
     home = directory / "prometheus"
     home.mkdir()
     config = home / "prometheus.yml"
-    document = configuration(home, targets, alertmanager=alertmanager, quick=quick, scrape_interval=scrape_interval)
+    document = configuration(home, targets, alertmanager=alertmanager, rules=rules, scrape_interval=scrape_interval)
     config.write_text(yaml.safe_dump(document, sort_keys=False))
     port = free_port()
     log = home / "prometheus.log"
