@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from tests.containers import Dockerfile, compose
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-IMAGES = ["products-service", "products-nightly", "orders-service", "orders-nightly"]
+SERVICES = [project.removesuffix("_project") for project in PROJECTS]
+IMAGES = [f"{service}-{kind}" for service in SERVICES for kind in ("service", "nightly")]
 # Each notes its arguments; docker leaves a digest, as if it had pushed an image.
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"
@@ -49,7 +50,7 @@ def test_a_workflow_may_only_read_unless_a_job_says_more(workflow: Path) -> None
     assert "release" in workflow.stem or all("permissions" not in job for job in parsed["jobs"].values())
 
 
-@pytest.mark.parametrize("service", ["products", "orders"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_the_sbom_names_each_package_of_the_lock_file_with_its_version(service: str, tmp_path: Path) -> None:
     locked = re.findall(r"^([\w.-]+)==([\w.+-]+)", (ROOT / f"requirements/{service}.txt").read_text(), re.MULTILINE)
 
@@ -109,7 +110,7 @@ def test_compose_runs_the_very_images_that_a_release_pushed_and_signed(tmp_path:
 
 
 def test_a_change_of_each_folder_of_an_image_makes_it_anew() -> None:
-    for service in ("products", "orders"):
+    for service in SERVICES:
         found = compose("docker-compose.yml")["services"][f"{service}-service"]["develop"]["watch"]
         copied = {line.split()[0] for line in Dockerfile(f"{service}_project").values("COPY", stage=0)}
 
