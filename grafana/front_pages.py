@@ -1,15 +1,19 @@
 """The front page of each service: its state, its business, and links to the rest.
 
-Each service has a dashboard at /d/orders-service or /d/products-service. `service` has a variable for the service and
-thirty panels; copies of them would not show more.
+Each folder …_project has a dashboard, such as /d/orders-service. `service` has a variable for the service and thirty
+panels; copies of them would not show more.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from grafana.business import orders_and_rejections
 from grafana.now import now
-from grafana.panels import COLUMNS, Dashboard, Panel, rate
+from grafana.panels import COLUMNS, Dashboard, Panel, Rows, rate
 from grafana.service import TRACES, red
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def products_business() -> list[Panel]:
@@ -26,15 +30,21 @@ def products_business() -> list[Panel]:
     ]
 
 
-def front_page(service: str, business: list[Panel]) -> Dashboard:
+# The panels of a service's own figures, by its name; a service may lack them.
+BUSINESS = {"orders": orders_and_rejections, "products": products_business}
+
+
+def front_page(name: str) -> Dashboard:
     """Return the page of one service: its state, its business, and links to the rest."""
+    service = f"{name}-service"
     job = f'job="{service}"'
     slow = next(panel for panel in red(job) if panel.exemplars)
+    business: Rows = {"Business": BUSINESS[name]()} if name in BUSINESS else {}
     return Dashboard(
         service,
         service,
         f"A summary of {service}; the link Service has the rest.",
-        {"Now": now(job), "Business": business, "Durations": [slow]},
+        {"Now": now(job), **business, "Durations": [slow]},
         jobs=job,
         links={
             f"Everything of {service}": f"/d/service?var-service={service}",
@@ -45,7 +55,4 @@ def front_page(service: str, business: list[Panel]) -> Dashboard:
 
 def front_pages() -> list[Dashboard]:
     """Return the page of each service."""
-    return [
-        front_page("orders-service", orders_and_rejections()),
-        front_page("products-service", products_business()),
-    ]
+    return [front_page(folder.name.removesuffix("_project")) for folder in sorted(ROOT.glob("*_project"))]

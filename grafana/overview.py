@@ -17,37 +17,35 @@ from grafana.panels import (
     stats,
 )
 from grafana.service import WHO_CALLS_WHOM
+from prometheus.make_slo_rules import OBJECTIVES, Objective
 
-SERVICES = 'job=~"(orders|products)-service"'
+SERVICES = 'job=~".+-service"'
 REQUESTS = "http_requests_total"
-# The objectives of docs/slo.md and prometheus/rules/slo.yml: the requests that count, and the limit for 99 % of them.
-ORDERS = ('job="orders-service", method="POST", route="/orders"', 300)
-READS = ('job="products-service", method="GET", route=~"/products(/.*)?"', 100)
-PROMISES = {"orders": ORDERS, "products": READS}
-CALLS = ('job="orders-service", peer="products"', 150)  # between the services; only their time is an objective
-ALLOWED = {"availability": 0.001, "latency": 0.01}  # the allowed share of bad requests
-BUDGETS = [(name, kind) for name in PROMISES for kind in ALLOWED] + [("calls", "latency")]
+AVAILABLE, IN_TIME = (
+    {made.slo.removesuffix(f"-{kind}"): made for made in OBJECTIVES if made.kind == kind}
+    for kind in ("availability", "latency")
+)
+BUDGETS = [(made.slo.removesuffix(f"-{made.kind}"), made.kind) for made in OBJECTIVES]
 BURN, LEFT = "slo:error_budget_burn:ratio_rate", "slo:error_budget_remaining:ratio"
 WINDOWS = ("5m", "1h", "6h", "3d")
 
 
 def objectives() -> list[Panel]:
     """Return how well the objectives are met."""
-    kept = []
-    for name, (_, bound) in PROMISES.items():
-        kept += [
-            Panel(
-                f"Available: {name}",
-                "percentunit",
-                {kept_share(name, "availability"): "of 28 days"},
-                "Below 99.9 % the objective is missed: no risky release until it recovers. Empty without requests.",
-                low=0.99,
-                high=1,
-                thresholds={0.999: "green"},
-            ),
-            in_time(name, bound),
-        ]
-    kept.append(in_time("calls", CALLS[1]))
+    kept = [
+        Panel(
+            f"Available: {name}",
+            "percentunit",
+            {kept_share(made): "of 28 days"},
+            f"Below {made.target * 100:g} % the objective is missed: no risky release until it recovers. "
+            "Empty without requests.",
+            low=0.99,
+            high=1,
+            thresholds={made.target: "green"},
+        )
+        for name, made in AVAILABLE.items()
+    ]
+    kept += [in_time(name, made) for name, made in IN_TIME.items()]
     left = [
         Panel(
             f"Budget left: {name}, {kind}",
@@ -63,22 +61,23 @@ def objectives() -> list[Panel]:
     return stats(*kept) + stats(*left)
 
 
-def in_time(name: str, bound: int) -> Panel:
+def in_time(name: str, made: Objective) -> Panel:
     """Return the share of requests within their limit."""
+    bound = f"{float(made.within) * 1000:g} ms"
     return Panel(
         f"In time: {name}",
         "percentunit",
-        {kept_share(name, "latency"): f"within {bound} ms"},
-        f"Below 99 %: more than one in a hundred takes longer than {bound} ms. Empty without requests.",
+        {kept_share(made): f"within {bound}"},
+        f"Below {made.target * 100:g} %: too many requests take longer than {bound}. Empty without requests.",
         low=0.9,
         high=1,
-        thresholds={0.99: "green"},
+        thresholds={made.target: "green"},
     )
 
 
-def kept_share(name: str, kind: str) -> str:
+def kept_share(made: Objective) -> str:
     """Return the share of good requests in 28 days."""
-    return f'1 - {BURN}28d{{slo="{name}-{kind}"}} * {ALLOWED[kind]}'
+    return f'1 - {BURN}28d{{slo="{made.slo}"}} * {round(1 - made.target, 6)}'
 
 
 def burn() -> list[Panel]:
@@ -99,8 +98,7 @@ def burn() -> list[Panel]:
 
 def users() -> list[Panel]:
     """Return the impact on users now."""
-    orders, reads = ORDERS[0], READS[0]
-    slow, slow_call = "http_request_duration_seconds", "http_client_request_duration_seconds"
+    limits = ", ".join(f"{name} above {made.within} s" for name, made in IN_TIME.items())
     return [
         Panel(
             "Orders a minute",
@@ -115,8 +113,8 @@ def users() -> list[Panel]:
             "Failing requests",
             "percentunit",
             {
-                share(rate(REQUESTS, f'{selector}, status=~"5.."'), rate(REQUESTS, selector)): name
-                for name, (selector, _) in PROMISES.items()
+                share(rate(REQUESTS, f'{made.requests}, status=~"5.."'), rate(REQUESTS, made.requests)): name
+                for name, made in AVAILABLE.items()
             },
             "Above 0.1 % for long: this spends the budget.",
             high=0.01,
@@ -125,12 +123,8 @@ def users() -> list[Panel]:
         Panel(
             "Slowest 1 %",
             "s",
-            {
-                quantile(0.99, slow, orders): "orders",
-                quantile(0.99, slow, reads): "product reads",
-                quantile(0.99, slow_call, CALLS[0]): "calls to products",
-            },
-            "Orders above 0.3 s, calls above 0.15 s, reads above 0.1 s. A dot is one request; click it for its trace.",
+            {quantile(0.99, made.histogram, made.requests): name for name, made in IN_TIME.items()},
+            f"Too slow: {limits}. A dot is one request; click it for its trace.",
             high=0.3,
             exemplars=True,
         ),

@@ -1,7 +1,7 @@
 """Write prometheus/rules/slo.yml: the objectives of docs/slo.md as burn rates, and the alerts on them.
 
-`python -m prometheus.make_slo_rules` writes the file; --check only compares. Five objectives times eight windows share
-one rule, written here once.
+`python -m prometheus.make_slo_rules` writes the file; --check only compares. The objectives of objectives.yml times
+eight windows share one rule, written here once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-RULES = Path(__file__).resolve().parent / "rules" / "slo.yml"
+import yaml
+
+FOLDER = Path(__file__).resolve().parent
+RULES = FOLDER / "rules" / "slo.yml"
 HEADER = """\
 # yamllint disable rule:line-length
 # Written by `python -m prometheus.make_slo_rules` from the objectives of docs/slo.md; do not edit.
@@ -48,17 +51,9 @@ class BurnAlert:
         return f"{self.long}/{self.short}"
 
 
-ORDERS = 'job="orders-service", method="POST", route="/orders"'
-PRODUCTS = 'job="products-service", method="GET", route=~"/products(/.*)?"'
-CALLS = 'job="orders-service", peer="products"'
-OBJECTIVES = (
-    Objective("orders-availability", "availability", "orders-service", ORDERS, 0.999),
-    Objective("products-availability", "availability", "products-service", PRODUCTS, 0.999),
-    Objective("orders-latency", "latency", "orders-service", ORDERS, 0.99, "0.3"),
-    Objective("products-latency", "latency", "products-service", PRODUCTS, 0.99, "0.1"),
-    Objective(
-        "calls-latency", "latency", "orders-service", CALLS, 0.99, "0.15", "http_client_request_duration_seconds"
-    ),
+OBJECTIVES = tuple(
+    Objective(slo, slo.rpartition("-")[2], **fields)
+    for slo, fields in yaml.safe_load((FOLDER / "objectives.yml").read_text()).items()
 )
 BURN_ALERTS = (
     BurnAlert(14.4, "1h", "5m", "critical", "2m"),

@@ -13,10 +13,10 @@ import yaml
 from grafana import make_dashboards, panels
 from grafana.panels import Dashboard
 from tests.declared_metrics import declared_series
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
 DASHBOARDS = make_dashboards.dashboards()
-SERVICES = ("products-service", "orders-service")
+SERVICES = [f"{project.removesuffix('_project')}-service" for project in PROJECTS]
 OF_THE_SCRAPE = {"up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS"}  # Prometheus' own
 LABELS_OF_PROMETHEUS = {"job", "instance", "le", "alertname", "alertstate", "severity"}
 

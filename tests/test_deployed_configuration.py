@@ -5,22 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from urllib.parse import urlsplit
 
 import pytest
 
 from ops.config.report import is_secret
 from ops.config.service import ServiceConfig
-from orders_project.config import OrdersConfig
-from products_project.config import ProductsConfig
 from tests.containers import compose
 from tests.kustomized import OVERLAYS, overlay
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 
-CONFIGS: dict[str, type[ServiceConfig]] = {"products": ProductsConfig, "orders": OrdersConfig}
+SERVICES = [project.removesuffix("_project") for project in PROJECTS]
+CONFIGS: dict[str, type[ServiceConfig]] = {
+    service: getattr(import_module(f"{service}_project.config"), f"{service.capitalize()}Config")
+    for service in SERVICES
+}
+LOOPS = {"products": {"consumer"}, "orders": {"recovery", "relay"}}  # others have one with their name
 WORKLOADS = {  # of each service, by its name in compose
-    "products": {"products-service", "consumer", "products-migrate", "products-nightly"},
-    "orders": {"orders-service", "recovery", "relay", "orders-migrate", "orders-nightly"},
+    service: {f"{service}-service", f"{service}-migrate", f"{service}-nightly"}
+    | LOOPS.get(service, {f"{service}-consumer"})
+    for service in SERVICES
 }
 COMPOSE = {
     "development": compose("docker-compose.yml")["services"],

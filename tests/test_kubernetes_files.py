@@ -15,17 +15,21 @@ import pytest
 import yaml
 
 from kubernetes.make_prometheus_rule import LEFT_OUT, WRITTEN, document
-from tests.containers import compose
+from tests.containers import Dockerfile, compose
 from tests.declared_metrics import declared_metrics
 from tests.kustomized import OVERLAYS, Document, Overlay, Pod, overlay
-from tests.processes import ROOT
+from tests.processes import PROJECTS, ROOT
 from tests.test_compose_files import GRACEFUL_TIMEOUT, LAST_SPANS
 
 COMPOSE = compose("docker-compose.yml")["services"]
-WEB = {"products-service": 3001, "orders-service": 3002}
+SERVICES = [project.removesuffix("_project") for project in PROJECTS]
+STARTED = set(SERVICES) - {"products", "orders"}  # by scripts/startservice
+WEB = {f"{service}-service": int(Dockerfile(f"{service}_project").environment()["PORT"]) for service in SERVICES}
 LOOPS = {"recovery": "orders-recovery", "relay": "relay", "consumer": "consumer"}  # and their names in compose
-MIGRATIONS = {"products-migrate", "orders-migrate"}
-NIGHTLY = {"products-nightly", "orders-nightly"}
+LOOPS |= {f"{service}-consumer": f"{service}-consumer" for service in STARTED}
+MIGRATIONS = {f"{service}-migrate" for service in SERVICES}
+NIGHTLY = {f"{service}-nightly" for service in SERVICES}
+DATABASES = {f"{service}-db" for service in SERVICES}
 OF_OPERATORS = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
 KUBERNETES = "1.37"
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
@@ -45,7 +49,7 @@ def test_every_object_is_valid_and_has_no_unknown_field(name: str) -> None:
 
 @every_overlay
 def test_every_workload_of_compose_runs(name: str) -> None:
-    servers = {"products-db", "orders-db", "rabbitmq", "products-seed"} if name == "development" else set()
+    servers = {*DATABASES, "rabbitmq", "products-seed"} if name == "development" else set()
 
     assert set(overlay(name).pods()) == {*WEB, *LOOPS, *MIGRATIONS, *NIGHTLY, *servers}
 
@@ -70,7 +74,9 @@ def test_every_pod_keeps_the_restricted_standard_and_has_no_token(name: str) -> 
             assert set(container["resources"]["requests"]) == {"cpu", "memory"}
             assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod.spec)
         assert {"hostPath"}.isdisjoint(key for volume in pod.spec.get("volumes", ()) for key in volume)
-    assert [account["automountServiceAccountToken"] for account in overlay(name).all("ServiceAccount")] == [False] * 2
+    assert [account["automountServiceAccountToken"] for account in overlay(name).all("ServiceAccount")] == [
+        False
+    ] * len(SERVICES)
 
 
 @every_overlay
@@ -211,21 +217,23 @@ def arrows(found: Overlay) -> Iterator[tuple[str, str]]:
 
 
 def test_pods_reach_one_another_only_along_the_arrows_of_the_architecture() -> None:
-    of_products = {"products-service", "consumer", "products-migrate", "products-seed", "products-nightly"}
-    of_orders = {"orders-service", "recovery", "relay", "orders-migrate", "orders-nightly"}
+    pods = {service: {f"{service}-{part}" for part in ("service", "migrate", "nightly")} for service in SERVICES}
+    pods["products"] |= {"consumer", "products-seed"}
+    pods["orders"] |= {"recovery", "relay"}
+    for service in STARTED:
+        pods[service].add(f"{service}-consumer")
 
     assert set(arrows(overlay("development"))) == {
         ("orders-service", "products-service"),
         ("recovery", "products-service"),
-        *((pod, "rabbitmq") for pod in ("relay", "consumer", "orders-service", "products-service")),
-        *((pod, "products-db") for pod in of_products),
-        *((pod, "orders-db") for pod in of_orders),
+        *((pod, "rabbitmq") for pod in {*WEB, *LOOPS} - {"recovery"}),
+        *((pod, f"{service}-db") for service in SERVICES for pod in pods[service]),
     }
 
 
 @in_the_cluster
 def test_servers_outside_are_reached_by_the_same_pods_in_their_network_alone(name: str) -> None:
-    for policy in ("products-to-database", "orders-to-database", "events-to-broker"):
+    for policy in (*(f"{service}-to-database" for service in SERVICES), "events-to-broker"):
         of_development = overlay("development").one("NetworkPolicy", policy)["spec"]
         spec = overlay(name).one("NetworkPolicy", policy)["spec"]
 

@@ -16,7 +16,8 @@ from tests.test_make_run import READY, read_until, running
 
 # A keyword, apps (of a package, Django and ops), a package, a folder, a path.
 TAKEN = ("class", "axes", "staticfiles", "ops", "events", "tests", "metrics")
-STATIC = [f"tests/test_{name}.py" for name in ("architecture", "compose_files")]
+STATIC = [f"tests/test_{name}.py" for name in ("architecture", "compose_files", "dashboards", "kubernetes_files")]
+OF_THE_SERVICE = [f"tests/{name}.py" for name in ("observability/test_shipped_files", "test_deployed_configuration")]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,23 @@ def test_its_own_tests_and_those_of_the_repository_pass(checkout: Path) -> None:
     run(checkout, "-m", "ruff", "format", "--check", ".")
     run(checkout, "-m", "ruff", "check", ".")
     run(checkout, "scripts/document-config", "--check")
+    subprocess.run([Path(sys.executable).parent / "yamllint", "--strict", "."], cwd=checkout, check=True)
+
+
+def test_it_is_deployed_and_watched(checkout: Path, tmp_path: Path) -> None:
+    run(checkout, "-m", "pytest", "-q", "-c", "tests/pytest.ini", *OF_THE_SERVICE, "-k", "shipments")
+    run(checkout, "-m", "prometheus.make_slo_rules", "--check")
+    run(checkout, "-m", "kubernetes.make_prometheus_rule", "--check")
+    run(checkout, "-m", "prometheus.alert_tests", str(tmp_path))
+    alerts = {"ServiceDown": "shipments-service", "AvailabilityBudgetBurn": "1h/5m", "LatencyBudgetBurn": "1h/5m"}
+    files = [
+        path
+        for path in tmp_path.iterdir()
+        if "shipments-service" in path.read_text() and alerts[path.stem.partition("-")[2]] in path.read_text()
+    ]
+    assert len(files) == len(alerts)
+    done = subprocess.run([*("promtool", "test", "rules"), *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_order_arrives_there(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

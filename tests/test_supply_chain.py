@@ -17,7 +17,8 @@ from tests.containers import Dockerfile, compose
 from tests.processes import PROJECTS, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-IMAGES = ["products-service", "products-nightly", "orders-service", "orders-nightly"]
+SERVICES = [project.removesuffix("_project") for project in PROJECTS]
+IMAGES = [f"{service}-{kind}" for service in SERVICES for kind in ("service", "nightly")]
 # Each notes its arguments; docker leaves a digest, as if it had pushed an image.
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"
@@ -61,7 +62,7 @@ def test_the_lanes_have_the_python_of_the_images_and_a_django_pinned_by_hash() -
         assert re.match(rf"django=={re.escape(django)}\.\d+ \\\n    --hash=sha256:", pinned)
 
 
-@pytest.mark.parametrize("service", ["products", "orders"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_the_sbom_names_each_package_of_the_lock_file_with_its_version(service: str, tmp_path: Path) -> None:
     locked = re.findall(r"^([\w.-]+)==([\w.+-]+)", (ROOT / f"requirements/{service}.txt").read_text(), re.MULTILINE)
 
@@ -129,7 +130,7 @@ def test_without_a_release_no_image_of_ours_comes_from_a_registry() -> None:
 
 
 def test_a_change_of_each_folder_of_an_image_makes_it_anew() -> None:
-    for service in ("products", "orders"):
+    for service in SERVICES:
         found = compose("docker-compose.yml")["services"][f"{service}-service"]["develop"]["watch"]
         copied = {line.split()[0] for line in Dockerfile(f"{service}_project").values("COPY", stage=0)}
 
