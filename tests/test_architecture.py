@@ -52,10 +52,10 @@ SHELF_BUDGETS = {
     "outbound": 700,
     "server": 1350,
     "turns": 85,
-    "development": 440,  # it heals its file, and shows who calls whom
+    "development": 445,  # it heals its file, and shows who calls whom
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here
-    "management": 870,  # with the evidence of twelve factors
+    "management": 925,  # with the evidence of twelve factors
     "diagnosis": 705,
     "testing": 69,
     "settings": 160,
