@@ -417,6 +417,16 @@ def test_the_head_has_bounds(door: Gateway) -> None:
     assert_problem(door.ask("GET", "/products", "no colon"), 400, "bad_request")
 
 
+def test_a_method_that_is_not_passed_on_is_refused_with_those_that_are(door: Gateway) -> None:
+    refused = door.ask("TRACE", "/products/1")
+    of_the_service = door.ask("POST", "/products/1", body={})
+
+    assert_problem(refused, 405, "method_not_allowed")
+    assert refused.headers.get_all("Allow") == ["GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]
+    assert of_the_service.status == 405
+    assert of_the_service.headers.get_all("Allow") == ["GET, PUT, PATCH, DELETE, HEAD, OPTIONS"]
+
+
 def test_a_service_hears_of_a_request_when_it_is_whole(stack: Stack) -> None:
     raw = post(b'{"productId": 1, "quantity": 2}')
     with socket.create_server(("127.0.0.1", 0)) as peer:

@@ -1,4 +1,4 @@
-"""Both services match their OpenAPI documents for all requests that schemathesis generates."""
+"""Both services match their OpenAPI documents for all requests that schemathesis generates, through the gateway too."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pytest
 import requests
 
 from ops.config.service import DEVELOPMENT_TOKEN
-from tests.processes import ROOT, Service, Stack, running_stack
+from tests.gateway import Gateway, gateway, skip_without_nginx
+from tests.processes import ROOT, Service, Stack, manage, running_stack
 from tests.staff import csrf_cookie, staff_session
 
 SEED = "20261120"
-EXAMPLES = "6"  # for each operation and phase; about 200 requests a run
+EXAMPLES = "4"  # for each operation and phase; about 200 requests a run
 
 CONFIGURATION = """
 {login}
@@ -36,19 +37,35 @@ hooks = "tests.schemathesis_hooks"
 [auth.openapi.cookieAuth]
 api_key = "{session}"
 """
+BEARER = """
+[auth.openapi.accessToken]
+bearer = "{token}"
+"""
 TOKEN = f"""
 [auth.openapi.serviceToken]
 bearer = "{DEVELOPMENT_TOKEN}"
 """
+SCOPES = {"products": ["products:write"], "orders": ["orders:write", "orders:read"]}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("schemathesis")) as running:
+    with running_stack(tmp_path_factory.mktemp("schemathesis"), TRUSTED_PROXIES="127.0.0.1") as running:
         yield running
 
 
-def explore(service: Service, directory: Path, *, login: str = "", token: str = "") -> None:
+@pytest.fixture(scope="module")
+def door(stack: Stack) -> Iterator[Gateway]:
+    skip_without_nginx()
+    behind = {f"GATEWAY_{name.upper()}": f"127.0.0.1:{getattr(stack, name).port}" for name in ("products", "orders")}
+    limits = ("GATEWAY_RATE", "GATEWAY_BURST", "GATEWAY_ADDRESS_RATE", "GATEWAY_ADDRESS_BURST")
+    with gateway(**behind, **dict.fromkeys(limits, "10000")) as running:  # else nearly every answer is a 429
+        yield running
+
+
+def explore(
+    service: Service, directory: Path, contract: str, *arguments: str, login: str = "", token: str = ""
+) -> None:
     configuration = directory / "schemathesis.toml"
     configuration.write_text(CONFIGURATION.format(login=login))
 
@@ -57,7 +74,8 @@ def explore(service: Service, directory: Path, *, login: str = "", token: str = 
             str(Path(sys.executable).parent / "schemathesis"),
             f"--config-file={configuration}",
             "run",
-            f"{service.url}/openapi.json",
+            contract,
+            *arguments,
             f"--seed={SEED}",
             f"--max-examples={EXAMPLES}",
             "--checks=all",
@@ -81,11 +99,24 @@ def explore(service: Service, directory: Path, *, login: str = "", token: str = 
     assert failed == []
 
 
-@pytest.mark.parametrize("name", ["products", "orders"])
-def test_an_anonymous_client_gets_only_what_is_documented(stack: Stack, name: str, tmp_path: Path) -> None:
-    service: Service = getattr(stack, name)
+def access_token(service: Service, name: str) -> str:
+    """Return a token that opens every operation, made as an operator does."""
+    for arguments in (["rotate_keys"], ["create_client", "explorer", "--scope", *SCOPES[name]]):
+        assert manage(service.project, *arguments, env=service.env).returncode == 0
+    return manage(service.project, "issue_token", "explorer", env=service.env).stdout.strip()
 
-    explore(service, tmp_path)
+
+@pytest.mark.parametrize("name", ["products", "orders"])
+@pytest.mark.parametrize("has_token", [False, True], ids=["anonymous", "token"])
+def test_clients_of_the_gateway_get_only_what_is_documented(
+    stack: Stack, door: Gateway, name: str, has_token: bool, tmp_path: Path
+) -> None:
+    service: Service = getattr(stack, name)
+    login = BEARER.format(token=access_token(service, name)) if has_token else ""
+    closed = ["--exclude-path-regex=^/(events|reservations)"] if name == "products" else []
+
+    url = f"http://127.0.0.1:{door.port}"
+    explore(service, tmp_path, f"{url}/{name}-service/openapi.json", f"--url={url}", *closed, login=login)
 
 
 @pytest.mark.parametrize("name", ["products", "orders"])
@@ -96,7 +127,13 @@ def test_staff_and_services_get_only_what_is_documented(stack: Stack, name: str,
     if name == "products":  # only its document contains it
         login += TOKEN
 
-    explore(service, tmp_path, login=login, token=session.cookies[csrf_cookie(service)])
+    explore(
+        service,
+        tmp_path,
+        f"{service.url}/openapi.json",
+        login=login,
+        token=session.cookies[csrf_cookie(service)],
+    )
 
 
 @pytest.mark.parametrize("name", ["products", "orders"])

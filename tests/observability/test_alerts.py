@@ -62,7 +62,8 @@ def test_products_killed(watched: WatchedStack) -> None:
 
 
 def test_a_client_sends_more_than_the_gateway_allows(watched: WatchedStack) -> None:
-    since, refused = watched.sink.mark(), {"alertname": "GatewayRefusesClients", "service": "gateway"}
+    since = watched.sink.mark()
+    refused: dict[str, Any] = {"alertname": "GatewayRefusesClients", "service": "gateway"}
     ending = threading.Event()
     client = threading.Thread(target=send_too_much, args=(watched.door, ending))
     client.start()
