@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.conf import settings
 
+from ops.startup import end_imports
+
 
 class OpsConfig(AppConfig):
     """Register the system checks, say in the metrics what runs, and switch fault points on."""
@@ -20,3 +22,4 @@ class OpsConfig(AppConfig):
         metrics.describe_build(settings.CONFIG)
         tracing.report_warnings()
         fault_points.switch_on(settings.CONFIG.fault_point)
+        end_imports()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib.util import find_spec
@@ -31,6 +32,7 @@ def begin_command(settings_module: str) -> None:
 
 def begin(settings_module: str) -> None:
     """Give this process the settings of its service, whatever the environment names, and development its .env."""
+    gc.disable()  # until end_imports
     from ops.config.env_file import read_env_file  # noqa: PLC0415 - once there is a virtual environment
 
     given = os.environ.get(VARIABLE) or settings_module
@@ -41,3 +43,12 @@ def begin(settings_module: str) -> None:
     if loaded and loaded.settings.configured and settings_module != loaded.settings.SETTINGS_MODULE:
         raise RuntimeError(f"this process already has {loaded.settings.SETTINGS_MODULE}")
     read_env_file()
+
+
+def end_imports() -> None:
+    """Let Python look for garbage in cycles from now on, among new objects alone.
+
+    Imports keep almost all that they make. To look for garbage meanwhile takes a seventh of a start.
+    """
+    gc.freeze()
+    gc.enable()

@@ -14,6 +14,7 @@ import requests
 from tests.processes import Service
 
 FEWEST = 10  # answers between two steps
+PAUSE = 0.02  # seconds of a client between two requests; without one, the clients take the processor from the replicas
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Replicas:
     def send(self, request: Callable[[str], requests.Response]) -> None:
         """Send one request after another to alternating replicas."""
         for number in itertools.count():
-            if self.stopping.is_set():
+            if self.stopping.wait(PAUSE):
                 return
             with self.one(number) as url:
                 self.answers.append(request(url).status_code)

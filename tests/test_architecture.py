@@ -33,9 +33,9 @@ SHELVES: dict[str, set[str]] = {
     "cli": {"config", "telemetry", "database", "outbound"},
     "manage": {"config", "telemetry", "cli"},
     "backups": {"config", "database", "cli", "settings"},
-    "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage", "settings"},
+    "server": {"config", "telemetry", "api", "diagnosis", "turns", "manage", "settings", "startup"},
     "management": {"config", "telemetry", "database", "cli", "diagnosis", "identity", "backups"},
-    "apps": {"config", "telemetry", "diagnosis", "testing"},
+    "apps": {"config", "telemetry", "diagnosis", "startup", "testing"},
 }
 SERVING = {"background", "config", "telemetry", "api", "identity", "database", "outbound", "server", "turns"}
 # Within a service: modules that receive requests or commands are not imported, and a leaf imports only leaves.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.load import load
-from tests.processes import Service, Stack, running_stack
+from tests.processes import Service, Stack, manage, running_stack
 
 MEGABYTE = 1024 * 1024
 MEMORY = 110 * MEGABYTE
@@ -39,5 +39,21 @@ def test_memory_is_bounded_and_does_not_grow(
     before = memory_after(1_000)
     after = memory_after(1_500)
 
+    assert service.metric("python_gc_collections_total", generation="0") > 0
     assert after < MEMORY
     assert after - before < GROWTH
+
+
+def test_a_command_looks_for_garbage_among_what_it_makes_itself() -> None:
+    done = manage(
+        "orders_project",
+        "shell",
+        "--verbosity=0",
+        "-c",
+        "import gc; print(gc.isenabled(), gc.get_freeze_count())",
+        env={},
+    )
+
+    is_enabled, frozen = done.stdout.split()
+    assert is_enabled == "True"
+    assert int(frozen) > 100_000
