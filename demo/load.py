@@ -96,7 +96,9 @@ def main() -> None:
     parser.add_argument("--products", required=True, metavar="URL", help="such as http://localhost:3001")
     parser.add_argument("--orders", required=True, metavar="URL", help="such as http://localhost:3002")
     parser.add_argument("--seed", type=int, default=1, help="the same one sends the same requests")
-    parser.add_argument("--seconds", type=int, default=60, choices=range(1, LONGEST + 1), metavar=f"1..{LONGEST}")
+    parser.add_argument(
+        "--seconds", type=int, default=60, choices=range(1, LONGEST + 1), metavar=f"1..{LONGEST}", help="of load"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # process 1 of a container has no default
     print(f"Seed {options.seed}, {RATE} requests a second for {options.seconds} s.", flush=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from grafana.panels import Panel, quantile, rate, share
 
-CALLERS = 'job=~"(orders|products)-service|relay|recovery|consumer"'
+CALLERS = 'job=~".+-service|relay|recovery|(.+-)?consumer"'
 ARROW = "{{job}} → {{peer}}"
 PEERS, DATABASE, EVENTS = "job, peer", "its database", "events"
 

@@ -1,4 +1,4 @@
-"""The load of the compose profile `demo` fills the dashboards: real services, their loops and a real Prometheus."""
+"""The load of the profile `demo` fills the dashboards: real services behind the gateway, a real Prometheus."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from grafana import make_dashboards
 from grafana.panels import Dashboard
+from tests.gateway import gateway
 from tests.observability.eventful_stack import JOBS, LOOPS, PUSHED, textfiles
 from tests.observability.loops import Loop
 from tests.observability.prometheus_server import Prometheus, running_prometheus
@@ -43,14 +44,17 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheu
         for loop in loops.values():
             exits.callback(loop.stop)
             loop.start()
+        behind = {f"GATEWAY_{name.upper()}": f"127.0.0.1:{getattr(stack, name).port}" for name in JOBS.values()}
+        door = exits.enter_context(gateway(**behind))
         targets = {job: [f"127.0.0.1:{getattr(stack, name).port}"] for job, name in JOBS.items()}
         targets |= {job: [loop.address] for job, loop in loops.items()} | {PUSHED: [pushed]}
+        targets["gateway"] = [door.status_url.removeprefix("http://")]
         prometheus = exits.enter_context(running_prometheus(directory, targets))
         started = time.time()
         assert manage("products_project", "seed_products", env=stack.products.env).returncode == 0
         prometheus.wait_for(f'up{{job="{next(iter(LOOPS))}"}} == 1')
         done = subprocess.run(
-            [*LOAD, "--products", stack.products.url, "--orders", stack.orders.url],
+            [*LOAD, f"--products=http://127.0.0.1:{door.port}", f"--orders=http://127.0.0.1:{door.port}"],
             cwd=ROOT,
             env=clean_environment({}),
             capture_output=True,
