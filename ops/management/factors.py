@@ -172,7 +172,5 @@ def admin_processes(config: ServiceConfig) -> Iterator[CheckMessage]:
 
 def own_commands() -> dict[str, BaseCommand]:
     """Return the commands of the packages in this repository."""
-    found = {name: load_command_class(str(app), name) for name, app in get_commands().items()}
-    return {
-        name: command for name, command in found.items() if (ROOT / type(command).__module__.split(".")[0]).is_dir()
-    }
+    apps = {name: str(app) for name, app in get_commands().items()}
+    return {name: load_command_class(app, name) for name, app in apps.items() if (ROOT / app.split(".")[0]).is_dir()}

@@ -11,12 +11,14 @@ import pytest
 from django.core.checks import CheckMessage
 from django.db import connection
 from django.test import override_settings
+from pydantic import Field
 
+from ops.config.service import HttpUrl
 from ops.diagnosis.probe import LEVELS
 from ops.management import factors
 from ops.management.commands import run_nightly
 from ops.management.commands.twelve_factor import Command
-from ops.tests.peers import answering
+from ops.tests.peers import answering, refused
 from ops.tests.run_command import run
 from ops.tests.settings import CONFIG, PlainConfig
 
@@ -36,6 +38,12 @@ class LockedConfig(PlainConfig):
     """A service whose locked requirements are those of every service: requirements/base.txt."""
 
     service = "base-service"
+
+
+class CallingConfig(PlainConfig):
+    """A service that calls another one."""
+
+    peer_url: HttpUrl = Field("http://localhost:1", json_schema_extra={"probe": "/healthz"})
 
 
 def in_production(**more: str) -> PlainConfig:
@@ -69,13 +77,14 @@ def test_a_gap_fails_only_when_it_is_to_be_strict() -> None:
     assert (relaxed, strict) == (0, 1)
 
 
-def test_a_backing_service_that_does_not_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection.settings_dict, "NAME", "/nowhere/shop")
+def test_a_backing_service_that_does_not_answer_is_a_failure() -> None:
+    config = CallingConfig.read({"PEER_URL": refused()}).config
+    assert config
 
-    found = said(list(factors.backing_services(CONFIG)))
+    found = said(list(factors.backing_services(config)))
 
-    assert found[0][0] == "failure"
-    assert found[0][1].startswith("DATABASE_URL: ")
+    assert ("ok", "DATABASE_URL: ") in [(level, says[:14]) for level, says in found]
+    assert ("failure", "PEER_URL: Connection refused") in found
 
 
 def test_production_without_a_version_has_no_codebase() -> None:
