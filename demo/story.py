@@ -12,8 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from urllib.parse import urlsplit
 
 import requests
@@ -52,7 +51,7 @@ def services() -> Iterator[tuple[str, str]]:
         run.wait()
 
 
-def watching(products: str, orders: str) -> Any:
+def watching(products: str, orders: str) -> AbstractContextManager[Watch | None]:
     """Return what yields the watch over both services, or None where a program is missing."""
     if alerts.missing():
         return nullcontext()
