@@ -48,7 +48,7 @@ SHELF_BUDGETS = {
     "telemetry": 1500,
     "api": 1150,
     "identity": 390,
-    "database": 480,
+    "database": 545,
     "outbound": 700,
     "server": 1350,
     "turns": 85,

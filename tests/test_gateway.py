@@ -524,7 +524,9 @@ def test_a_page_of_a_listed_origin_may_read_every_answer(shops_door: Gateway, pa
 
     assert answer.headers.get_all("Access-Control-Allow-Origin") == [SHOP]
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert {"ETag", "X-Request-ID"} <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+    assert {"ETag", "X-Request-ID", "WWW-Authenticate"} <= set(
+        answer.headers["Access-Control-Expose-Headers"].split(", ")
+    )
     assert "Origin" in answer.headers.get_all("Vary", [])
     assert answer.headers["Access-Control-Allow-Methods"] is None
 

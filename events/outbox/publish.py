@@ -17,6 +17,12 @@ COLUMNS = "event_id, type, subject, data, traceparent, correlationid"
 # Every order runs this: building the statement in the ORM takes longer than executing it.
 RECORD = f"INSERT INTO {OutboxEvent._meta.db_table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608, SLF001 - the model's own table
 
+# By the primary key: event_id has no index, which each order would pay for.
+FIND_RECENT = (
+    f"SELECT subject FROM (SELECT event_id, subject FROM {OutboxEvent._meta.db_table} "  # noqa: S608, SLF001 - likewise
+    "ORDER BY position DESC LIMIT 10000) AS recent WHERE event_id = %s"
+)
+
 
 def publish_event(cursor: CursorWrapper, *, subject: str, payload: Payload) -> None:
     """Record an event. Call it within the transaction of the change, so that both are stored or neither.
@@ -49,6 +55,13 @@ def insert_and_publish(insert: str, *, subject: str, data: str) -> str:
 def event_values(payload: type[Payload]) -> list[Any]:
     """Return the parameters of a statement of `insert_and_publish` that follow the values of its row."""
     return [uuid.uuid4(), payload.type, *_origin()]
+
+
+def recorded_subject(cursor: CursorWrapper, values: list[Any]) -> str | None:
+    """Return the subject of a recent event if the statement with these `event_values` was committed."""
+    cursor.execute(FIND_RECENT, [values[0]])
+    found = cursor.fetchone()
+    return found and str(found[0])
 
 
 def _origin() -> tuple[str, str]:

@@ -9,19 +9,21 @@ is rejected, so a confirmed order keeps its reservation, however late or often a
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from events.outbox.publish import event_values, insert_and_publish
+from events.outbox.publish import event_values, insert_and_publish, recorded_subject
 from events.payloads import OrderConfirmed
+from ops.database.lost_session import is_gone, is_lost
 from ops.testing.fault_points import fault_point
 from orders_project.orders import errors, metrics
 from orders_project.orders.events import CONFIRMED_SQL, publish_confirmed
@@ -49,14 +51,40 @@ INSERT_AND_PUBLISH = insert_and_publish(INSERT_CONFIRMED, subject="id::text", da
 def store_confirmed(order: Order) -> None:
     """Store an order that needs no reservation, and publish its event."""
     order.status = Order.Status.CONFIRMED
-    with fault_point(OrderStep.STORE_ORDER), connection.cursor() as cursor:
+    with fault_point(OrderStep.STORE_ORDER):
         if connection.vendor == "postgresql":
-            _insert(cursor, order, INSERT_AND_PUBLISH, *event_values(OrderConfirmed))
+            _insert_and_publish(order)
         else:
-            with transaction.atomic():
+            with transaction.atomic(), connection.cursor() as cursor:
                 _insert(cursor, order, INSERT_CONFIRMED)
                 publish_confirmed(cursor, order, order.created_at)
     metrics.count_confirmed(order.quantity)
+
+
+def _insert_and_publish(order: Order) -> None:
+    """Insert by one statement; once more if its session was lost and has not committed it."""
+    values, started = event_values(OrderConfirmed), time.monotonic()
+    with connection.cursor() as cursor:
+        session = connection.connection.info.backend_pid
+        try:
+            _insert(cursor, order, INSERT_AND_PUBLISH, *values)
+        except OperationalError as error:
+            if not is_lost(connection, error, since=started):
+                raise
+            connection.close()
+            if not is_gone(connection, session):
+                raise
+            log.warning("order.stored_again")
+            _insert_unless_recorded(order, values)
+
+
+def _insert_unless_recorded(order: Order, values: list[Any]) -> None:
+    with connection.cursor() as cursor:
+        if (subject := recorded_subject(cursor, values)) is None:
+            _insert(cursor, order, INSERT_AND_PUBLISH, *values)
+        else:
+            order.pk = int(subject)
+            order.refresh_from_db()
 
 
 def _insert(cursor: CursorWrapper, order: Order, statement: str, *more: Any) -> None:

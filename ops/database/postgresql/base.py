@@ -12,6 +12,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from django_prometheus.db.common import DatabaseWrapperMixin
 
+from ops.database.postgresql.cursor import Cursor
 from ops.telemetry.queries import observe_query
 
 
@@ -27,6 +28,16 @@ class DatabaseWrapper(DatabaseWrapperMixin, base.DatabaseWrapper):  # type: igno
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(observe_query)
+
+    def make_cursor(self, cursor: Any) -> Cursor:
+        return Cursor(cursor, self)
+
+    def ensure_connection(self) -> None:
+        """Replace a connection that has ended between two statements, such as while a peer answered."""
+        current = self.connection
+        if current is not None and self.pool is not None and not self.in_atomic_block and has_ended(current):
+            self.close()
+        super().ensure_connection()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from ops.tests import migrations
+from ops.tests.run_command import run
+from orders_project.orders.models import Order
 
 APPS = ("orders",)
+KEY = {"idempotency_key": "k", "payload_hash": "0"}
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -35,3 +41,18 @@ def test_every_migration_lets_the_release_before_go_on(app: str) -> None:
     }
     harmless = orders if app == "orders" else {}
     migrations.assert_every_migration_lets_the_release_before_go_on(app, harmless=harmless)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_way_back_says_what_to_do_about_a_key_that_two_clients_share() -> None:
+    for owner in ("shop", None):
+        Order.objects.create(product_id=1, quantity=1, status="confirmed", owner=owner, **KEY)
+
+    code, _, errors = run("migrate", "orders", "0010")
+    assert (code, "1 idempotency keys belong to orders of several clients" in errors) == (1, True)
+    assert "run `purge_idempotency_keys`" in errors
+
+    Order.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert run("purge_idempotency_keys")[0] == 0
+    assert run("migrate", "orders", "0010")[0] == 0
+    assert run("migrate", "orders")[0] == 0
