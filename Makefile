@@ -11,7 +11,7 @@ IN := PATH="$(abspath $(BIN)):$$PATH" exec
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: $(BIN)/installed-run  ## both services, migrated and seeded, on ports 3001 and 3002; RELOAD=1 loads changed code
+run: $(BIN)/installed-run  ## the services, migrated and seeded; RELOAD=1 loads changed code
 	@$(IN) scripts/run
 
 demo: $(BIN)/installed-run  ## seeded load and four faults on the processes of `make run`, told here; DEMO="--seed 2 --seconds 60"

@@ -13,7 +13,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ROUTES = ROOT / "gateway" / "routes.conf"
 HEADER = "# The open paths, from the OpenAPI documents. Written by python -m gateway.make_routes.\n"
-SERVICES = ("products", "orders")
+# Those that the gateway publishes.
+SERVICES = re.findall(r"^set \$(\w+) ", (ROOT / "gateway" / "public.conf.template").read_text(), re.MULTILINE)
 FOR_SERVICES: list[dict[str, list[str]]] = [
     {"serviceToken": []}
 ]  # ops.api.openapi.SERVICE_SCHEME, which needs settings

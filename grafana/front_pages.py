@@ -6,9 +6,10 @@ panels; copies of them would not show more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from grafana.business import orders_and_rejections
+from grafana.business import orders_and_rejections  # of the shop
 from grafana.now import now
 from grafana.panels import COLUMNS, Dashboard, Panel, Rows, rate
 from grafana.service import TRACES, red
@@ -16,7 +17,7 @@ from grafana.service import TRACES, red
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def products_business() -> list[Panel]:
+def products_business() -> list[Panel]:  # of the shop
     """Return the business of products."""
     lookups = rate("products_lookups_total", 'job="products-service"', "outcome")
     return [
@@ -31,7 +32,10 @@ def products_business() -> list[Panel]:
 
 
 # The panels of a service's own figures, by its name; a service may lack them.
-BUSINESS = {"orders": orders_and_rejections, "products": products_business}
+BUSINESS: dict[str, Callable[[], list[Panel]]] = {
+    "orders": orders_and_rejections,  # of the shop
+    "products": products_business,  # of the shop
+}
 
 
 def front_page(name: str) -> Dashboard:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from grafana.business import orders_business
+from grafana.business import orders_business  # of the shop
 from grafana.front_pages import front_pages
 from grafana.overview import overview
 from grafana.panels import COLUMNS, Dashboard, Panel, Rows, Variable
@@ -36,7 +36,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def dashboards() -> list[Dashboard]:
     """Return all dashboards."""
-    return [overview(), any_service(), *front_pages(), orders_business(), runtime_and_commands()]
+    found = [overview(), any_service(), *front_pages()]
+    found.append(orders_business())  # of the shop
+    return [*found, runtime_and_commands()]
 
 
 def panel_json(panel: Panel, number: int, grid: dict[str, int]) -> dict[str, Any]:

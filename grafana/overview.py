@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.business import CREATED, JOB, REJECTED, oldest_event, pending_orders
+from grafana.business import CREATED, JOB, REJECTED, oldest_event, pending_orders  # of the shop
 from grafana.calls import who_calls_whom
 from grafana.panels import (
     BREAKER_STATES,
@@ -100,7 +100,7 @@ def users() -> list[Panel]:
     """Return the impact on users now."""
     limits = ", ".join(f"{name} above {made.within} s" for name, made in IN_TIME.items())
     return [
-        Panel(
+        Panel(  # of the shop
             "Orders a minute",
             "cpm",
             {
@@ -175,16 +175,16 @@ def dependencies() -> list[Panel]:
             "Services",
             "none",
             {f"min by (job) (up{{{SERVICES}}})": "{{job}}"},
-            "Down: Prometheus cannot scrape a replica. If it is products, orders fail; see the breaker.",
+            "Down: Prometheus cannot scrape a replica. The services that call it fail as well; see the breakers.",
             "state-timeline",
             high=1,
             value_names=UP_OR_DOWN,
         ),
         Panel(
-            "Breaker of orders to products",
+            "Circuit breakers",
             "none",
             {f"max by (job, peer) (circuit_breaker_state{{{SERVICES}}})": "{{job}} to {{peer}}"},
-            "Open: every order is refused immediately, as half of the calls to products failed.",
+            "Open: requests that need the peer are refused immediately, as half of the calls to it failed.",
             "state-timeline",
             high=2,
             value_names=BREAKER_STATES,
@@ -196,8 +196,8 @@ def dependencies() -> list[Panel]:
             "The line that rises first is the cause; the others follow.",
             high=0.1,
         ),
-        pending_orders(12),
-        oldest_event(12),
+        pending_orders(12),  # of the shop
+        oldest_event(12),  # of the shop
     ]
 
 

@@ -156,7 +156,7 @@ ALERTS = [
     gateway_answers("GatewayRefusesClients", "warning", 429, 0.05),
     responses("warning", "0.3", "0.5"),
     responses("critical", "0.5", "1.0"),
-    Alert(
+    Alert(  # of the shop
         "ProductsUnavailableForOrders",
         "critical",
         share(
@@ -269,6 +269,8 @@ ALERTS = [
         "consumer",
         resolves_after=65,  # the window of an hour
     ),
-    Alert("OrdersPendingTooLong", "warning", [gauge(f"orders_oldest_pending_age_seconds{{{HTTP}}}", 301, 300, 0)]),
-    Alert("OrdersPendingTooLong", "critical", [gauge(f"orders_oldest_pending_age_seconds{{{HTTP}}}", 1801, 1800, 0)]),
+    *(  # of the shop
+        Alert("OrdersPendingTooLong", severity, [gauge(f"orders_oldest_pending_age_seconds{{{HTTP}}}", above, at, 0)])
+        for severity, above, at in (("warning", 301, 300), ("critical", 1801, 1800))
+    ),
 ]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 
 Rename = Callable[[str], str]
-FLOW_LIST = re.compile(r"\[([^][{}]*)\]")
+FLOW_LIST = re.compile(r"\[([^][{}\n]*)\]")
 
 
 class Unfit(Exception):
@@ -23,8 +23,11 @@ def indent_of(line: str) -> int:
 def end_of_block(lines: list[str], start: int) -> int:
     """Return the number of the line after a block."""
     end = start + 1
-    while end < len(lines) and lines[end].strip() and indent_of(lines[end]) > indent_of(lines[start]):
-        end += 1
+    for number in range(start + 1, len(lines)):
+        if lines[number].strip():
+            if indent_of(lines[number]) <= indent_of(lines[start]):
+                break
+            end = number + 1
     return end
 
 
@@ -75,3 +78,30 @@ def with_name(text: str, before: str, addition: str) -> str:
     if before not in text:
         raise Unfit(f"{before!r} is missing")
     return text.replace(before, before + addition)
+
+
+def without(text: str, is_gone: Callable[[str], bool]) -> str:
+    """Return the text without each document, item of a list in brackets, and block that is gone by its first line."""
+    documents = [document for document in text.split("---\n") if not is_gone(name_of(document))]
+    text = FLOW_LIST.sub(lambda found: f"[{without_items(found[1], is_gone)}]", "---\n".join(documents))
+    lines, kept = text.splitlines(keepends=True), []
+    number = 0
+    while number < len(lines):
+        if not is_gone(lines[number]):
+            kept.append(lines[number])
+            number += 1
+            continue
+        while kept and kept[-1].lstrip().startswith("@") and indent_of(kept[-1]) == indent_of(lines[number]):
+            kept.pop()  # a decorator
+        start, number = number, end_of_block(lines, number)
+        if number < len(lines) and re.match(rf" {{{indent_of(lines[start])}}}[])}}]", lines[number]):
+            number += 1  # the bracket that the block opened
+        while number < len(lines) and not lines[number].strip() and not (kept and kept[-1].strip()):
+            number += 1  # the empty lines after it
+    return "".join(kept).strip("\n") + "\n"
+
+
+def without_items(items: str, is_gone: Callable[[str], bool]) -> str:
+    """Return the items of a list in brackets without those that are gone."""
+    kept = [item for item in items.split(",") if not is_gone(item)]
+    return ",".join(kept).strip() if len(kept) < items.count(",") + 1 else items

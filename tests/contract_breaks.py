@@ -17,7 +17,7 @@ from typing import Any
 Json = dict[str, Any]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "openapi"
-SERVICES = ("products", "orders")
+SERVICES = sorted(path.stem for path in (FOLDER / "released").glob("*.json"))
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 LOWER_BOUNDS = ("minimum", "minLength", "minItems", "exclusiveMinimum")
 UPPER_BOUNDS = ("maximum", "maxLength", "maxItems", "exclusiveMaximum")

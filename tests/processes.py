@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = sorted(path.name for path in ROOT.glob("*_project"))
 CHANCE = SystemRandom()
 PREPARATIONS = {
-    "products_project": (("migrate", "--verbosity", "0"), ("seed_products",)),
+    "products_project": (("migrate", "--verbosity", "0"), ("seed_products",)),  # of the shop
     "orders_project": (("migrate", "--verbosity", "0"),),
 }
 SECRET_KEY = "a-key-for-tests-only-0123456789-abcdefghij"

@@ -1,10 +1,10 @@
-"""scripts/blocks.py copies and adds by structure, and says which place of a file is gone."""
+"""scripts/blocks.py copies, adds and takes away by structure, and says which place of a file is gone."""
 
 from __future__ import annotations
 
 import pytest
 
-from scripts.blocks import Unfit, with_copy, with_document, with_items, with_name
+from scripts.blocks import Unfit, with_copy, with_document, with_items, with_name, without
 
 COMPOSE = """\
 services:
@@ -48,6 +48,21 @@ def test_an_item_joins_each_list_that_has_its_neighbours() -> None:
     text = "a: [one, two]\nb: [two, three, one]\nc: [two]\n"
 
     assert with_items(text, ("one", "two"), "four") == "a: [one, two, four]\nb: [two, three, one, four]\nc: [two]\n"
+
+
+def test_what_is_gone_goes_with_its_lines_its_decorator_and_its_bracket() -> None:
+    def is_gone(line: str) -> bool:
+        return "orders" in line
+
+    python = "@mark\ndef orders() -> None:\n    one()\n\n    two()\n\n\n"
+    python += "x = [\n    call(  # orders\n        1,\n    ),\n    3,\n]\n"
+    nginx = "location /orders {\n    proxy;\n}\nlocation / {\n    proxy;\n}\n"
+
+    assert without(COMPOSE, is_gone) == "services:\n  products:\n    image: products\n    # a comment of products\n"
+    assert without(DOCUMENTS, is_gone) == "# The products.\nkind: Service\nmetadata: {name: products}\n"
+    assert without(python, is_gone) == "x = [\n    3,\n]\n"
+    assert without(nginx, is_gone) == "location / {\n    proxy;\n}\n"
+    assert without("a: [orders, products]\nb: [one]\n", is_gone) == "a: [products]\nb: [one]\n"
 
 
 def test_a_place_that_is_gone_or_stands_twice_is_named() -> None:

@@ -22,11 +22,14 @@ BASE = compose("docker-compose.yml")["services"]
 PRODUCTION_FILE = compose("docker-compose.yml", "docker-compose.prod.yml")
 PRODUCTION = PRODUCTION_FILE["services"]
 SERVICES = [project.removesuffix("_project") for project in PROJECTS]
-STARTED = set(SERVICES) - {"products", "orders"}  # by scripts/startservice
+PORTS = sorted(int(Dockerfile(project).environment()["PORT"]) for project in PROJECTS)
+LOOPS_OF = {"products": {"consumer"}, "orders": {"orders-recovery", "relay"}}  # others have one with their name
 WEB = {f"{service}-service": f"{service}_project" for service in SERVICES}
 VOLUMES = {"jaeger-volume", "loki-volume"}  # make a new volume its user's
-ONE_OFF = {f"{service}-migrate" for service in SERVICES} | {"products-seed", "smoke"}
-LOOPS = {"orders-recovery", "relay", "consumer"} | {f"{service}-consumer" for service in STARTED}
+ONE_OFF = {f"{service}-migrate" for service in SERVICES}
+ONE_OFF |= {"products-seed", "smoke"}  # of the shop
+OWNERS = {loop: name for name in SERVICES for loop in LOOPS_OF.get(name, {f"{name}-consumer"})}
+LOOPS = set(OWNERS)
 POOLER = {"pooler"}
 DEMO = {"demo"}
 NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
@@ -67,7 +70,7 @@ DASHBOARDS = {
 }
 
 
-def test_the_gateway_brings_up_the_core_alone() -> None:
+def test_the_gateway_brings_up_the_core_alone() -> None:  # of the shop
     core, wanted = set(), ["gateway"]
     while wanted:
         core.add(name := wanted.pop())
@@ -79,7 +82,7 @@ def test_the_gateway_brings_up_the_core_alone() -> None:
 
 @pytest.mark.parametrize(
     ("services", "doors"),
-    [(BASE, ["8080:8080", "127.0.0.1:3001:3001", "127.0.0.1:3002:3002"]), (PRODUCTION, ["443:8080", "80:8081"])],
+    [(BASE, ["8080:8080", *(f"127.0.0.1:{port}:{port}" for port in PORTS[:2])]), (PRODUCTION, ["443:8080", "80:8081"])],
     ids=["development", "production"],
 )
 def test_only_the_gateway_is_open_and_the_tools_on_this_machine(services: Any, doors: list[str]) -> None:
@@ -92,7 +95,7 @@ def test_only_the_gateway_is_open_and_the_tools_on_this_machine(services: Any, d
     ("network", "members"),
     [
         ("edge", {"gateway"}),
-        ("app", {"gateway", *WEB, *LOOPS, *DEMO, "smoke", "jaeger", "prometheus", "pushgateway"}),
+        ("app", {"gateway", *WEB, *LOOPS, *DEMO, *ONE_OFF & {"smoke"}, "jaeger", "prometheus", "pushgateway"}),
         ("data", {*WEB, *LOOPS, *NIGHTLY, *DATABASES, *ONE_OFF, *POOLER, "rabbitmq"}),
         ("telemetry", {*NIGHTLY, *ONE_OFF - {"smoke"}, *TELEMETRY}),
     ],
@@ -198,7 +201,7 @@ def test_everything_that_stays_has_a_health_check_without_curl(name: str) -> Non
     assert "curl" not in command
 
 
-def test_migrations_and_seeds_finish_before_a_service_starts() -> None:
+def test_migrations_and_seeds_finish_before_a_service_starts() -> None:  # of the shop
     healthy, done = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
 
     assert BASE["products-migrate"]["depends_on"] == {"products-db": healthy}
@@ -216,8 +219,7 @@ def test_migrations_and_seeds_finish_before_a_service_starts() -> None:
 def test_what_loops_is_started_again_and_has_time_to_finish_what_it_has_in_hand(name: str) -> None:
     assert BASE[name]["restart"] == "unless-stopped"
     assert int(BASE[name]["stop_grace_period"].removesuffix("s")) >= 30
-    service = name.partition("-")[0] if name.endswith("-consumer") else "products" if name == "consumer" else "orders"
-    migrate = f"{service}-migrate"
+    migrate = f"{OWNERS[name]}-migrate"
     assert BASE[name]["depends_on"][migrate] == {"condition": "service_completed_successfully"}
 
 
@@ -311,7 +313,7 @@ def test_production_bounds_and_hardens_every_container(name: str) -> None:
 
 def test_the_stack_passes_on_every_limit_of_the_gateway() -> None:
     known = re.findall(r"(GATEWAY_\w+):=", (ROOT / "gateway/start").read_text())
-    of_the_stack = re.compile(r"GATEWAY_(ENV|CERTIFICATE.*|PRODUCTS|ORDERS|.*PORT)")
+    of_the_stack = re.compile(r"GATEWAY_(ENV|CERTIFICATE.*|{}|.*PORT)".format("|".join(map(str.upper, SERVICES))))
 
     passed_on = {name for name in known if not of_the_stack.fullmatch(name)}
     assert passed_on == set(BASE["gateway"]["environment"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from bench.run import table
+from bench.run import table  # of the shop
 from tests.declared_metrics import declared_metrics
 from tests.processes import ROOT, clean_environment, manage, running_stack
 from tests.test_architecture import PACKAGES, sources
@@ -48,7 +48,7 @@ def trees() -> Iterator[ast.Module]:
             yield ast.parse(path.read_text())
 
 
-def test_every_metric_is_documented_and_every_documented_one_is_exported(tmp_path: Path) -> None:
+def test_every_metric_is_documented_and_every_documented_one_is_exported(tmp_path: Path) -> None:  # of the shop
     with running_stack(tmp_path) as stack:
         exported = "".join(requests.get(f"{service.url}/metrics", timeout=30).text for service in vars(stack).values())
 
@@ -155,6 +155,6 @@ def test_every_link_within_the_documentation_leads_somewhere(page: Path) -> None
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_the_page_on_performance_shows_what_was_measured_last(database: str) -> None:
+def test_the_page_on_performance_shows_what_was_measured_last(database: str) -> None:  # of the shop
     found = json.loads((ROOT / "bench" / "results" / f"{database}.json").read_text())
     assert table(found["medians"]) in (ROOT / "docs" / "performance.md").read_text()

@@ -23,12 +23,14 @@ from tests.test_compose_files import GRACEFUL_TIMEOUT, LAST_SPANS
 
 COMPOSE = compose("docker-compose.yml")["services"]
 SERVICES = [project.removesuffix("_project") for project in PROJECTS]
-STARTED = set(SERVICES) - {"products", "orders"}  # by scripts/startservice
 WEB = {f"{service}-service": int(Dockerfile(f"{service}_project").environment()["PORT"]) for service in SERVICES}
-LOOPS = {"recovery": "orders-recovery", "relay": "relay", "consumer": "consumer"}  # and their names in compose
-LOOPS |= {f"{service}-consumer": f"{service}-consumer" for service in STARTED}
+LOOPS_OF = {"products": {"consumer"}, "orders": {"recovery", "relay"}}  # others have one with their name
+OWNERS = {loop: name for name in SERVICES for loop in LOOPS_OF.get(name, {f"{name}-consumer"})}
+LOOPS = {loop: {"recovery": "orders-recovery"}.get(loop, loop) for loop in OWNERS}  # and their names in compose
 MIGRATIONS = {f"{service}-migrate" for service in SERVICES}
 NIGHTLY = {f"{service}-nightly" for service in SERVICES}
+SEEDS: set[str] = set()
+SEEDS.add("products-seed")  # of the shop
 DATABASES = {f"{service}-db" for service in SERVICES}
 OF_OPERATORS = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
 KUBERNETES = "1.37"
@@ -49,7 +51,7 @@ def test_every_object_is_valid_and_has_no_unknown_field(name: str) -> None:
 
 @every_overlay
 def test_every_workload_of_compose_runs(name: str) -> None:
-    servers = {*DATABASES, "rabbitmq", "products-seed"} if name == "development" else set()
+    servers = {*DATABASES, "rabbitmq", *SEEDS} if name == "development" else set()
 
     assert set(overlay(name).pods()) == {*WEB, *LOOPS, *MIGRATIONS, *NIGHTLY, *servers}
 
@@ -218,14 +220,14 @@ def arrows(found: Overlay) -> Iterator[tuple[str, str]]:
 
 def test_pods_reach_one_another_only_along_the_arrows_of_the_architecture() -> None:
     pods = {service: {f"{service}-{part}" for part in ("service", "migrate", "nightly")} for service in SERVICES}
-    pods["products"] |= {"consumer", "products-seed"}
-    pods["orders"] |= {"recovery", "relay"}
-    for service in STARTED:
-        pods[service].add(f"{service}-consumer")
+    for loop, service in OWNERS.items():
+        pods[service].add(loop)
+    for seed in SEEDS:
+        pods[seed.partition("-")[0]].add(seed)
 
     assert set(arrows(overlay("development"))) == {
-        ("orders-service", "products-service"),
-        ("recovery", "products-service"),
+        ("orders-service", "products-service"),  # of the shop
+        ("recovery", "products-service"),  # of the shop
         *((pod, "rabbitmq") for pod in {*WEB, *LOOPS} - {"recovery"}),
         *((pod, f"{service}-db") for service in SERVICES for pod in pods[service]),
     }
@@ -277,8 +279,10 @@ def test_prometheus_finds_every_pod_that_serves_metrics_under_the_name_of_its_jo
     assert scraped == {*WEB, *LOOPS}
     assert scraped <= jobs
     assert spec["jobLabel"] == "app.kubernetes.io/name"
-    port = int(overlay(name).config_map(overlay(name).pods()["relay"].container)["WORKER_METRICS_PORT"])
-    assert overlay(name).pods()["relay"].container["ports"] == [{"name": "metrics", "containerPort": port}]
+    for loop in LOOPS:
+        container = overlay(name).pods()[loop].container
+        port = int(overlay(name).config_map(container)["WORKER_METRICS_PORT"])
+        assert container["ports"] == [{"name": "metrics", "containerPort": port}]
 
 
 def parses(rules: Document, folder: Path) -> bool:

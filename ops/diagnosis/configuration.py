@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dj_database_url
 from django.core.checks import ERROR, CheckMessage
 
+import ops
 from ops.config.service import Reading, ServiceConfig
 from ops.config.sources import likely_typos
 from ops.diagnosis.checks import django_findings
@@ -27,7 +28,8 @@ def sound(config: ServiceConfig) -> Iterator[CheckMessage]:
         yield warning(f"{name} is not a variable", f"Did you mean {meant}?")
     if not reading.faults and not typos:
         given = sum(origin != "default" for origin in reading.origins.values())
-        yield ok(f"{config.service} {config.service_version}, {config.django_env}: {given} variables given")
+        running = f"{config.service} {config.service_version} on ops {ops.__version__}"
+        yield ok(f"{running}, {config.django_env}: {given} variables given")
 
 
 def faults(reading: Reading[ServiceConfig]) -> Iterator[CheckMessage]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from orders_project.orders.smoke.checks import KEEP
+from orders_project.orders.smoke.checks import KEEP  # of the shop
 from prometheus import make_slo_rules
 from prometheus.alert_series import ALERTS
 from prometheus.alert_tests import CASES, cases
@@ -25,6 +25,7 @@ RULES: list[dict[str, Any]] = [
     for group in yaml.safe_load(path.read_text())["groups"]
     for rule in group["rules"]
 ]
+OF_ARGOS = next(name for name in SERVICES if name.endswith("-service"))
 ALERT_RULES = [rule for rule in RULES if "alert" in rule]
 
 
@@ -133,7 +134,7 @@ def test_jaeger_always_keeps_errors_and_slow_traces_and_by_default_all() -> None
     assert int(tail["decision_wait"].removesuffix("s")) > 5  # the services' batches take that long
 
 
-def test_jaeger_keeps_each_trace_that_asks_for_it_as_smoke_does() -> None:
+def test_jaeger_keeps_each_trace_that_asks_for_it_as_smoke_does() -> None:  # of the shop
     policies = {policy["type"]: policy for policy in jaeger()["processors"]["tail_sampling"]["policies"]}
 
     kept = policies["trace_state"]["trace_state"]
@@ -167,7 +168,7 @@ def test_jaeger_listens_and_asks_where_the_stack_says() -> None:
         for job in yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
         for target in scraped(job)
     }
-    traces = urlsplit(SERVICES["orders-service"]["environment"]["JAEGER_ENDPOINT"])
+    traces = urlsplit(SERVICES[OF_ARGOS]["environment"]["JAEGER_ENDPOINT"])
     metrics = config["extensions"]["jaeger_storage"]["metric_backends"]["span_metrics"]["prometheus"]["endpoint"]
 
     assert config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(f":{traces.port}")
