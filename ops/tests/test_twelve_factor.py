@@ -69,7 +69,9 @@ def test_every_factor_has_its_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["GET /healthz"]
 
 
-def test_a_gap_fails_only_when_it_is_to_be_strict() -> None:
+def test_a_gap_fails_only_when_it_is_to_be_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", refused().rpartition(":")[2])
+
     relaxed, output, _ = run(Command(LockedConfig))
     strict, *_ = run(Command(LockedConfig), "--strict")
 
