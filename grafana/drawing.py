@@ -131,6 +131,8 @@ def draw_panel(
         return
     if panel.kind == "bargauge":
         axes.barh(list(lines)[::-1], [points[-1][1] * factor for points in lines.values()][::-1], color="#5b8fb9")
+        most = max(points[-1][1] for points in lines.values())
+        axes.set_xlim(0, (most * 1.05 or panel.high or 1) * factor)
         axes.set_xlabel(unit)
         axes.tick_params(axis="y", labelsize=5.5, pad=-3)
         for label in axes.get_yticklabels():
