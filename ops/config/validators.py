@@ -19,6 +19,7 @@ IPV6 = r"\[[0-9a-f]*:[0-9a-f:.]+\]"
 HOST = re.compile(rf"\*|\.?{HOST_NAME}|{IPV6}")
 ORIGIN = re.compile(rf"(https?)://(?:(?:\*\.)?{HOST_NAME}|{IPV6})(?::(\d{{1,5}}))?")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
+MOST_KEY_SET_BYTES = 65_536  # of the issuer's keys, from a file or a URL
 OTHER_PROOFS = {"sslcert", "passfile"}  # libpq's options that replace a password
 
 
@@ -53,9 +54,12 @@ def key_set(address: str) -> str:
         absolute_http_url(address)
         return address
     try:
-        Path(address).read_bytes()
+        with Path(address).open("rb") as file:
+            content = file.read(MOST_KEY_SET_BYTES + 1)
     except OSError:
         raise ValueError("names no readable file, and is not a URL") from None
+    if len(content) > MOST_KEY_SET_BYTES:
+        raise ValueError(f"names a file of more than {MOST_KEY_SET_BYTES} bytes")
     return address
 
 

@@ -112,10 +112,15 @@ def rotate_keys(*, revoke: bool = False, dry_run: bool = False) -> Rotation:
 
 
 def _expired_keys(now: datetime) -> QuerySet[SigningKey]:
-    """Return the keys that signed their last token more than a token's longest life ago."""
+    """Return the keys that signed their last token more than a token's longest life ago: a later one has signed since.
+
+    One that cannot be opened signs nothing, so the key before it may still sign.
+    """
     ended = SigningKey.objects.filter(created_at__lte=now - PUBLISHED_FIRST - LONGEST_LIFETIME)
-    successor = ended.order_by("-created_at").values("created_at")[:1]
-    return SigningKey.objects.filter(created_at__lt=successor)
+    for key in ended.order_by("-created_at"):
+        if _unseal(key.sealed, *_secrets()) is not None:
+            return SigningKey.objects.filter(created_at__lt=key.created_at)
+    return SigningKey.objects.none()
 
 
 def _signing_key(now: datetime) -> ECKey:

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 from ops.config.service import ServiceConfig
+from ops.config.validators import MOST_KEY_SET_BYTES
 from ops.identity.models import SigningKey
 from ops.outbound.session import PeerSession
 from ops.turns import waiting
@@ -25,7 +26,6 @@ from ops.turns import waiting
 MAX_AGE = 60.0  # seconds; a key that the issuer has withdrawn is accepted no longer than this
 REFRESH_EVERY = 5.0  # seconds between two attempts to read the keys, however many unknown ones are named
 TIMEOUT = 2.0  # seconds of one attempt
-MAX_BYTES = 65_536
 MOST_KEYS = 100
 
 Key = RSAKey | ECKey | OKPKey  # never a shared secret
@@ -104,13 +104,16 @@ def read_keys(config: ServiceConfig) -> Mapping[str, Key]:
 def _fetch(config: ServiceConfig, address: str) -> bytes:
     if not address.startswith(("http://", "https://")):
         with Path(address).open("rb") as file:
-            return file.read(MAX_BYTES)
-    with PeerSession(config, max_bytes=MAX_BYTES) as session:
+            content = file.read(MOST_KEY_SET_BYTES + 1)
+        if len(content) > MOST_KEY_SET_BYTES:  # it has grown since the start
+            raise KeysUnavailable(f"has more than {MOST_KEY_SET_BYTES} bytes")
+        return content
+    with PeerSession(config, max_bytes=MOST_KEY_SET_BYTES) as session:
         answer = session.get(address, timeout=(TIMEOUT, TIMEOUT))
     if answer.status_code != requests.codes.ok:
         raise KeysUnavailable(f"answered {answer.status_code}")
-    content: bytes = answer.content
-    return content
+    answered: bytes = answer.content
+    return answered
 
 
 def parse_keys(documents: list[Any]) -> Mapping[str, Key]:

@@ -69,6 +69,16 @@ def users() -> list[str]:
     return sorted(User.objects.values_list("username", flat=True))
 
 
+def test_it_says_that_keys_of_access_tokens_come_back(tmp_path: Path) -> None:
+    run("rotate_keys")
+    run(backup.Command(), "--to", str(tmp_path))
+    (path,) = tmp_path.glob("*.backup")
+
+    output = run(restore.Command(), str(path), "--yes")[1]
+
+    assert "if one was revoked since, run `rotate_keys --revoke`." in output
+
+
 def test_what_was_there_comes_back_and_what_came_since_goes(taken: Path) -> None:
     User.objects.create_user("grace")
     execute("CREATE TABLE of_a_later_release (id integer)")
@@ -77,6 +87,7 @@ def test_what_was_there_comes_back_and_what_came_since_goes(taken: Path) -> None
 
     assert code == 0, errors
     assert output.startswith("Restored ")
+    assert "rotate_keys" not in output
     assert " in place of 2, as they were at 20" in output
     assert users() == ["ada"]
     assert User.objects.create_user("next").pk > User.objects.get(username="ada").pk

@@ -54,6 +54,15 @@ def test_keys_that_cannot_be_read_are_refused_at_the_start(keys: str, expected: 
     assert "secret" not in found
 
 
+def test_a_file_of_keys_is_as_long_as_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+
+    file.write_text("{}".ljust(65_536))
+    assert fault(JWT_ISSUER=NAME, JWT_KEYS=str(file)) is None
+    file.write_text("{}".ljust(65_537))
+    assert fault(JWT_ISSUER=NAME, JWT_KEYS=str(file)) == "names a file of more than 65536 bytes"
+
+
 def test_production_reads_keys_by_tls_or_from_a_file() -> None:
     url = URL.replace("https", "http")
 

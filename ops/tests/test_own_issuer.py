@@ -162,6 +162,22 @@ def test_tokens_of_the_key_before_stay_valid_and_their_key_goes_once_they_have_e
     assert not SigningKey.objects.filter(key_id=first).exists()
 
 
+def test_a_key_stays_while_its_successor_cannot_be_opened() -> None:
+    own_issuer.save_client(name="shop", scopes=[READ])
+    first, second = rotate_for_good(), rotate_for_good()
+    age(first, own_issuer.LONGEST_LIFETIME * 3)
+    age(second, own_issuer.LONGEST_LIFETIME * 2)
+    SigningKey.objects.filter(key_id=second).update(sealed="of another SECRET_KEY")
+    token = token_of()
+
+    third = rotate()
+
+    assert third["counts"]["deleted"] == 0
+    assert key_of(token) == key_of(token_of()) == first
+    age(third["key"], own_issuer.LONGEST_LIFETIME + own_issuer.PUBLISHED_FIRST)
+    assert rotate()["counts"]["deleted"] == 2
+
+
 def test_of_many_keys_the_newest_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.identity.public_keys.MOST_KEYS", 2)
     for days in (1, 3, 2):

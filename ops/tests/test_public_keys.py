@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,6 +143,16 @@ def test_an_address_that_cannot_be_read_gives_no_keys() -> None:
     for address in (refused(), "/nowhere/keys.json"):
         with pytest.raises(KeysUnavailable):
             read(address)
+
+
+def test_a_file_that_has_grown_beyond_the_limit_gives_no_keys_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text('{"keys": []}'.ljust(65_537))
+
+    with pytest.raises(KeysUnavailable, match="more than 65536 bytes"):
+        read(str(file))
+    file.write_text('{"keys": []}'.ljust(65_536))
+    assert read(str(file)) == {}
 
 
 @pytest.mark.parametrize(

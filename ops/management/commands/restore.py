@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from ops.backups.restore import validated
 from ops.cli.command import OpsCommand, Result
+from ops.identity.models import SigningKey
 
 
 class Command(OpsCommand):
@@ -22,6 +23,7 @@ class Command(OpsCommand):
 
     Web processes may go on: they see the old data or the new; on PostgreSQL they wait meanwhile. Owners and
     grants are not restored. After an older schema, run migrate. A run that fails or is killed changes nothing.
+    Keys of access tokens that were revoked since come back: run rotate_keys --revoke then.
     """
 
     changes = True
@@ -50,6 +52,12 @@ class Command(OpsCommand):
         )
         if found.pending:
             sentence += f" Then run `manage.py migrate`: {len(found.pending)} migrations of this release are newer."
+        name = SigningKey._meta.db_table  # noqa: SLF001 - Django documents it
+        keys = sum(each.rows for table, each in manifest.tables.items() if table.rpartition(".")[2] == name)
+        if keys and not settings.CONFIG.jwt_issuer:
+            sentence += (
+                " It has the keys of access tokens of then: if one was revoked since, run `rotate_keys --revoke`."
+            )
         return Result(
             sentence + (" Nothing was changed." if dry_run else ""),
             {"tables": len(manifest.tables), "rows": manifest.rows, "replaced": found.rows_replaced},
