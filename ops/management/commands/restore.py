@@ -52,8 +52,9 @@ class Command(OpsCommand):
         )
         if found.pending:
             sentence += f" Then run `manage.py migrate`: {len(found.pending)} migrations of this release are newer."
-        keys = manifest.tables.get(SigningKey._meta.db_table)  # noqa: SLF001 - Django documents it
-        if keys and keys.rows and not settings.CONFIG.jwt_issuer:
+        name = SigningKey._meta.db_table  # noqa: SLF001 - Django documents it
+        keys = sum(each.rows for table, each in manifest.tables.items() if table.rpartition(".")[2] == name)
+        if keys and not settings.CONFIG.jwt_issuer:
             sentence += (
                 " It has the keys of access tokens of then: if one was revoked since, run `rotate_keys --revoke`."
             )
