@@ -18,6 +18,7 @@ API_PATHS = ("/orders",)  # clients without cookies do without the middleware fo
 ROOT_URLCONF = "orders_project.urls"
 WSGI_APPLICATION = "orders_project.wsgi.application"
 TEMPLATES = shared.TEMPLATES
+FORCE_SCRIPT_NAME = ""  # a service has its paths at the root; Django need not look for a prefix in each request
 APPEND_SLASH = False  # its redirect loses a POST's body
 
 DATABASES = shared.databases(CONFIG)

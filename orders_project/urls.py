@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
-
 from ops.api.urls import handler400, handler403, handler404, handler500
 from ops.api.urls import urlpatterns as shared
+from orders_project.orders import urls as orders
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
-urlpatterns = [path("", include("orders_project.orders.urls")), *shared]
+urlpatterns = [*orders.urlpatterns, *shared]

@@ -18,6 +18,7 @@ API_PATHS = ("/products", "/reservations", "/events")  # clients without cookies
 ROOT_URLCONF = "products_project.urls"
 WSGI_APPLICATION = "products_project.wsgi.application"
 TEMPLATES = shared.TEMPLATES
+FORCE_SCRIPT_NAME = ""  # a service has its paths at the root; Django need not look for a prefix in each request
 APPEND_SLASH = False  # its redirect loses a POST's body
 
 DATABASES = shared.databases(CONFIG)

@@ -15,8 +15,7 @@ from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
 from ops.config.service import ServiceConfig
-from ops.identity.access_token import AccessToken, TokenRefused, read_access_token
-from ops.identity.public_keys import REFRESH_EVERY, KeysUnavailable
+from ops.identity.credentials import AccessToken
 
 SCHEME = "Bearer"
 SERVICE = "service"  # the value of request.auth: never the token, which an error report could show
@@ -48,7 +47,10 @@ class IssuerUnavailable(APIException):
     default_code = code
     status_code = 503
     default_detail = "The access token cannot be checked at the moment; try again."
-    headers = {"Retry-After": f"{REFRESH_EVERY:.0f}"}
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": f"{seconds:.0f}"}
 
 
 def bearer_token(request: Request) -> str | None:
@@ -67,13 +69,16 @@ class BearerAuthentication(BaseAuthentication):
         token = bearer_token(request)
         if token is None:
             return None
+        from ops.identity.access_token import TokenRefused, read_access_token  # noqa: PLC0415 - see credentials.py
+        from ops.identity.public_keys import REFRESH_EVERY, KeysUnavailable  # noqa: PLC0415 - likewise
+
         try:
             access_token = read_access_token(token)
         except TokenRefused as refusal:
             bind_contextvars(token_refused=refusal.reason)  # for the request's log line
             raise InvalidToken from None
         except KeysUnavailable:
-            raise IssuerUnavailable from None
+            raise IssuerUnavailable(REFRESH_EVERY) from None
         bind_contextvars(subject=access_token.subject)
         return AnonymousUser(), access_token
 

@@ -9,7 +9,7 @@ from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.request import Request
 
 from ops.api.authentication import SERVICE, challenge
-from ops.identity.access_token import AccessToken
+from ops.identity.credentials import AccessToken
 
 if TYPE_CHECKING:  # rest_framework.views reads the settings, and so this module
     from rest_framework.views import APIView

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from django.conf import settings
 from joserfc import jws
@@ -11,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
 from ops.config.service import ServiceConfig
+from ops.identity.credentials import AccessToken
 from ops.identity.public_keys import public_keys
 from ops.telemetry import metrics
 
@@ -22,14 +22,6 @@ LEEWAY = 10  # seconds that the clocks of the issuer and of this machine may dif
 
 # Another header parameter is ignored (RFC 7515, section 4), so a token never says where its key is.
 _SIGNATURES = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-
-
-@dataclass(frozen=True)
-class AccessToken:
-    """The facts of a valid token; never the token itself, which an error report could show."""
-
-    subject: str
-    scopes: frozenset[str]
 
 
 class TokenRefused(Exception):

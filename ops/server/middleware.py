@@ -30,6 +30,7 @@ from ops.telemetry.request_context import ARRIVED_AT, EXCEPTION, WELL_FORMED_ID
 log = structlog.get_logger("ops.request")
 
 LONGEST_PATH = 512
+HEADERS = "argos.headers"  # the key of request.META: those that `ops.server.wsgi` adds to the answer
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": health.healthz,
@@ -63,11 +64,15 @@ class RequestMiddleware(StructlogRequestMiddleware):
     sync_capable = True
     async_capable = False
 
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        super().__init__(get_response)
+        self._trusted = settings.CONFIG.trusted_proxies
+
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if probe := PROBES.get(request.path_info):
             request_context.clear()
             return _complete(self._answer_probe(request, probe))
-        request.META["REMOTE_ADDR"] = client_address(request.META, settings.CONFIG.trusted_proxies)
+        request.META["REMOTE_ADDR"] = client_address(request.META, self._trusted)
         self.prepare(request)
         response: HttpResponse = self.get_response(request)  # type: ignore[assignment] # never async, as said above
         self.handle_response(request, response)
@@ -124,7 +129,7 @@ class RequestMiddleware(StructlogRequestMiddleware):
 
 
 class ApiMiddleware:
-    """Do for the API's clients without cookies what the middleware for browsers would do: check Host, add headers."""
+    """Do for the API's clients without cookies what the middleware for browsers would do: check Host, name headers."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -132,17 +137,16 @@ class ApiMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # raises DisallowedHost
+        request.META[HEADERS] = self._headers[request.is_secure()]
         response = self._get_response(request)
-        for name, value in self._headers[request.is_secure()].items():
-            response.headers.setdefault(name, value)
         if SESSION_READ in request.META:
             patch_vary_headers(response, ["Cookie"])
         return response
 
 
-def _headers_for_browsers(*, is_secure: bool) -> dict[str, str]:
+def _headers_for_browsers(*, is_secure: bool) -> list[tuple[str, str]]:
     """Return the headers that Django's middleware adds to each answer."""
     scheme = "https" if is_secure else "http"
     request = WSGIRequest({"REQUEST_METHOD": "GET", "wsgi.input": BytesIO(), "wsgi.url_scheme": scheme})
     response: Any = XFrameOptionsMiddleware(SecurityMiddleware(lambda _: HttpResponse()))(request)
-    return {name: value for name, value in response.items() if name != "Content-Type"}
+    return [(name, value) for name, value in response.items() if name != "Content-Type"]

@@ -9,11 +9,14 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.urls import get_resolver
+from django.utils.functional import cached_property
 
+from ops.server.middleware import HEADERS
 from ops.settings import FOR_BROWSERS
 
 API_MIDDLEWARE = "ops.server.middleware.ApiMiddleware"  # for clients without cookies, in place of FOR_BROWSERS
@@ -26,6 +29,14 @@ class Request(WSGIRequest):
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() and environ.get("wsgi.input_terminated"):
             self._take_chunks(environ)
         super().__init__(environ)
+
+    @cached_property
+    def _host(self) -> str:
+        return super().get_host()
+
+    def get_host(self) -> str:
+        """Return the host, judged once for each request: tracing, the middleware and links ask for it."""
+        return self._host
 
     def _take_chunks(self, environ: dict[str, Any]) -> None:
         # One byte past the limit is enough for the parser to answer 413.
@@ -55,11 +66,22 @@ class Application(WSGIHandler):
     request_class = Request
 
 
-def _application(middleware: list[str]) -> Application:
-    """Return an application that has this middleware."""
-    every, settings.MIDDLEWARE = settings.MIDDLEWARE, middleware
+class ApiApplication(Application):
+    """Add the headers that are the same for every answer, past Django, which would judge each of them each time."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + environ.get(HEADERS, []), *error)
+
+        return super().__call__(environ, start)
+
+
+def _api_application() -> ApiApplication:
+    """Return an application that has one middleware in place of those for browsers."""
+    every, (first, *others) = settings.MIDDLEWARE, FOR_BROWSERS
+    settings.MIDDLEWARE = [API_MIDDLEWARE if name == first else name for name in every if name not in others]
     try:
-        return Application()
+        return ApiApplication()
     finally:
         settings.MIDDLEWARE = every
 
@@ -68,10 +90,12 @@ def _disconnect_idle_receivers() -> None:
     """Disconnect Django's receivers that do nothing in these services, at a twentieth of a read.
 
     Django keeps queries only with DEBUG, which is never on. The receiver at the end of a request leaves no old
-    connection for the next one. A cache in memory has nothing to close.
+    connection for the next one. Every request has the URL configuration of the settings. A cache in memory has nothing
+    to close.
     """
     request_started.disconnect(reset_queries)
     request_started.disconnect(close_old_connections)
+    request_finished.disconnect(reset_urlconf)
     if all(cache["BACKEND"].endswith(("LocMemCache", "DummyCache")) for cache in settings.CACHES.values()):
         request_finished.disconnect(close_caches)
 
@@ -84,11 +108,7 @@ def get_application() -> Callable[..., Iterable[bytes]]:
     django.setup(set_prefix=False)
     _disconnect_idle_receivers()
     _ = get_resolver().url_patterns
-    everything = Application()
-    first, *others = FOR_BROWSERS
-    api = _application(
-        [API_MIDDLEWARE if name == first else name for name in settings.MIDDLEWARE if name not in others]
-    )
+    everything, api = Application(), _api_application()
     paths = tuple(settings.API_PATHS)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -7,18 +7,16 @@ only its own.
 from __future__ import annotations
 
 import re
+import secrets
 import time
-import uuid
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from structlog.contextvars import clear_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
 
-@dataclass(frozen=True, slots=True)
-class PeerFailure:
+class PeerFailure(NamedTuple):
     """Say how the last call to a peer failed, after `tries` requests."""
 
     peer: str
@@ -27,8 +25,7 @@ class PeerFailure:
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """Hold what is known of the current request; a command has no request id and no arrival."""
 
     request_id: str | None = None
@@ -58,7 +55,7 @@ def clear() -> None:
 
 def begin(request_id: str | None = None, *, arrived_at: float | None = None) -> RequestContext:
     """Start the context of a request; make an id where the client sent none, and take now as its arrival."""
-    request_id = request_id or uuid.uuid4().hex
+    request_id = request_id or secrets.token_hex(16)
     clear_contextvars()
     context = RequestContext(request_id, time.monotonic() if arrived_at is None else arrived_at)
     _current.set(context)
@@ -67,12 +64,12 @@ def begin(request_id: str | None = None, *, arrived_at: float | None = None) -> 
 
 def set_trace(trace_id: str, span_id: str) -> None:
     """Name the span of this request or command, in W3C's hexadecimal form."""
-    _current.set(replace(_current.get(), trace_id=trace_id, span_id=span_id))
+    _current.set(_current.get()._replace(trace_id=trace_id, span_id=span_id))
 
 
 def set_peer_failure(failure: PeerFailure) -> None:
     """Keep the failure for the request's one log line, instead of a line for each request while the peer is down."""
-    _current.set(replace(_current.get(), peer_failure=failure))
+    _current.set(_current.get()._replace(peer_failure=failure))
 
 
 def log_fields() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -83,9 +84,12 @@ class ServerSpanMiddleware:
         return response
 
 
+_domain_and_port = lru_cache(256)(split_domain_port)
+
+
 def _attributes(request: HttpRequest) -> dict[str, str | int]:
     meta = request.META
-    host, port = split_domain_port(request.get_host())
+    host, port = _domain_and_port(request.get_host())
     method = method_label(request.method)
     attributes: dict[str, str | int] = {
         "http.request.method": "_OTHER" if method == "other" else method,

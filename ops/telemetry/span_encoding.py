@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 KEPT = 2048  # attributes; most repeat: methods, routes, statements; paths and ports do not all have to fit
 LONGEST_KEPT = 1024  # characters of a value
+PLAIN = {str, bool, int, float}  # the types of values that are written here
 
 # A field's number and wire type in one byte: (number << 3) | type.
 RESOURCE_SPANS, SCOPE_SPANS, SPANS = b"\x0a", b"\x12", b"\x12"
@@ -76,7 +77,7 @@ def encode_span(span: ReadableSpan) -> bytes:
         or span.status.status_code is not StatusCode.UNSET
         or span.dropped_attributes
         or context.trace_state
-        or not all(isinstance(value, str | int | float) for value in attributes.values())
+        or not PLAIN.issuperset(map(type, attributes.values()))
     ):
         encoded: bytes = _library_message(span).scope_spans[0].spans[0].SerializeToString()
         return encoded

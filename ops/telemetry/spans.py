@@ -142,26 +142,31 @@ class LeanTracer(trace.Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> trace.Span:
-        provider = self.provider
-        parent: SpanContext | None = trace.get_current_span(context).get_span_context()
-        if parent is not None and parent.is_valid:
-            trace_id, flags = parent.trace_id, parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
+        ids = self.provider.id_generator
+        current = trace.get_current_span(context)
+        known = current.get_span_context()
+        parent = known if known.is_valid else None
+        if isinstance(current, LeanSpan) and known.trace_flags & TraceFlags.SAMPLED:
+            # Every sampler that OTEL_TRACES_SAMPLER names samples the child of a span that this process samples.
+            own = SpanContext(known.trace_id, ids.generate_span_id(), False, known.trace_flags, known.trace_state)
         else:
-            parent, trace_id, flags = None, provider.id_generator.generate_trace_id(), self._flags
-        result = provider.sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
-        if result.decision is Decision.RECORD_AND_SAMPLE:
-            flags |= TraceFlags.SAMPLED
-        span_id = provider.id_generator.generate_span_id()
-        own = SpanContext(trace_id, span_id, False, TraceFlags(flags), result.trace_state)
-        if result.decision is Decision.DROP:
-            return trace.NonRecordingSpan(own)
+            trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
+            result = self.provider.sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
+            flags = self._flags if parent is None else parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
+            if result.decision is Decision.RECORD_AND_SAMPLE:
+                flags |= TraceFlags.SAMPLED
+            own = SpanContext(trace_id, ids.generate_span_id(), False, TraceFlags(flags), result.trace_state)
+            if result.decision is Decision.DROP:
+                return trace.NonRecordingSpan(own)
+            attributes = result.attributes
         span = LeanSpan(self, name, own, parent, kind)
         if start_time is not None:
             span.start_time = start_time
-        span.set_attributes(result.attributes or {})
+        if attributes:
+            span.set_attributes(attributes)
         for link in links or ():
             span.add_link(link.context, link.attributes)
-        for processor in provider.processors:
+        for processor in self.provider.processors:
             processor.on_start(span, parent_context=context)  # type: ignore[arg-type] # as above
         return span
 

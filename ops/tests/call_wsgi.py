@@ -27,4 +27,6 @@ def call_wsgi(
     finally:
         request_started.connect(close_old_connections)
     status, headers = started[0][:2]
+    names = [name.lower() for name, _ in headers if name != "Set-Cookie"]
+    assert len(names) == len(set(names)), f"a header is there twice: {names}"
     return status, dict(headers), body

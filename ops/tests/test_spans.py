@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.span import TraceState
 
@@ -43,10 +43,12 @@ class SameIds(RandomIdGenerator):
         return self._last
 
 
-def sent_by(kind: type[TracerProvider], act: Act, **options: Any) -> Sequence[ReadableSpan]:
+def sent_by(
+    kind: type[TracerProvider], act: Act, ids: type[RandomIdGenerator] = SameIds, **options: Any
+) -> Sequence[ReadableSpan]:
     """Return what an exporter of the SDK gets."""
     exporter = InMemorySpanExporter()
-    provider = kind(resource=RESOURCE, id_generator=SameIds(), shutdown_on_exit=False, **options)
+    provider = kind(resource=RESOURCE, id_generator=ids(), shutdown_on_exit=False, **options)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     act(provider.get_tracer("argos", "1.0", "https://opentelemetry.io/schemas/1.27.0", {"of": "a scope"}))
     return exporter.get_finished_spans()
@@ -133,6 +135,35 @@ def test_both_send_equal_messages(act: Act) -> None:
     expected = encode_spans(stock)
     assert encode_spans(lean) == expected
     assert ExportTraceServiceRequest.FromString(encode_request(lean)) == expected
+
+
+# All that OTEL_TRACES_SAMPLER may name. The lean tracer asks them only for spans without a sampled span around them.
+SAMPLERS = [
+    ALWAYS_ON,
+    ALWAYS_OFF,
+    TraceIdRatioBased(0.5),
+    *map(ParentBased, (ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(0.5))),
+]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.get_description()[:30])
+@pytest.mark.parametrize("trace_id", [1, 2**64 - 1])  # a ratio of a half takes the first one
+@pytest.mark.parametrize("flags", [TraceFlags.SAMPLED, 0, None])
+def test_each_sampler_decides_of_nested_spans_as_with_the_sdk(sampler: Any, trace_id: int, flags: int | None) -> None:
+    class Ids(SameIds):
+        def generate_trace_id(self) -> int:
+            return trace_id
+
+    def act(tracer: trace.Tracer) -> None:
+        parent = None if flags is None else SpanContext(trace_id, 9, is_remote=True, trace_flags=TraceFlags(flags))
+        context = None if parent is None else trace.set_span_in_context(NonRecordingSpan(parent))
+        with tracer.start_as_current_span("outer", context, start_time=1000, end_on_exit=False) as outer:
+            tracer.start_span("inner", start_time=1200).end(1500)
+        outer.end(2000)
+
+    stock, lean = (sent_by(kind, act, sampler=sampler, ids=Ids) for kind in (TracerProvider, LeanTracerProvider))
+
+    assert encode_spans(lean) == encode_spans(stock)
 
 
 def test_a_block_that_raises_is_an_error_with_its_exception() -> None:

@@ -1,13 +1,18 @@
-"""A chunked body is read like any other, and a faulty one is a problem."""
+"""A chunked body is read like any other, a faulty one is a problem, and a request does no work twice."""
 
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from django.core.exceptions import DisallowedHost
 from django.test import override_settings
 
+from ops.config.service import ROOT
+from ops.server.wsgi import Request
 from ops.tests.call_wsgi import call_wsgi
 from ops.tests.problem_shape import check_problem
 from ops.tests.wsgi import application
@@ -97,3 +102,27 @@ def test_a_body_that_ends_early_is_refused_even_if_it_is_json() -> None:
 
 def test_a_server_that_does_not_decode_chunks_is_not_trusted_with_them() -> None:
     assert call(io.BytesIO(BODY), HTTP_TRANSFER_ENCODING="chunked")[2] == b"{}"
+
+
+def test_a_request_judges_its_host_once() -> None:
+    request = Request({"REQUEST_METHOD": "GET", "HTTP_HOST": "localhost:3001", "wsgi.input": io.BytesIO()})
+
+    assert request.get_host() == "localhost:3001"
+    with override_settings(ALLOWED_HOSTS=[]):
+        assert request.get_host() == "localhost:3001"
+
+
+def test_a_host_that_is_not_allowed_is_refused_each_time() -> None:
+    request = Request({"REQUEST_METHOD": "GET", "HTTP_HOST": "-", "wsgi.input": io.BytesIO()})
+
+    for _ in range(2):
+        with pytest.raises(DisallowedHost):
+            request.get_host()
+
+
+def test_no_token_no_library_of_tokens() -> None:
+    program = "import ops.tests.wsgi, sys; print(*{'joserfc', 'cryptography'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []

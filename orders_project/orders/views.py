@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 from ops.api.permissions import HasScope, subject_of
 from ops.api.query import QueryFilter
 from ops.api.renderers import answer
-from ops.identity.access_token import AccessToken
+from ops.identity.credentials import AccessToken
 from orders_project.orders import idempotency, selectors, services
 from orders_project.orders.errors import OrderRejected
 from orders_project.orders.models import Order

@@ -17,6 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from ops.api import preconditions
 from ops.api.permissions import HasScope
+from ops.api.plain_answers import PlainAnswers
 from ops.api.preconditions import CONDITIONAL_READ, CONDITIONAL_WRITE, entity_tag, tagged_answer
 from ops.api.query import QueryFilter
 from ops.api.search import SearchFilter
@@ -31,7 +32,7 @@ WRITERS = "For staff, and for tokens with `products:write`."
 FOUND, NOT_FOUND = map(metrics.products_lookups_total.labels, ("found", "not_found"))
 
 
-class PublicReads:
+class PublicReads(PlainAnswers):
     """Every client may read; staff, and tokens with `products:write`, may write."""
 
     request: Any  # declared by the view that uses this mixin
