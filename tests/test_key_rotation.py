@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,71 +12,16 @@ import requests
 
 from tests.orders_database import execute
 from tests.processes import SECRET_KEY, Service, manage, running_stack, stop_all
+from tests.replicas import Replicas
 from tests.staff import staff_session
 
 NEXT_KEY = "another-key-for-tests-9876543210-jihgfedcba"
 ORDER = {"productId": 1, "quantity": 1}
 SIGNS_AFTER = 91  # seconds; rotate_keys --help says 90
-FEWEST = 10  # answers between two steps
 MAKE_OLDER = {
     "sqlite": "UPDATE identity_signingkey SET created_at = strftime('%Y-%m-%d %H:%M:%f', created_at, '-{} seconds')",
     "postgres": "UPDATE identity_signingkey SET created_at = created_at - interval '{} seconds'",
 }
-
-
-@dataclass
-class Replicas:
-    """Two replicas of orders, and clients that use those in service, as a gateway would."""
-
-    services: list[Service]
-    token: str
-    answers: list[int] = field(default_factory=list)
-    in_service: list[Service] = field(default_factory=list)
-    in_flight: dict[int, int] = field(default_factory=dict)  # requests of each port
-    lock: threading.Condition = field(default_factory=threading.Condition)
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def one(self, number: int) -> Iterator[str]:
-        """Yield the URL of a replica that stays in service meanwhile."""
-        with self.lock:
-            service = self.in_service[number % len(self.in_service)]
-            self.in_flight[service.port] = self.in_flight.get(service.port, 0) + 1
-        try:
-            yield service.url
-        finally:
-            with self.lock:
-                self.in_flight[service.port] -= 1
-                self.lock.notify_all()
-
-    def send(self, request: Callable[[str], requests.Response]) -> None:
-        """Send one request after another to alternating replicas."""
-        for number in itertools.count():
-            if self.stopping.is_set():
-                return
-            with self.one(number) as url:
-                self.answers.append(request(url).status_code)
-
-    def wait_for_more(self) -> None:
-        """Wait until clients have got some more answers."""
-        wanted, deadline = len(self.answers) + FEWEST, time.monotonic() + 90
-        while len(self.answers) < wanted:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def replace_all(self, **env: str) -> None:
-        """Start each replica anew with these variables, one after the other: drain, stop, start, join."""
-        for service in self.services:
-            with self.lock:
-                self.in_service.remove(service)
-                while self.in_flight.get(service.port):
-                    assert self.lock.wait(60)
-            service.stop()
-            service.env |= env
-            service.start()
-            with self.lock:
-                self.in_service.append(service)
-            self.wait_for_more()
 
 
 def issue(service: Service) -> str:
@@ -97,7 +39,7 @@ def replicas(tmp_path: Path) -> Iterator[Replicas]:
         manage("orders_project", "rotate_keys", env=orders.env).check_returncode()
         scopes = ("orders:write", "orders:read:own")
         manage("orders_project", "create_client", "shop", "--scope", *scopes, env=orders.env).check_returncode()
-        yield Replicas([orders, second], issue(orders), in_service=[orders, second])
+        yield Replicas([orders, second], issue(orders))
 
 
 def test_every_key_is_replaced_under_load_and_no_request_is_refused(replicas: Replicas) -> None:
@@ -110,10 +52,7 @@ def test_every_key_is_replaced_under_load_and_no_request_is_refused(replicas: Re
     def read(url: str) -> requests.Response:
         return staff.get(f"{url}/orders", params={"page_size": 1}, timeout=30)
 
-    clients = [threading.Thread(target=replicas.send, args=(request,)) for request in (order, read)]
-    for client in clients:
-        client.start()
-    try:
+    with replicas.clients(order, read):
         replicas.wait_for_more()
         rotate_token_keys(replicas)
         replicas.wait_for_more()
@@ -122,10 +61,6 @@ def test_every_key_is_replaced_under_load_and_no_request_is_refused(replicas: Re
         before = key_of(replicas.token)
         rotate_token_keys(replicas)  # sealed under the next key
         replicas.replace_all(SECRET_KEY_FALLBACKS="")
-    finally:
-        replicas.stopping.set()
-        for client in clients:
-            client.join(60)
 
     assert set(replicas.answers) == {200, 201}
     assert key_of(replicas.token) != before
