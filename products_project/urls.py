@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from events.inbox.views import EventInbox
 from ops.api.urls import handler400, handler403, handler404, handler500
 from ops.api.urls import urlpatterns as shared
 
@@ -11,6 +12,6 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 urlpatterns = [
     path("", include("products_project.products.urls")),
-    path("", include("events.inbox.urls")),
+    path("events", EventInbox.as_view(callers=("orders-service",)), name="event-inbox"),
     *shared,
 ]

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 import requests
 
+from ops.tests.service_tokens import key_pair
 from tests.processes import ROOT, Service, clean_environment, manage, stop_all
 from tests.staff import staff_session
 
@@ -117,7 +118,7 @@ def test_the_owner_backs_up_and_restores_what_the_service_reads(databases: dict[
 
 def test_doctor_warns_of_a_superuser_in_production(databases: dict[str, Database]) -> None:
     database = databases["products"]
-    env = {"DJANGO_ENV": "production", "DATABASE_URL": database.service_url, "SERVICE_TOKEN": uuid4().hex}
+    env = {"DJANGO_ENV": "production", "DATABASE_URL": database.service_url, **key_pair("products-service")}
 
     asked = [manage("products_project", "doctor", env=env).stdout]
     with psycopg.connect(SERVER, autocommit=True) as connection:

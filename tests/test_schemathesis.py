@@ -13,11 +13,11 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from ops.config.service import DEVELOPMENT_TOKEN
 from tests.processes import ROOT, Service, Stack, running_stack
 from tests.staff import csrf_cookie, staff_session
 
 SEED = "20261120"
+SHARED = "a-token-for-tests-only-0123456789-abcdefgh"  # a signed one would not live as long as a run
 EXAMPLES = "6"  # for each operation and phase; about 200 requests a run
 
 CONFIGURATION = """
@@ -38,13 +38,13 @@ api_key = "{session}"
 """
 TOKEN = f"""
 [auth.openapi.serviceToken]
-bearer = "{DEVELOPMENT_TOKEN}"
+bearer = "{SHARED}"
 """
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("schemathesis")) as running:
+    with running_stack(tmp_path_factory.mktemp("schemathesis"), SERVICE_TOKEN=SHARED) as running:
         yield running
 
 
