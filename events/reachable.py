@@ -12,7 +12,7 @@ from events.config import EventsConfig
 from events.transports.asking import ask_broker
 from ops.diagnosis.probe import NoAnswer, Probe, ok
 from ops.diagnosis.surroundings import ANSWERS, TIMEOUT, not_needed
-from ops.outbound.session import PeerSession
+from ops.identity.reachable import get_with_token
 
 EVENTS = "events.reachable"
 METHOD_NOT_ALLOWED = 405  # the right address, which takes POST only
@@ -29,14 +29,12 @@ def probes(config: EventsConfig) -> Iterator[Probe]:
 
 
 def ask_events(config: EventsConfig, *, timeout: float) -> list[CheckMessage]:
-    """Ask RabbitMQ as this service's processes use it, or GET the URL with the service token; send no event."""
+    """Ask RabbitMQ as this service's processes use it, or GET the URL with this service's token; send no event."""
     assert config.events_url is not None  # noqa: S101 - the caller has looked
     url = config.events_url.get_secret_value()
     if not url.startswith("http"):
         return [ask_broker(config, url, timeout)]
-    token = {"Authorization": f"Bearer {config.service_token.get_secret_value()}"}
-    with PeerSession(config) as session:
-        status = session.get(url, headers=token, timeout=timeout).status_code
+    status = get_with_token(config, url, receiver=config.events_receiver, timeout=timeout)
     if status >= 300 and status != METHOD_NOT_ALLOWED:
         raise NoAnswer(f"answers {status}")
     return [ok(ANSWERS)]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from events.config import EventsConfig
 from ops.config.service import HttpUrl, Port, Seconds, database_default
+
+PRODUCTS = "products-service"
+ANY_RESERVATION = f"/reservations/{UUID(int=0)}"  # which services alone may read
 
 
 class OrdersConfig(EventsConfig):
@@ -18,7 +22,8 @@ class OrdersConfig(EventsConfig):
     port: Port = 3002
     database_url: SecretStr = database_default("var/orders.sqlite3")
     products_service_url: HttpUrl = Field(
-        "http://localhost:3001", json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}"}
+        "http://localhost:3001",
+        json_schema_extra={"probe": "/healthz", "contract": "GET /products/{id}", "token": [PRODUCTS, ANY_RESERVATION]},
     )
     """address of products"""
     products_connect_timeout: Seconds = 0.3

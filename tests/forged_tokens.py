@@ -9,12 +9,14 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
+from ops.identity.service_token import TYPE, development_key
 from ops.tests.issuer import Issuer
+from ops.tests.service_tokens import ORDERS, service_token
 
 CANARY = "c4n4ry"  # in every claim that the forger may choose, so that a leak shows
 NEVER = "http://127.0.0.1:9/jwks.json"  # where a forger would publish its keys
@@ -51,6 +53,7 @@ class Forger:
 
     def unsigned(self, header: Any, claims: Any = None, signature: bytes = b"") -> str:
         claims = self._issuer.claims(scope=self._scope, email=CANARY) if claims is None else claims
+        header = self._issuer.head | header if isinstance(header, dict) else header
         return f"{encoded(header)}.{encoded(claims)}.{encoded(signature)}"
 
     def keyed(self, secret: bytes, alg: str = "HS256", **header: Any) -> str:
@@ -71,9 +74,15 @@ class Forger:
         yield Forgery("a tab after the scheme", f"Bearer\t{CANARY}")
         yield Forgery("no scheme", self.valid(), error=None)
         yield Forgery("the scheme glued to it", f"Bearer{self.valid()}", error=None)
+        yield from self._rights()
+
+    def _rights(self) -> Iterator[Forgery]:
         for name, scope in [("no scope", None), ("a read's scope", "orders:read products:read"), ("upper case", "ALL")]:
             yield Forgery(name, f"Bearer {self.valid(scope=scope)}", 403, "insufficient_scope")
         yield Forgery("scopes by commas", f"Bearer {self.valid(scope=self._scope + ',x')}", 403, "insufficient_scope")
+        yield Forgery("scopes as a list", f"Bearer {self.valid(scope=[self._scope])}")
+        yield Forgery("scopes as a number", f"Bearer {self.valid(scope=1)}")
+        yield Forgery("a service's token in its head", f"Bearer {self.valid(header={'typ': TYPE})}")
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         token = self.valid()
@@ -199,8 +208,6 @@ class Forger:
             "a subject with NUL": {"sub": "shop\0"},
             "a subject with a line break": {"sub": "shop\nlevel=error"},
             "a huge subject": {"sub": CANARY * 50},
-            "scopes as a list": {"scope": [self._scope]},
-            "scopes as a number": {"scope": 1},
         }
         for name, changed in changes.items():
             yield name, self.valid(**changed)
@@ -217,4 +224,56 @@ class Forger:
 
     def _signed(self, payload: bytes) -> str:
         """Return these bytes under a valid signature, as a careless issuer could sign them."""
-        return jws.serialize_compact({"alg": "ES256", "kid": self._ec.kid}, payload, self._ec)
+        return jws.serialize_compact({"alg": "ES256", "kid": self._ec.kid} | self._issuer.head, payload, self._ec)
+
+
+@dataclass
+class OrdersItself(Issuer):
+    """Signs the tokens of orders for another service, with the last of the keys."""
+
+    head: ClassVar[dict[str, Any]] = {"typ": TYPE}
+
+    def claims(self, **changed: Any) -> dict[str, Any]:
+        now = int(time.time())
+        claims = {"iss": ORDERS, "sub": ORDERS, "aud": self.audience, "iat": now, "exp": now + 60} | changed
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def public_key(self, service: str = ORDERS) -> dict[str, Any]:
+        members: dict[str, Any] = self.keys[-1].as_dict(private=False)
+        return members | {"service": service}
+
+
+class ServiceForger(Forger):
+    """Forges the tokens of orders. `shop` is another service that is known, `clients` the issuer of access tokens."""
+
+    def __init__(self, orders: OrdersItself, shop: OrdersItself, clients: Issuer) -> None:
+        super().__init__(orders, "")
+        self._shop, self._clients = shop, clients
+
+    def _rights(self) -> Iterator[Forgery]:
+        now = int(time.time())
+        shop: dict[str, Any] = {"iss": "shop-service", "sub": "shop-service"}
+        tokens = {
+            "a client's access token": self._clients.token(scope="products:write orders:write"),
+            "a client's token with a service's type": self._clients.token(header={"typ": TYPE}),
+            "an access token's type": self.valid(header={"typ": "at+jwt"}),
+            "the type JWT": self.valid(header={"typ": "JWT"}),
+            "without a type": self.valid(header={"typ": None}),
+            "the type in upper case": self.valid(header={"typ": TYPE.upper()}),
+            "a life of an hour": self.valid(exp=now + 3600),
+            "a life without end": self.valid(exp=10**300),
+            "an infinite exp": self.valid(exp=float("inf")),
+            "without iat": self.valid(iat=None),
+            "another service's key for orders": self._shop.token(),
+            "another service's key under the id of orders": self._shop.token(header={"kid": str(self._ec.kid)}),
+            "another service in sub": self.valid(sub="shop-service"),
+            "another service in iss": self.valid(iss="shop-service"),
+            "its own service in both": self.valid(**shop),
+            "the key of development": service_token(self._issuer.audience),
+            "the key of development under the id of orders": service_token(
+                self._issuer.audience, key=development_key(ORDERS), header={"kid": str(self._ec.kid)}
+            ),
+        }
+        for name, token in tokens.items():
+            yield Forgery(name, f"Bearer {token}")
+        yield Forgery("a service that has no business there", f"Bearer {self._shop.token(**shop)}", 403, None)

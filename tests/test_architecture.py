@@ -44,10 +44,10 @@ LEAVES = {"models", "errors", "metrics", "fault_points"}
 # Lines of code without blank lines, comments and docstrings. A shelf has a fifth of room; the sums are our aim.
 SHELF_BUDGETS = {
     "background": 18,
-    "config": 530,
+    "config": 600,
     "telemetry": 1500,
     "api": 1150,
-    "identity": 390,
+    "identity": 480,
     "database": 545,
     "outbound": 700,
     "server": 1350,
@@ -69,7 +69,7 @@ LINE_BUDGETS = dict.fromkeys(SERVICES, 1000) | {
     "products_project": 1500,  # of the shop
     "orders_project": 1950,  # of the shop
 }
-SERVING_BUDGET = 6000
+SERVING_BUDGET = 6100
 LONGEST_FILE = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "base"}
 

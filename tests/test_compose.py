@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from ops.tests.service_tokens import key_pair
 from tests.compose_host import PROJECTS, Collector, Host, host
 from tests.containers import Dockerfile, compose, container_environment, run
 from tests.processes import ROOT
@@ -132,7 +133,7 @@ def test_production_serves_with_secrets_from_files_and_stops_cleanly(collector: 
         here.give_secrets(
             "products-migrate",
             SECRET_KEY="0123456789abcdefghijklmnopqrstuvwxyz",
-            SERVICE_TOKEN="zyxwvutsrqponmlkjihgfedcba9876543210",
+            **key_pair("products-service"),
             EVENTS_URL="amqp://argos:0123456789abcdef@127.0.0.1:1/",
             DATABASE_URL=with_password(here.databases["products"]),
         )
@@ -164,5 +165,6 @@ def test_production_does_not_start_without_its_secrets(
 
     assert done.returncode != 0
     assert "SECRET_KEY_FILE=/run/secrets/orders_secret_key cannot be read" in done.stderr
-    assert "SERVICE_TOKEN_FILE=/run/secrets/service_token cannot be read" in done.stderr
+    assert "SERVICE_KEY_FILE=/run/secrets/orders_service_key cannot be read" in done.stderr
+    assert "SERVICE_KEYS_FILE=/run/secrets/service_keys cannot be read" in done.stderr
     assert "DATABASE_URL_FILE=/run/secrets/orders_database_url cannot be read" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
+from ops.config.service_keys import check
 from tests.compose_host import service_of
 from tests.containers import Dockerfile, compose
 from tests.processes import PROJECTS, ROOT
@@ -36,7 +39,7 @@ NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
 DATABASES = {f"{service}-db" for service in SERVICES}
 LOGS = {"loki", "alloy"}
 TELEMETRY = {"jaeger", "prometheus", "alertmanager", "pushgateway", "grafana", *LOGS}
-SECRETS = ("KEY", "PASSWORD", "PASS", "DATABASE_URL", "DIRECT_URL", "EVENTS_URL", "TOKEN")
+SECRETS = ("KEY", "SERVICE_KEYS", "PASSWORD", "PASS", "DATABASE_URL", "DIRECT_URL", "EVENTS_URL", "TOKEN")
 GRACEFUL_TIMEOUT = 10  # seconds, ops.server.gunicorn's
 LAST_SPANS = 2  # seconds
 
@@ -359,6 +362,34 @@ def test_the_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:
         password = made[f"{service}_events_password"]
         assert made[f"{service}_events_url"] == f"amqp://{service}:{password}@rabbitmq:5672/"
         assert len(password) == 64
+        check_service_keys(tmp_path / "secrets", service)
+
+
+def check_service_keys(secrets: Path, service: str) -> None:
+    """Judge both variables as the service does; raise ValueError."""
+    private, public = (SecretStr((secrets / name).read_text()) for name in (f"{service}_service_key", "service_keys"))
+    check(f"{service}-service", "service_key", private, {})
+    check(f"{service}-service", "service_keys", public, {"service_key": private})
+
+
+def test_a_lost_key_of_a_service_is_made_anew_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(ROOT / "scripts/secrets", tmp_path / "scripts")
+    secrets = tmp_path / "secrets"
+    subprocess.run([script], check=True, capture_output=True)
+    (secrets / "orders_service_key").unlink()
+
+    subprocess.run([script], check=True, capture_output=True)
+
+    for service in SERVICES:
+        check_service_keys(secrets, service)
+    assert len(json.loads((secrets / "service_keys").read_text())["keys"]) == len(SERVICES) + 1
+
+
+def test_only_a_service_itself_has_its_private_key() -> None:
+    for name, service in PRODUCTION.items():
+        held = {secret for secret in service.get("secrets", []) if secret.endswith("_service_key")}
+        assert held <= {f"{service['image'].split('/')[-1].split('-')[0]}_service_key"}, name
 
 
 def test_prometheus_scrapes_every_replica_where_it_serves_its_metrics() -> None:

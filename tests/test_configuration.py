@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.tests.service_tokens import key_pair
 from tests.processes import ROOT, clean_environment, database, free_port, manage, running_stack
 
 FAULTY = {
@@ -100,9 +101,10 @@ def test_check_config_of_orders_tries_the_products_it_names(tmp_path: Path) -> N
         lost = manage("orders_project", "check_config", "--connect", "--json", env=env)
 
     assert found.returncode == 0, found.stdout
-    assert json.loads(found.stdout)["connections"] == {"DATABASE_URL": "answers", "PRODUCTS_SERVICE_URL": "answers"}
+    names = ("DATABASE_URL", "PRODUCTS_SERVICE_URL", "SERVICE_KEY")  # the last: products accepts its token
+    assert json.loads(found.stdout)["connections"] == dict.fromkeys(names, "answers")
     assert lost.returncode == 1
-    assert json.loads(lost.stdout)["problems"] == ["PRODUCTS_SERVICE_URL: Connection refused"]
+    assert json.loads(lost.stdout)["problems"][0] == "PRODUCTS_SERVICE_URL: Connection refused"
 
 
 @pytest.mark.parametrize("project", ["products_project", "orders_project"])
@@ -113,7 +115,7 @@ def test_a_sound_production_environment_passes_the_deployment_checks(tmp_path: P
             "DJANGO_ENV": "production",
             "SECRET_KEY": "",
             "SECRET_KEY_FILE": str(tmp_path / "key"),
-            "SERVICE_TOKEN": "Qd4Vt8Yb2Nf6Kx0Ws5Mh9Rj3Lp7Zc1Ga",
+            **key_pair(project.replace("_project", "-service")),
             "ALLOWED_HOSTS": "shop.internal",
             "DATABASE_URL": url,
         }

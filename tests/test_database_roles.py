@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
 import requests
 
+from ops.tests.service_tokens import key_pair
 from tests.database_roles import SERVER, Database, database_with_roles, migrated_database
 from tests.processes import Service, manage, stop_all
 from tests.staff import staff_session
@@ -60,7 +60,7 @@ def test_the_owner_backs_up_and_restores_what_the_service_reads(databases: dict[
 
 def test_doctor_warns_of_a_superuser_in_production(databases: dict[str, Database]) -> None:
     database = databases["products"]
-    env = {"DJANGO_ENV": "production", "DATABASE_URL": database.service_url, "SERVICE_TOKEN": uuid4().hex}
+    env = {"DJANGO_ENV": "production", "DATABASE_URL": database.service_url, **key_pair("products-service")}
 
     asked = [manage("products_project", "doctor", env=env).stdout]
     with psycopg.connect(SERVER, autocommit=True) as connection:

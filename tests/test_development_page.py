@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
+from ops.tests.service_tokens import key_pair
 from tests.processes import ROOT, SECRET_KEY, Stack, clean_environment, manage, running_stack
 
 WORKERS = 2
@@ -135,7 +136,7 @@ def test_production_has_no_route_and_loads_none_of_it(tmp_path: Path, project: s
     production = {
         "DJANGO_ENV": "production",
         "SECRET_KEY": SECRET_KEY,
-        "SERVICE_TOKEN": SECRET_KEY,
+        **key_pair(project.replace("_project", "-service")),
         "ALLOWED_HOSTS": "shop.example",
         "DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3",
         "JAEGER_ENDPOINT": "http://127.0.0.1:1/v1/traces",

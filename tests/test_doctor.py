@@ -64,6 +64,7 @@ def test_everything_broken_is_lines_and_no_traceback(tmp_path: Path) -> None:
     failures = {check for check, level in levels(done).items() if level == "failure"}
     assert failures - {"static.collected"} == {"database.reachable", "peer.healthy"}
     assert {check for check, level in levels(done).items() if level == "warning"} == {
+        "configuration.sound",  # SERVICE_TOKEN is deprecated
         "secrets.strong",
         "django.checks",
         "database.migrated",
@@ -71,6 +72,7 @@ def test_everything_broken_is_lines_and_no_traceback(tmp_path: Path) -> None:
         "database.clock",
         "database.connections",
         "peer.contract",
+        "identity.token",
         "telemetry.reachable",
         "telemetry.command_metrics",
     }

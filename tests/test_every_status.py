@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from events.cloudevents import CONTENT_TYPE
-from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.issuer import NAME, Issuer
+from ops.tests.service_tokens import service_token
 from tests.processes import Service, Stack, database, manage, running_stack, stop_all
 from tests.raw_http import connect, exchange, read_answer, request
 from tests.staff import staff_session
@@ -84,7 +84,7 @@ def case_of(operation: str, status: int) -> Case:
         304: {"headers": {"If-None-Match": "*"}},
         400: {"path": f"{sound.path}?unknown=1"},
         401: {"role": "forger"},
-        403: {"role": "client without scopes"},
+        403: {"role": "another service" if sound.role == "service" else "client without scopes"},
         404: {"path": absent},
         406: {"headers": {"Accept": "image/png"}},
         412: {"headers": {"If-Match": '"other"'}},
@@ -111,8 +111,9 @@ class Provoker:
         self._clients = {
             "anonymous": requests.Session(),
             "forger": bearer("forged"),
+            "another service": bearer(service_token("products-service", "shop-service")),
             "client without scopes": bearer(issuer.token()),
-            "service": bearer(DEVELOPMENT_TOKEN),
+            "service": bearer(service_token("products-service")),
             "staff": staff,
             "staff without CSRF token": without_token,
         }

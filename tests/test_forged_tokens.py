@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 from joserfc.jwk import RSAKey
 
 from ops.tests.issuer import NAME, Issuer
 from ops.tests.problem_shape import check_problem
-from tests.forged_tokens import CANARY, Forger, Forgery
+from ops.tests.service_tokens import key_pair
+from tests.forged_tokens import CANARY, Forger, Forgery, OrdersItself, ServiceForger
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import Service, Stack, running_stack
 from tests.raw_http import RawAnswer, exchange, request
 
-WRITES = {  # the scope, the path and a body of a write
-    "products": ("products:write", b"/products", b'{"name": "Lamp"}'),
-    "orders": ("orders:write", b"/orders", b'{"productId": 1, "quantity": 1}'),
+
+class Write(NamedTuple):
+    """A write, and the scope that it needs; a service's needs none."""
+
+    service: str
+    method: bytes
+    path: bytes
+    body: bytes
+    scope: str = ""
+
+
+WRITES = {
+    "products": Write("products", b"POST", b"/products", b'{"name": "Lamp"}', "products:write"),
+    "orders": Write("orders", b"POST", b"/orders", b'{"productId": 1, "quantity": 1}', "orders:write"),
+    "reservations": Write(
+        "products", b"PUT", b"/reservations/%s" % str(uuid4()).encode(), b'{"productId": 1, "quantity": 1}'
+    ),
 }
 FEWEST = 60
 LONG_PART = re.compile(r"[\w-]{24}")  # letters of a token that no other text has
@@ -32,7 +50,8 @@ class Running:
     stack: Stack
     collector: OtlpReceiver
     forgers: dict[str, Forger]
-    refused: dict[str, list[tuple[Forgery, RawAnswer]]]  # every forgery and its answer, by service
+    refused: dict[str, list[tuple[Forgery, RawAnswer]]]  # every forgery and its answer, by write
+    orders: OrdersItself
 
 
 @pytest.fixture(scope="module")
@@ -44,36 +63,48 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     keys.write_text(issuer.key_set())
     env = {"JWT_ISSUER": NAME, "JWT_KEYS": str(keys), "JWT_AUDIENCE": issuer.audience}
     env |= {"ORDERS_ANONYMOUS": "false", "LOG_LEVEL": "debug"}
+    orders, shop = OrdersItself("products-service"), OrdersItself("products-service")
+    orders.keys.insert(0, RSAKey.generate_key(2048, auto_kid=True))
     with otlp_receiver() as collector:
         env |= {"JAEGER_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         with running_stack(directory, **env) as stack:
-            forgers = {name: Forger(issuer, scope) for name, (scope, _, _) in WRITES.items()}
+            know(stack.products, orders.public_key(), shop.public_key("shop-service"))
+            forgers = {name: Forger(issuer, write.scope) for name, write in WRITES.items() if write.scope}
+            forgers["reservations"] = ServiceForger(orders, shop, issuer)
             refused = {
-                name: [
-                    (forgery, send(getattr(stack, name), name, forgery.authorization)) for forgery in forger.forgeries()
-                ]
+                name: [(forgery, send(stack, name, forgery.authorization)) for forgery in forger.forgeries()]
                 for name, forger in forgers.items()
             }
-            yield Running(stack, collector, forgers, refused)
+            yield Running(stack, collector, forgers, refused, orders)
 
 
-def send(service: Service, name: str, *authorizations: str) -> RawAnswer:
+def know(products: Service, *keys: dict[str, Any]) -> None:
+    """Start products anew with the public keys of these services, and a pair of its own."""
+    pair = key_pair("products-service")
+    own = json.loads(pair["SERVICE_KEYS"])["keys"]
+    products.stop()
+    products.env |= pair | {"SERVICE_KEYS": json.dumps({"keys": [*own, *keys]})}
+    products.start()
+
+
+def send(stack: Stack, name: str, *authorizations: str) -> RawAnswer:
     """Write with these headers, byte by byte as they are: a client library would refuse some."""
-    _, path, body = WRITES[name]
+    write = WRITES[name]
     headers = [b"Authorization: " + text.encode("latin-1") for text in authorizations]
-    headers += [b"Content-Type: application/json", b"Content-Length: %d" % len(body)]
-    return exchange(service.port, request(b"POST", path, *headers) + body)
+    headers += [b"Content-Type: application/json", b"Content-Length: %d" % len(write.body)]
+    service: Service = getattr(stack, write.service)
+    return exchange(service.port, request(write.method, write.path, *headers) + write.body)
 
 
 def refusal(name: str, answer: RawAnswer, forgery: Forgery) -> str | None:
     """Return what is wrong with the answer to a forgery."""
-    challenge = f'Bearer realm="{name}-service"'
+    challenge: str | None = f'Bearer realm="{WRITES[name].service}-service"'
     if forgery.error is not None:
-        challenge += f', error="{forgery.error}"'
+        challenge = f'{challenge}, error="{forgery.error}"'
     if forgery.status == 403:
-        challenge += f', scope="{WRITES[name][0]}"'
+        challenge = f'{challenge}, scope="{WRITES[name].scope}"' if WRITES[name].scope else None
     found = answer.headers.get("www-authenticate")
-    code = forgery.error or "not_authenticated"
+    code = forgery.error or ("permission_denied" if forgery.status == 403 else "not_authenticated")
     try:
         check_problem(answer.body, answer.headers.get("content-type"), forgery.status, code)
     except AssertionError as difference:
@@ -100,18 +131,23 @@ def test_where_a_client_needs_no_token_a_wrong_one_is_refused(running: Running, 
 
 @pytest.mark.parametrize("name", WRITES)
 def test_the_token_that_they_are_made_from_is_accepted(running: Running, name: str) -> None:
-    service: Service = getattr(running.stack, name)
+    assert send(running.stack, name, f"Bearer {running.forgers[name].valid()}").status == 201
 
-    assert send(service, name, f"Bearer {running.forgers[name].valid()}").status == 201
+
+@pytest.mark.parametrize("name", ["products", "orders"])
+def test_a_service_is_not_a_client(running: Running, name: str) -> None:
+    token = OrdersItself(f"{name}-service", running.orders.keys).token(scope=WRITES[name].scope)
+
+    assert send(running.stack, name, f"Bearer {token}").status == 401
 
 
 @pytest.mark.parametrize("name", WRITES)
 def test_two_headers_and_a_token_longer_than_any_open_nothing(running: Running, name: str) -> None:
-    service, valid = getattr(running.stack, name), f"Bearer {running.forgers[name].valid()}"
+    stack, valid = running.stack, f"Bearer {running.forgers[name].valid()}"
 
     for pair in ((valid, "Bearer forged"), ("Bearer forged", valid), (valid, valid)):
-        assert send(service, name, *pair).status in (400, 401)
-    assert send(service, name, f"{valid}{'A' * 9000}").status == 431
+        assert send(stack, name, *pair).status in (400, 401)
+    assert send(stack, name, f"{valid}{'A' * 9000}").status == 431
 
 
 def test_nothing_of_a_token_is_in_a_log_a_span_or_an_answer(running: Running) -> None:

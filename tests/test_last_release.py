@@ -16,6 +16,7 @@ from tests.last_release import migrations_of, unpack_last_release
 from tests.processes import ROOT, Service, database, manage, prepared_database, stop_all
 
 UNTRACKED, TRACKED = 1, 2
+TOKEN = "a-token-for-tests-only-0123456789-abcdefgh"
 # The services of an app whose folder does not name one; an app of ops is in both.
 PROJECTS = {"outbox": ["orders_project"], "inbox": ["products_project"]}
 DOCUMENTS = ROOT / "docs" / "openapi"
@@ -70,6 +71,8 @@ def deploy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploy]:
             {"DATABASE_URL": stack.enter_context(database(directory, project, like=prepared_database(project)))}
             for project in ("products_project", "orders_project")
         )
+        for env in (shop, orders_shop):
+            env["SERVICE_TOKEN"] = TOKEN  # as an operator of the last release has it; this release accepts it too
         stocked = manage("products_project", "set_stock", str(TRACKED), "50", env=shop)
         assert stocked.returncode == 0, stocked.stderr
         products = [Service("products_project", directory, shop, root=root) for root in roots]

@@ -42,7 +42,7 @@ def orders_of(stock: Any, directory: Path, **env: str) -> Iterator[Service]:
         peer.ScriptedProducts(stock) as products,
         database(directory, "orders", like=prepared_database("orders_project")) as url,
     ):
-        known = {"DATABASE_URL": url, "PRODUCTS_SERVICE_URL": products.url, "SERVICE_TOKEN": peer.TOKEN}
+        known = {"DATABASE_URL": url, "PRODUCTS_SERVICE_URL": products.url}
         service = Service("orders_project", directory, known | env)
         try:
             yield service.start()

@@ -11,11 +11,9 @@ import pytest
 import requests
 from pact import Verifier
 
-from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.pacts import pact_file
+from ops.tests.service_tokens import bearer
 from tests.processes import Service, database, manage, prepared_database, stop_all
-
-AUTHORIZATION = {"Authorization": f"Bearer {DEVELOPMENT_TOKEN}"}
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def products(tmp_path: Path) -> Iterator[Service]:
 def reservation(products: Service, method: str, facts: dict[str, Any], quantity: int = 2) -> None:
     wanted = {"productId": facts["product_id"], "quantity": quantity} if method == "PUT" else None
     url = f"{products.url}/reservations/{facts['id']}"
-    requests.request(method, url, json=wanted, headers=AUTHORIZATION, timeout=10).raise_for_status()
+    requests.request(method, url, json=wanted, headers=bearer("products-service"), timeout=10).raise_for_status()
 
 
 def prepare(products: Service, state: str, facts: dict[str, Any]) -> None:
@@ -62,7 +60,7 @@ def test_products_keeps_the_pact_of_orders(products: Service, tmp_path: Path) ->
         for state in interaction["providerStates"]:
             prepare(products, state["name"], state["params"])
         headers = interaction["request"].get("headers", {})
-        headers |= {name: [value] for name, value in AUTHORIZATION.items() if name in headers}
+        headers |= {name: [value] for name, value in bearer("products-service").items() if name in headers}
     with_token = tmp_path / committed.name
     with_token.write_text(json.dumps(pact), "utf-8")
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 import requests
 
-from ops.config.service import DEVELOPMENT_TOKEN
+from ops.tests.service_tokens import bearer
 from tests.orders_database import execute
 from tests.processes import Service, database, manage, prepared_database, stop_all
 
@@ -52,7 +52,7 @@ def ask(products: Service, method: str, key: UUID, quantity: int = 1) -> int:
         method,
         f"{products.url}/reservations/{key}",
         json={"productId": 1, "quantity": quantity} if method == "PUT" else None,
-        headers={"Authorization": f"Bearer {DEVELOPMENT_TOKEN}"},
+        headers=bearer("products-service"),
         timeout=60,
     ).status_code
 

@@ -13,12 +13,12 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from ops.config.service import DEVELOPMENT_TOKEN
 from tests.gateway import Gateway, gateway, skip_without_nginx
 from tests.processes import ROOT, Service, Stack, manage, running_stack
 from tests.staff import csrf_cookie, staff_session
 
 SEED = "20261120"
+SHARED = "a-token-for-tests-only-0123456789-abcdefgh"  # a signed one would not live as long as a run
 EXAMPLES = "4"  # for each operation and phase; about 200 requests a run
 
 CONFIGURATION = """
@@ -43,14 +43,15 @@ bearer = "{token}"
 """
 TOKEN = f"""
 [auth.openapi.serviceToken]
-bearer = "{DEVELOPMENT_TOKEN}"
+bearer = "{SHARED}"
 """
 SCOPES = {"products": ["products:write"], "orders": ["orders:write", "orders:read"]}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("schemathesis"), TRUSTED_PROXIES="127.0.0.1") as running:
+    directory = tmp_path_factory.mktemp("schemathesis")
+    with running_stack(directory, TRUSTED_PROXIES="127.0.0.1", SERVICE_TOKEN=SHARED) as running:
         yield running
 
 

@@ -13,8 +13,10 @@ from uuid import uuid4
 
 import psycopg
 import requests
+from joserfc.jwk import ECKey
 
 from ops.tests.issuer import NAME, Issuer
+from ops.tests.service_tokens import key_pair, service_token
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.processes import Service, Stack, free_port, manage, prepared_database, running_stack
 
@@ -29,7 +31,6 @@ PLACES = (
         "SECRET_KEY_FALLBACKS",
         "password",
         "SERVICE_TOKEN",
-        "SERVICE_TOKEN_PREVIOUS",
     ),
 )
 CANARY = {
@@ -38,6 +39,15 @@ CANARY = {
 ISSUER = Issuer("shop")
 TOKEN = ISSUER.token(email=f"{CANARY['query']}@shop.example")  # valid, and without a scope
 CANARY |= dict(zip(("head of a token", "claims of a token", "signature of a token"), TOKEN.split("."), strict=True))
+PAIRS = {service: key_pair(service) for service in ("orders-service", "products-service")}
+SERVICE_TOKEN = service_token(
+    "products-service", key=ECKey.import_key(json.loads(PAIRS["orders-service"]["SERVICE_KEY"]))
+)
+CANARY |= {f"SERVICE_KEY of {service}": json.loads(pair["SERVICE_KEY"])["d"] for service, pair in PAIRS.items()}
+# Its head is that of every token of orders.
+CANARY |= dict(
+    zip(("head of orders", "claims of orders", "signature of orders"), SERVICE_TOKEN.split("."), strict=True)
+)
 HEADERS = {
     "Authorization": f"Basic {CANARY['Authorization']}",  # which no service reads
     "Cookie": f"sessionid={CANARY['Cookie']}; csrftoken={CANARY['Cookie']}",
@@ -74,8 +84,8 @@ def provoke(service: Service) -> list[requests.Response]:
         paths = ("/orders", "/orders/1", "/products", "/products/1", "/products/2", "/admin/", "/nothing")
         for path, params in product(paths, (query, None)):
             answers.append(session.get(f"{service.url}{path}", params=params, timeout=30, allow_redirects=False))
-        for token in (CANARY["Authorization"], CANARY["SERVICE_TOKEN"], CANARY["SERVICE_TOKEN_PREVIOUS"]):
-            for body in BODIES:  # known tokens and an unknown one
+        for token in (CANARY["Authorization"], CANARY["SERVICE_TOKEN"], SERVICE_TOKEN, f"{SERVICE_TOKEN}x"):
+            for body in BODIES:  # known tokens and unknown ones
                 headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
                 url = f"{service.url}/reservations/{uuid4()}"
                 answers.append(session.put(url, data=body, headers=headers, timeout=30))
@@ -130,9 +140,22 @@ def password_of_postgres() -> Iterator[None]:
             connection.execute(f"DROP ROLE {role}")
 
 
+def identify(stack: Stack) -> None:
+    """Give each service its key, and products the shared token too; orders shows its own, for a tracked product."""
+    keys = [key for pair in PAIRS.values() for key in json.loads(pair["SERVICE_KEYS"])["keys"]]
+    for service in (stack.products, stack.orders):
+        service.stop()
+        service.env |= PAIRS[service.project.replace("_project", "-service")]
+        service.env["SERVICE_KEYS"] = json.dumps({"keys": keys})
+    stack.products.env["SERVICE_TOKEN"] = CANARY["SERVICE_TOKEN"]
+    assert manage("products_project", "set_stock", "1", "1000", env=stack.products.env).returncode == 0
+    for service in (stack.products, stack.orders):
+        service.start()
+
+
 def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
     env = {"SECRET_KEY": CANARY["SECRET_KEY"] * 3, "LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-    env |= {name: CANARY[name] for name in ("SECRET_KEY_FALLBACKS", "SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS")}
+    env["SECRET_KEY_FALLBACKS"] = CANARY["SECRET_KEY_FALLBACKS"]
     keys = tmp_path / "keys.json"
     keys.write_text(ISSUER.key_set())
     env |= {"JWT_ISSUER": NAME, "JWT_KEYS": str(keys), "JWT_AUDIENCE": ISSUER.audience}
@@ -141,6 +164,7 @@ def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
         otlp_receiver() as collector,
         running_stack(tmp_path, JAEGER_ENDPOINT=collector.url, **env) as stack,
     ):
+        identify(stack)
         answers = provoke(stack.orders) + provoke(stack.products)
         stack.products.stop()
         answers += provoke(stack.orders)  # products is down: 500
@@ -154,6 +178,7 @@ def test_no_secret_shows_in_telemetry_or_answers(tmp_path: Path) -> None:
         assert "internal_error" in {answer.json()["code"] for answer in answers if answer.status_code == 500}
         assert "Traceback" in stack.orders.log_path.read_text()
         assert collector.spans
+        assert {"shared", "orders-service"} <= {line.get("caller") for line in stack.products.log_lines()}
         assert leaks(stack, collector, answers) == {}
 
 

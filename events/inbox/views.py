@@ -57,6 +57,7 @@ class EventInbox(APIView):
 
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
+    callers: tuple[str, ...] = ()  # the services that may send events; `as_view` names them
     parser_classes: list[type[BaseParser]] = [EventParser]
     renderer_classes = [JSONRenderer]  # for services alone: no page for browsers
     serializer_class = EventSerializer

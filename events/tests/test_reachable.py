@@ -22,7 +22,7 @@ def connect() -> tuple[object, str]:
     return code, json.loads(output)["connections"]["EVENTS_URL"]
 
 
-def test_connect_asks_an_inbox_with_the_service_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connect_asks_an_inbox_with_a_token_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(405, 401) as (inbox, asked):
         monkeypatch.setenv("EVENTS_URL", f"{inbox}/events")
 

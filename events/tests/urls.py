@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import path
 
+from events.inbox.views import EventInbox
 from ops.api.urls import handler400, handler403, handler404, handler500
 from ops.api.urls import urlpatterns as shared
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
-urlpatterns = [path("", include("events.inbox.urls")), *shared]
+urlpatterns = [path("events", EventInbox.as_view(callers=("orders-service",))), *shared]

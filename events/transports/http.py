@@ -1,4 +1,4 @@
-"""Send events by POST: CloudEvents' HTTP binding in structured mode, with the service token."""
+"""Send events by POST: CloudEvents' HTTP binding in structured mode, with this service's token."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from events import tracing
 from events.cloudevents import CONTENT_TYPE, Event
 from events.config import EventsConfig
 from events.transports.contract import SendResult
+from ops.identity.service_token import ServiceToken
 from ops.outbound.session import PeerSession
 
 LONGEST_CONNECT = 2.0  # seconds
@@ -27,7 +28,7 @@ class HttpTransport:
         self._host = urlsplit(self._url).netloc
         self._timeouts = (min(config.events_timeout, LONGEST_CONNECT), config.events_timeout)
         self._session = PeerSession(config)
-        self._session.headers["Authorization"] = f"Bearer {config.service_token.get_secret_value()}"
+        self._token = ServiceToken(config, config.events_receiver)
         self._session.headers["Content-Type"] = CONTENT_TYPE
 
     def send(self, events: Sequence[Event], *, should_stop: Callable[[], bool]) -> SendResult:
@@ -45,6 +46,7 @@ class HttpTransport:
         return done
 
     def _post(self, place: int, event: Event, headers: dict[str, str], done: SendResult) -> None:
+        headers["Authorization"] = f"Bearer {self._token()}"
         try:
             answer = self._session.post(self._url, data=event.to_json(), headers=headers, timeout=self._timeouts)
         except requests.RequestException as error:

@@ -1,11 +1,9 @@
-"""The credentials of `Authorization: Bearer` (RFC 6750): a client's access token, and SERVICE_TOKEN between services.
+"""The credentials of `Authorization: Bearer` (RFC 6750): a client's access token, and a service's token.
 
 A token does not identify a user. Such a request has no session and no form, so it needs no CSRF token.
 """
 
 from __future__ import annotations
-
-import hmac
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -14,11 +12,9 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
-from ops.config.service import ServiceConfig
-from ops.identity.credentials import AccessToken
+from ops.identity.credentials import AccessToken, Caller, TokenRefused
 
 SCHEME = "Bearer"
-SERVICE = "service"  # the value of request.auth: never the token, which an error report could show
 
 
 def challenge(**parameters: str) -> str:
@@ -28,15 +24,16 @@ def challenge(**parameters: str) -> str:
 
 
 class InvalidToken(APIException):
-    """The access token is not valid here; the log has the reason, which would help a forger."""
+    """The token is not valid here; the log has the reason, which would help a forger."""
 
     code = "invalid_token"
     default_code = code
     status_code = 401
-    default_detail = "The access token is not valid for this service, or it has expired."
+    default_detail = "The token is not valid for this service, or it has expired."
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: TokenRefused) -> None:
         super().__init__()
+        bind_contextvars(token_refused=refusal.reason)  # for the request's log line
         self.headers = {"WWW-Authenticate": challenge(error=self.code)}
 
 
@@ -69,14 +66,13 @@ class BearerAuthentication(BaseAuthentication):
         token = bearer_token(request)
         if token is None:
             return None
-        from ops.identity.access_token import TokenRefused, read_access_token  # noqa: PLC0415 - see credentials.py
+        from ops.identity.access_token import read_access_token  # noqa: PLC0415 - see credentials.py
         from ops.identity.public_keys import REFRESH_EVERY, KeysUnavailable  # noqa: PLC0415 - likewise
 
         try:
             access_token = read_access_token(token)
         except TokenRefused as refusal:
-            bind_contextvars(token_refused=refusal.reason)  # for the request's log line
-            raise InvalidToken from None
+            raise InvalidToken(refusal) from None
         except KeysUnavailable:
             raise IssuerUnavailable(REFRESH_EVERY) from None
         bind_contextvars(subject=access_token.subject)
@@ -86,20 +82,21 @@ class BearerAuthentication(BaseAuthentication):
         return challenge()
 
 
-def is_known(token: str, config: ServiceConfig) -> bool:
-    """Return whether the text is the current or the previous token, in constant time."""
-    sent = token.encode(errors="replace")
-    known = [secret for secret in (config.service_token, config.service_token_previous) if secret is not None]
-    # A sum, so that every comparison runs.
-    return sum(hmac.compare_digest(sent, secret.get_secret_value().encode()) for secret in known) > 0
-
-
 class ServiceTokenAuthentication(BaseAuthentication):
-    """Recognize a service by its token; `IsService` refuses the others."""
+    """Recognize a service by its token, and refuse a wrong one; `IsService` refuses other clients."""
 
-    def authenticate(self, request: Request) -> tuple[AnonymousUser, str] | None:
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, Caller] | None:
         token = bearer_token(request)
-        return None if token is None or not is_known(token, settings.CONFIG) else (AnonymousUser(), SERVICE)
+        if token is None:
+            return None
+        from ops.identity.caller import callers  # noqa: PLC0415 - see credentials.py
+
+        try:
+            caller = callers().recognize(token)
+        except TokenRefused as refusal:
+            raise InvalidToken(refusal) from None
+        bind_contextvars(caller=caller.service or "shared")
+        return AnonymousUser(), caller
 
     def authenticate_header(self, request: Request) -> str:
         return challenge()

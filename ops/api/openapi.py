@@ -61,7 +61,8 @@ class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
     name = SERVICE_SCHEME
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "`SERVICE_TOKEN`: for services, not for people."}
+        description = "A token that another service has signed for this one: not for people."
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # likewise
@@ -146,7 +147,10 @@ class ProblemSchema(AutoSchema):
         security = operation.get("security", [{}])
         takes_tokens = any(TOKEN_SCHEME in one for one in security)
         if {SERVICE_SCHEME: []} in security:
-            found |= {401: "`not_authenticated`: no service token, or not this one"}
+            found |= {
+                401: "`not_authenticated` or `invalid_token`",
+                403: "`permission_denied`: the token is of a service that does not use this operation",
+            }
         elif {} not in security:
             found |= {
                 401: "`not_authenticated` or `invalid_token`",

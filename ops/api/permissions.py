@@ -8,8 +8,8 @@ from rest_framework import permissions
 from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.request import Request
 
-from ops.api.authentication import SERVICE, challenge
-from ops.identity.credentials import AccessToken
+from ops.api.authentication import challenge
+from ops.identity.credentials import AccessToken, Caller
 
 if TYPE_CHECKING:  # rest_framework.views reads the settings, and so this module
     from rest_framework.views import APIView
@@ -41,14 +41,19 @@ class IsStaff(permissions.IsAdminUser):
 
 
 class IsService(permissions.BasePermission):
-    """Allow services, and methods that the view lacks, so that every client gets their 405."""
+    """Allow the services that the view names in `callers`, and any that shows SERVICE_TOKEN, which names none.
+
+    Methods that the view lacks are allowed, so that every client gets their 405.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if request.auth == SERVICE or request.method not in view.allowed_methods:
+        if request.method not in view.allowed_methods:
             return True
+        if isinstance(request.auth, Caller):
+            return request.auth.service in (None, *getattr(view, "callers", ()))
         if "HTTP_AUTHORIZATION" in request.META:
-            raise NotAuthenticated("The credential is not a valid service token.")
-        raise NotAuthenticated("This path is for services: send the service token as a bearer token.")
+            raise NotAuthenticated("The credential is not a service's token.")
+        raise NotAuthenticated("This path is for services: send a service's token as a bearer token.")
 
 
 class HasScope(IsStaff):

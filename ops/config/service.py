@@ -21,13 +21,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ops.config import validators
+from ops.config import service_keys, validators
 from ops.config.faults import ConfigurationError, faults_of
 from ops.config.sources import EnvironmentSource, Origin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses"
-DEVELOPMENT_TOKEN = "development-only-token-that-production-refuses"  # noqa: S105 - so it is not a secret
+REMOVED = {  # variables of earlier releases, which would be ignored silently
+    "SERVICE_TOKEN_PREVIOUS": "is not read any more: unset it; SERVICE_KEY and SERVICE_KEYS replace SERVICE_TOKEN"
+}
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # characters that a header can carry unchanged (RFC 6750, section 2.1)
 WHOLE = re.compile(r"[0-9]+")  # gunicorn reads WEB_CONCURRENCY too, and takes no 2.0, as pydantic does
 
@@ -80,12 +82,20 @@ class ServiceConfig(BaseSettings):
     production"""
     secret_key_fallbacks: Secrets = Field((), json_schema_extra={"default": "unset: none"})
     """other values of `SECRET_KEY`, comma-separated, whose sessions and keys stay valid while it is being replaced"""
-    service_token: SecretStr = Field(
-        SecretStr(DEVELOPMENT_TOKEN), json_schema_extra={"default": "for development only"}
+    service_token: SecretStr | None = Field(None, json_schema_extra={"default": "unset: none"})
+    """deprecated, the next release does without: one token for all services, which is sent instead of a signed one, and
+    accepted beside those"""
+    service_key: SecretStr | None = Field(
+        None,
+        validate_default=True,
+        json_schema_extra={"default": "for development only", "probes": "ops.identity.reachable.token_probes"},
     )
-    """the token that services send one another, one for all; at least 32 characters in production"""
-    service_token_previous: SecretStr | None = Field(None, json_schema_extra={"default": "unset: none"})
-    """accepted as well while `SERVICE_TOKEN` is being replaced"""
+    """the private key of this service alone, a JWK of `make_service_key`: it signs the tokens for other services"""
+    service_keys: SecretStr | None = Field(
+        None, validate_default=True, json_schema_extra={"default": "for development only"}
+    )
+    """the public keys of all services, this one included (JWKS), the same for each of them; hidden, as it could hold a
+    private key by mistake"""
     jwt_issuer: Issuer | None = Field(
         None, json_schema_extra={"default": "unset: the service accepts the tokens of its own `issue_token`"}
     )
@@ -183,6 +193,7 @@ class ServiceConfig(BaseSettings):
             config = cls(**values)
         except ValidationError as error:
             faults = faults_of(error, values) | faults
+        faults = {name: fault for name, fault in REMOVED.items() if source.has(name)} | faults
         return Reading(config if not faults else None, values, source.origins, faults)
 
     @classmethod
@@ -210,26 +221,32 @@ class ServiceConfig(BaseSettings):
             raise ValueError("must be a valid integer")
         return value
 
-    @field_validator("service_token", "service_token_previous")
+    @field_validator("service_token")
     @classmethod
     def _refuse_what_no_header_carries(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not TOKEN.fullmatch(token.get_secret_value()):
             raise ValueError("must be ASCII letters, digits and . _ ~ + / - only, with = at the end if need be")
         return token
 
-    @field_validator("secret_key", "secret_key_fallbacks", "service_token", "service_token_previous")
+    @field_validator("secret_key", "secret_key_fallbacks", "service_token")
     @classmethod
     def _refuse_a_weak_key(cls, given: Any, info: ValidationInfo) -> Any:
         if info.data.get("django_env") != "production":
             return given
         keys = given if isinstance(given, tuple) else (given,)
         for secret in (key.get_secret_value() for key in keys if key is not None):
-            if secret in (DEVELOPMENT_KEY, DEVELOPMENT_TOKEN):
+            if secret == DEVELOPMENT_KEY:
                 raise ValueError("must be set in production")
             if validators.is_placeholder(secret):
                 raise ValueError("looks like a placeholder, which production refuses")
             if len(secret) < 32 or len(set(secret)) < 8:
                 raise ValueError("is too weak for production: at least 32 characters, 8 of them different")
+        return given
+
+    @field_validator("service_key", "service_keys")
+    @classmethod
+    def _refuse_unusable_service_keys(cls, given: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        service_keys.check(cls.service, str(info.field_name), given, info.data)
         return given
 
     @field_validator("jwt_keys")

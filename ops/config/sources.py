@@ -47,6 +47,9 @@ class EnvironmentSource(PydanticBaseSettingsSource):
                     self.faults[variable] = f"{variable}_FILE={path} is empty"
         return value, field_name, False
 
+    def has(self, variable: str) -> bool:
+        return bool(self.environ.get(variable) or self.environ.get(f"{variable}_FILE"))
+
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in found.items() if value is not None}

@@ -10,6 +10,7 @@ import dj_database_url
 from django.core.checks import ERROR, CheckMessage
 
 import ops
+from ops.config import service_keys
 from ops.config.service import Reading, ServiceConfig
 from ops.config.sources import likely_typos
 from ops.diagnosis.checks import django_findings
@@ -26,7 +27,9 @@ def sound(config: ServiceConfig) -> Iterator[CheckMessage]:
     typos = likely_typos(type(config).variables(), os.environ)
     for name, meant in typos.items():
         yield warning(f"{name} is not a variable", f"Did you mean {meant}?")
-    if not reading.faults and not typos:
+    if advice := service_keys.deprecation(reading.values):
+        yield warning("SERVICE_TOKEN is deprecated", advice)
+    if not (reading.faults or typos or advice):
         given = sum(origin != "default" for origin in reading.origins.values())
         running = f"{config.service} {config.service_version} on ops {ops.__version__}"
         yield ok(f"{running}, {config.django_env}: {given} variables given")
@@ -42,14 +45,13 @@ def secrets(config: ServiceConfig) -> Iterator[CheckMessage]:
     """Judge the secrets of production by their randomness, and say of development's what production would refuse."""
     if not config.is_production:
         refused = type(config).read(os.environ | {"DJANGO_ENV": "production"}).faults
-        names = [name for name in ("SECRET_KEY", "SERVICE_TOKEN", "DATABASE_URL") if name in refused]
+        names = [name for name in ("SECRET_KEY", "SERVICE_KEY", "DATABASE_URL") if name in refused]
         yield ok(f"development; production would refuse {', '.join(names)}" if names else "fit for production")
         return
     password = str(dj_database_url.parse(config.database_url.get_secret_value()).get("PASSWORD") or "")
-    keys = {
-        "SECRET_KEY": config.secret_key.get_secret_value(),
-        "SERVICE_TOKEN": config.service_token.get_secret_value(),
-    }
+    keys = {"SECRET_KEY": config.secret_key.get_secret_value()}
+    if config.service_token is not None:
+        keys["SERVICE_TOKEN"] = config.service_token.get_secret_value()
     anew = "Make one of each: openssl rand -hex 32"
     found = []
     for name, secret in (keys | {"the password in DATABASE_URL": password}).items():
@@ -58,7 +60,7 @@ def secrets(config: ServiceConfig) -> Iterator[CheckMessage]:
             advice = f"Make one of {least} bits or more: openssl rand -hex 32"
             found.append(warning(f"{name} has no more than {bits} bits", advice))
     found += [failure(f"{name} is also the database's password", anew) for name in keys if keys[name] == password]
-    if len(set(keys.values())) == 1:
+    if keys["SECRET_KEY"] == keys.get("SERVICE_TOKEN"):
         found.append(failure("SECRET_KEY is also the SERVICE_TOKEN", anew))
     yield from found or [ok("random enough")]
 

@@ -40,7 +40,7 @@ def peers(config: ServiceConfig) -> Iterator[Probe]:
         yield url_probe(PEER, f"{url}{health}", variable=variable, hint=hint)
     if not found:
         yield not_needed(PEER, "it calls no other service")
-    contracts = {name.upper(): str(extra["contract"]) for name, extra in _extras(config) if "contract" in extra}
+    contracts = {name.upper(): str(extra["contract"]) for name, extra in extras(config) if "contract" in extra}
     for variable, operation in contracts.items():
         url = getattr(config, variable.lower())
         ask = partial(_has_operation, url=url, operation=operation, variable=variable)
@@ -51,7 +51,7 @@ def peers(config: ServiceConfig) -> Iterator[Probe]:
 
 def declared(config: ServiceConfig) -> Iterator[Probe]:
     """Yield the probes of packages that the service uses: a field's `probes` names the function that makes them."""
-    for _, extra in _extras(config):
+    for _, extra in extras(config):
         if "probes" in extra:
             yield from import_string(str(extra["probes"]))(config)
 
@@ -84,7 +84,8 @@ def not_needed(probe_id: str, message: str) -> Probe:
     return Probe(probe_id, lambda _config: [ok(message)], "")
 
 
-def _extras(config: ServiceConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+def extras(config: ServiceConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each field that says more of itself, and what it says."""
     for name, field in type(config).model_fields.items():
         if isinstance(field.json_schema_extra, dict):
             yield name, field.json_schema_extra
@@ -95,7 +96,7 @@ def _probed_urls(config: ServiceConfig, *, is_optional: bool) -> dict[str, tuple
     fields = type(config).model_fields
     return {
         name.upper(): (getattr(config, name), str(extra["probe"]))
-        for name, extra in _extras(config)
+        for name, extra in extras(config)
         if "probe" in extra and getattr(config, name) is not None and (fields[name].default is None) is is_optional
     }
 

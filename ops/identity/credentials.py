@@ -14,3 +14,18 @@ class AccessToken:
 
     subject: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The service that a valid token names; None for SERVICE_TOKEN, which names none."""
+
+    service: str | None
+
+
+class TokenRefused(Exception):
+    """The token is not valid; `reason` is a constant name for the log and the metrics."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

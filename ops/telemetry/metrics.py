@@ -99,6 +99,11 @@ access_tokens_total = Counter(
     "access_tokens_total", "Access tokens of requests: accepted, or the reason of the refusal.", ["outcome"]
 )
 access_tokens_total.labels("accepted")  # starts at 0, as above
+service_tokens_total = Counter(
+    "service_tokens_total", "Tokens of services: accepted, shared, or the reason of the refusal.", ["outcome"]
+)
+for outcome in ("accepted", "shared"):  # the latter is SERVICE_TOKEN
+    service_tokens_total.labels(outcome)
 telemetry_spans_dropped_total = Counter(
     "telemetry_spans_dropped_total", "Spans that did not reach the collector, as it failed or the queue was full."
 )

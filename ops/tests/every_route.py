@@ -11,10 +11,10 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
-from ops.config.service import DEVELOPMENT_TOKEN
 from ops.server.wsgi import get_application
 from ops.tests.call_wsgi import call_wsgi
 from ops.tests.clients import BROWSER, anonymous, staff
+from ops.tests.service_tokens import bearer, service_token
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "EVIL"]
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -32,7 +32,7 @@ VALUES = {"int": "1", "uuid": "0198c1de-6c1b-7c3e-9d3e-2f1f3a4b5c6d"}
 NOT_OF_BROWSERS = [variant for variant in VARIANTS if variant[2] != BROWSER]
 PLAIN_REQUESTS: list[dict[str, str]] = [
     {},
-    {"HTTP_AUTHORIZATION": f"Bearer {DEVELOPMENT_TOKEN}", "wsgi.url_scheme": "https"},
+    {"HTTP_AUTHORIZATION": bearer(settings.CONFIG.service)["Authorization"], "wsgi.url_scheme": "https"},
     {"QUERY_STRING": "serach=x"},
 ]
 PARAMETER = re.compile(r"<(?:(\w+):)?\w+>")
@@ -59,9 +59,9 @@ def _example(route: str) -> str:
 
 
 def service() -> APIClient:
-    """Return a client with the service token."""
+    """Return a client with a token of orders."""
     client = anonymous()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {DEVELOPMENT_TOKEN}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {service_token(settings.CONFIG.service)}")
     return client
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
@@ -18,6 +18,7 @@ class Issuer:
     """Sign tokens for one audience; `keys` are published, the last one signs."""
 
     audience: str
+    head: ClassVar[dict[str, Any]] = {}  # more of the header
     keys: list[Any] = field(default_factory=lambda: [ECKey.generate_key("P-256", auto_kid=True)])
 
     def key_set(self) -> str:
@@ -34,5 +35,7 @@ class Issuer:
         """Return a token; `header` and the keywords change what a valid one has."""
         key = key or self.keys[-1]
         alg = "RS256" if isinstance(key, RSAKey) else "ES256"
-        given = {name: value for name, value in ({"alg": alg, "kid": key.kid} | (header or {})).items() if value}
+        given = {
+            name: value for name, value in ({"alg": alg, "kid": key.kid} | self.head | (header or {})).items() if value
+        }
         return jwt.encode(given, self.claims(**changed), key, algorithms=[given["alg"]])

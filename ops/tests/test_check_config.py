@@ -108,7 +108,7 @@ def test_a_fault_is_not_lost_among_the_defaults(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DJANGO_ENV", "production")
     monkeypatch.setenv("PORT", "x")
 
-    assert printed() == ["DJANGO_ENV", "SECRET_KEY", "SERVICE_TOKEN", "PORT", "DATABASE_URL"]
+    assert printed() == ["DJANGO_ENV", "SECRET_KEY", "SERVICE_KEY", "SERVICE_KEYS", "PORT", "DATABASE_URL"]
 
 
 def test_connect_tries_the_database_the_peer_and_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:

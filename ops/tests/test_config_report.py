@@ -33,14 +33,16 @@ def test_a_database_url_is_shown_without_its_password(url: str, expected: str) -
     assert shown("DATABASE_URL", url) == expected
 
 
-@pytest.mark.parametrize("variable", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "SERVICE_TOKEN", "SERVICE_TOKEN_PREVIOUS"])
+@pytest.mark.parametrize(
+    "variable", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "SERVICE_TOKEN", "SERVICE_KEY", "SERVICE_KEYS"]
+)
 @pytest.mark.parametrize("value", ["canary", "canary canary"])  # the latter is a fault of a token
 def test_a_secret_is_never_shown(variable: str, value: str) -> None:
     assert shown(variable, value) == "***"
 
 
 def test_a_secret_that_is_unset_is_shown_as_such() -> None:
-    assert shown("SERVICE_TOKEN_PREVIOUS", "") == ""
+    assert shown("SERVICE_TOKEN", "") == ""
 
 
 def test_credentials_in_a_faulty_url_are_not_shown() -> None:

@@ -22,6 +22,7 @@ from ops.diagnosis.registry import probes
 from ops.management.commands.doctor import Command
 from ops.tests.peers import answering, refused, silent
 from ops.tests.run_command import run
+from ops.tests.service_tokens import key_pair
 from ops.tests.settings import CONFIG, PlainConfig
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -195,7 +196,8 @@ def production(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -
     """Use production settings with static files in this folder."""
     monkeypatch.setenv("DJANGO_ENV", "production")
     monkeypatch.setenv("SECRET_KEY", "5f0c6f9e1b7d4a83c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
-    monkeypatch.setenv("SERVICE_TOKEN", "b81e4c7d0f3a9265c2e65d90b1f8a7e43c9d2b6f8e1a4c7d")
+    for name, value in key_pair("plain-service").items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATABASE_URL", "sqlite:////tmp/argos-ops-tests.sqlite3")
     settings.STATIC_ROOT = str(tmp_path)
     (tmp_path / "staticfiles.json").write_text('{"paths": {"a.css": "a.1.css", "b.css": "b.2.css"}}')
@@ -254,13 +256,13 @@ def test_in_production_secrets_must_be_random(
 
 
 def test_in_development_it_says_which_secrets_production_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SECRET_KEY", "SERVICE_TOKEN"):
+    for name in ("SECRET_KEY", "SERVICE_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgres://me:postgres@db/shop")
 
     _, found = doctor(PlainConfig)
 
-    said = "development; production would refuse SECRET_KEY, SERVICE_TOKEN, DATABASE_URL"
+    said = "development; production would refuse SECRET_KEY, SERVICE_KEY, DATABASE_URL"
     assert only(found, "secrets.strong") == ("ok", said)
 
 

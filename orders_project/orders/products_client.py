@@ -15,11 +15,12 @@ from uuid import UUID
 
 from django.conf import settings
 
+from ops.identity.service_token import ServiceToken
 from ops.outbound.circuit_breaker import CircuitBreaker
 from ops.outbound.client import Answer, HttpClient, InvalidAnswer, PeerUnavailable, Policy
 from ops.outbound.retry_budget import RetryBudget
 from ops.outbound.session import PeerSession
-from orders_project.config import OrdersConfig
+from orders_project.config import PRODUCTS, OrdersConfig
 from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
 
 T = TypeVar("T")
@@ -53,9 +54,9 @@ class Reservation:
 
 
 class ProductsClient:
-    """The client of one products service."""
+    """The client of one products service. `token` returns what shows it that orders calls."""
 
-    def __init__(self, base_url: str, client: HttpClient, token: str) -> None:
+    def __init__(self, base_url: str, client: HttpClient, token: Callable[[], str]) -> None:
         self._base_url = base_url
         self._client = client
         self._token = token
@@ -81,9 +82,8 @@ class ProductsClient:
             open_for=seconds(config.products_breaker_open_for),
         )
         budget = RetryBudget(config.products_retry_budget)
-        token = config.service_token.get_secret_value()
         client = HttpClient(PEER, policy, breaker, budget, partial(PeerSession, config))
-        return cls(config.products_service_url, client, token)
+        return cls(config.products_service_url, client, ServiceToken(config, PRODUCTS))
 
     def fetch_product(self, product_id: int) -> Product:
         """Return the product; raise ProductDoesNotExist or ProductsUnavailable."""
@@ -129,7 +129,7 @@ class ProductsClient:
     def _send(self, method: str, reservation_id: UUID, read: Callable[[Answer], T], document: Any = None) -> T:
         url = f"{self._base_url}/reservations/{reservation_id}"
         try:
-            return self._client.request(method, url, read, document=document, token=self._token)
+            return self._client.request(method, url, read, document=document, token=self._token())
         except PeerUnavailable as failure:
             raise ProductsUnavailable(retry_after=failure.retry_after) from failure
 

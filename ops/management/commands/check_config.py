@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from ops.cli.command import USAGE, OpsCommand, Result
 from ops.cli.output import aligned
+from ops.config import service_keys
 from ops.config.faults import ConfigurationError
 from ops.config.report import OK, Variable, describe
 from ops.config.service import ServiceConfig
@@ -60,7 +61,8 @@ class Command(OpsCommand):
         variables = describe(self.config_class, reading)
         notable = [one for one in variables if one.origin != "default" or one.verdict != OK]
         typos = likely_typos(self.config_class.variables(), os.environ)
-        result = Result("", details={"typos": typos})
+        advice = service_keys.deprecation(reading.values)
+        result = Result("", details={"typos": typos, "deprecated": {"SERVICE_TOKEN": advice} if advice else {}})
         result.details["variables"] = [vars(variable) for variable in (notable if changed else variables)]
         if not as_json:
             shown = notable if changed or reading.faults else variables
@@ -81,10 +83,15 @@ class Command(OpsCommand):
                 self._add(result, "checks", _deployment_checks(), as_json)
             result.sentence = _sentence(self.config_class.service, variables, result.problems)
         if not as_json:
-            for name, meant in typos.items():
-                self.stderr.write(f"{name} is not a variable of {self.config_class.service}: did you mean {meant}?")
+            self._warn(typos, advice)
         result.counts = {"variables": len(variables), "faults": len(reading.faults), "typos": len(typos)}
         return result
+
+    def _warn(self, typos: dict[str, str], advice: str | None) -> None:
+        for name, meant in typos.items():
+            self.stderr.write(f"{name} is not a variable of {self.config_class.service}: did you mean {meant}?")
+        if advice:
+            self.stderr.write(f"SERVICE_TOKEN is deprecated. {advice}")
 
     def _add(self, result: Result, section: str, found: dict[str, str], as_json: bool) -> None:
         result.details[section] = found

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops.tests.service_tokens import claims_of
 from orders_project.orders.tests.scripted_products import ScriptedProducts, Wire, orders_asking
-
-TOKEN = "a-token-for-tests-only-0123456789-abcdefgh"
 
 Answer = tuple[int, dict[str, Any]]
 Fault = Callable[[Wire, Callable[[], Answer]], None]
@@ -69,8 +68,9 @@ class Stock:
 
     def act(self, method: str, path: str, wire: Wire) -> Answer:
         """Do the work of products and return its answer."""
-        if f"\r\nAuthorization: Bearer {TOKEN}".encode() not in wire.headers:
-            return 401, {"code": "not_authenticated"}
+        shown = re.search(rb"\r\nAuthorization: ([^\r]+)", wire.headers)
+        if not shown or claims_of(shown[1].decode()).get("aud") != "products-service":
+            return 401, {"code": "invalid_token"}
         name = path.removeprefix("/reservations/")
         found = self.reservations.get(name)
         if method == "PUT":
@@ -163,6 +163,6 @@ def says(status: int, body: bytes) -> Fault:
 def stocked_products(stock: Stock | None = None, **variables: Any) -> Iterator[Stock]:
     """Let orders call a products service with this stock, by default without retries."""
     stock = stock or Stock()
-    usual = {"products_max_tries": 1, "products_breaker_min_calls": 10_000, "service_token": TOKEN}
+    usual = {"products_max_tries": 1, "products_breaker_min_calls": 10_000}
     with ScriptedProducts(stock) as peer, orders_asking(peer.url, **usual | PATIENT | variables):
         yield stock

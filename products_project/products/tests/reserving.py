@@ -7,14 +7,14 @@ from uuid import UUID
 
 from rest_framework.test import APIClient
 
-from ops.config.service import DEVELOPMENT_TOKEN
+from ops.tests.service_tokens import service_token
 from products_project.products.models import Product
 
 
 def service() -> APIClient:
-    """Return a client with the service token."""
+    """Return a client with a token of orders."""
     client = APIClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {DEVELOPMENT_TOKEN}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {service_token('products-service')}")
     return client
 
 

@@ -15,15 +15,16 @@ from events.cloudevents import InvalidEvent, read_event
 from events.inbox.handler import handle_event
 from events.inbox.models import InboxEvent
 from events.tests.made_events import CONFIRMED, confirmed
-from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.clients import BROWSER, anonymous, staff
 from ops.tests.problem_shape import assert_problem
+from ops.tests.service_tokens import bearer, service_token
 from products_project.products.models import Product, ProductSales
 from products_project.products.services.catalogue import built_in_products, retire_product, seed_products
 
 pytestmark = pytest.mark.django_db
 
 STRUCTURED = "application/cloudevents+json"
+RECEIVER = "products-service"
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +32,10 @@ def _seeded() -> None:
     seed_products(rows=built_in_products())
 
 
-def post(event: Any, *, token: str | None = DEVELOPMENT_TOKEN, content_type: str = STRUCTURED) -> Any:
+def post(event: Any, *, token: str | None = "", content_type: str = STRUCTURED) -> Any:
+    """Send an event with this token, or by default with one of orders."""
     body = event.decode() if isinstance(event, bytes) else json.dumps(event)
+    token = service_token(RECEIVER) if token == "" else token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return anonymous().generic("POST", "/events", body, content_type=content_type, headers=headers)
 
@@ -85,9 +88,11 @@ def test_a_type_that_is_not_known_is_taken_and_ignored() -> None:
     assert counted("unknown", "ignored") == before + 1
 
 
-@pytest.mark.parametrize("token", [None, "wrong", "", f"{DEVELOPMENT_TOKEN}x"])
-def test_nobody_else_may_send_one(token: str | None) -> None:
-    assert_problem(post(confirmed(), token=token), 401, "not_authenticated")
+def test_nobody_else_may_send_one() -> None:
+    assert_problem(post(confirmed(), token=None), 401, "not_authenticated")
+    assert_problem(post(confirmed(), token="wrong"), 401, "invalid_token")
+    assert_problem(post(confirmed(), token=service_token("another-service")), 401, "invalid_token")
+    assert_problem(post(confirmed(), token=service_token(RECEIVER, "shop-service")), 403, "permission_denied")
     assert_problem(staff().post("/events", confirmed()), 401, "not_authenticated")
     assert sold() == 0
 
@@ -226,14 +231,14 @@ def test_rows_say_what_they_are() -> None:
 
 
 @pytest.mark.parametrize("accept", ["text/html", BROWSER])
-@pytest.mark.parametrize("token", [DEVELOPMENT_TOKEN, None])
-def test_the_answer_is_never_a_page(token: str | None, accept: str) -> None:
-    headers = {"accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
+@pytest.mark.parametrize("is_service", [True, False])
+def test_the_answer_is_never_a_page(is_service: bool, accept: str) -> None:
+    headers = {"accept": accept} | (bearer(RECEIVER) if is_service else {})
     answer = anonymous().generic("POST", "/events", "{}", content_type=STRUCTURED, headers=headers)
 
     if accept == "text/html":
         assert_problem(answer, 406, "not_acceptable")
-    elif token is None:
+    elif not is_service:
         assert_problem(answer, 401, "not_authenticated")
     else:
         assert_problem(answer, 400, "event_invalid")

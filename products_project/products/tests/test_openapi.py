@@ -49,7 +49,7 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
             ["products"],
             {"200", "400", "401", "403", "404", "406", "500", "503"},
         ),
-        ("post", "/events"): ("events_take", ["events"], {"204", "401"} | BODY),
+        ("post", "/events"): ("events_take", ["events"], {"204", "401", "403"} | BODY),
         ("delete", one): (
             "products_destroy",
             ["products"],
@@ -58,17 +58,17 @@ def test_it_is_valid_and_names_every_operation_and_answer() -> None:
         ("get", reservation): (
             "reservations_retrieve",
             ["reservations"],
-            {"200", "400", "401", "404", "406", "500", "503"},
+            {"200", "400", "401", "403", "404", "406", "500", "503"},
         ),
         ("put", reservation): (
             "reservations_update",
             ["reservations"],
-            {"200", "201", "401", "404", "409", "422"} | BODY,
+            {"200", "201", "401", "403", "404", "409", "422"} | BODY,
         ),
         ("delete", reservation): (
             "reservations_destroy",
             ["reservations"],
-            {"204", "400", "401", "404", "406", "500", "503"},
+            {"204", "400", "401", "403", "404", "406", "500", "503"},
         ),
     }
 
@@ -99,7 +99,7 @@ def test_reservations_are_documented_as_for_services(method: str) -> None:
 
     operation = document["paths"]["/reservations/{reservation_id}"][method]
     assert operation["security"] == [{"serviceToken": []}]
-    assert operation["description"].startswith("For services: needs the service token.")
+    assert operation["description"].startswith("For services: needs a service's token.")
 
 
 def test_the_texts_of_an_event_have_the_limits_of_the_server() -> None:

@@ -19,7 +19,7 @@ from products_project.products.models import Reservation
 from products_project.products.serializers import RESERVATION, ReservationRequestSerializer, ReservationSerializer
 from products_project.products.services import reservations
 
-FOR_SERVICES = "For services: needs the service token."
+FOR_SERVICES = "For services: needs a service's token."
 
 
 class ReservationDetail(generics.GenericAPIView[Reservation]):
@@ -28,6 +28,7 @@ class ReservationDetail(generics.GenericAPIView[Reservation]):
     queryset = Reservation.objects.none()  # names the model for the schema
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [IsService]
+    callers = ("orders-service",)
     lookup_url_kwarg = "reservation_id"  # for OPTIONS, which reads the object
     problems = {
         "PUT": {

@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from ops.cli.command import OpsCommand, Result
 from ops.config.report import masked
 from ops.config.validators import http_url
-from ops.identity.access_token import LONGEST_TOKEN
+from ops.identity.signed_token import LONGEST_TOKEN
 from orders_project.orders.smoke.checks import CheckResult, SmokeChecks, run_checks
 from orders_project.orders.smoke.http_probe import HttpProbe
 

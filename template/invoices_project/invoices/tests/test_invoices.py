@@ -12,15 +12,15 @@ from django.utils import timezone
 
 from events.tests.made_events import confirmed
 from invoices_project.invoices.models import Invoice
-from ops.config.service import DEVELOPMENT_TOKEN
 from ops.tests.clients import anonymous
 from ops.tests.problem_shape import assert_problem
+from ops.tests.service_tokens import bearer
 
 pytestmark = pytest.mark.django_db
 
 
 def post(event: dict[str, Any]) -> Any:
-    headers = {"Authorization": f"Bearer {DEVELOPMENT_TOKEN}"}
+    headers = bearer("invoices-service")
     body, content_type = json.dumps(event), "application/cloudevents+json"
     return anonymous().generic("POST", "/events", body, content_type=content_type, headers=headers)
 
