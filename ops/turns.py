@@ -8,10 +8,12 @@ This stands below every shelf of `ops`: outbound calls and the database give the
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 PATIENCE = 0.02  # seconds of one stint; then others go on beside it, as nothing says what it is at
 
@@ -26,6 +28,16 @@ class _Mine(threading.local):
 
 
 _mine = _Mine()
+
+
+class Watcher(Protocol):
+    """The server's poller, which watches the sockets of peers beside those of clients."""
+
+    def watch(self, descriptor: int, events: int, bell: threading.Lock) -> None:
+        """Claim the turn for this bell as soon as the descriptor is ready."""
+
+    def unwatch(self, descriptor: int) -> bool:
+        """Stop that; return false if the claim was made already."""
 
 
 def _my_bell() -> threading.Lock:
@@ -44,6 +56,7 @@ class Turn:
         self.is_taken = False
         self.stints = 0  # how often the turn went to a thread
         self.before_waiting: Callable[[], None] | None = None  # the server sees that another thread is awake
+        self.watcher: Watcher | None = None  # of the server
 
     def take(self) -> None:
         """Return with the turn; without it, where one thread keeps it for longer than PATIENCE."""
@@ -76,6 +89,24 @@ class Turn:
             else:
                 self.is_taken = False
 
+    def claim(self, bell: threading.Lock) -> None:
+        """Hand the turn to the thread of this bell, after those that have claimed it before."""
+        with self._mutex:
+            if self.is_taken:
+                self._claims.append(bell)
+            else:
+                self.is_taken = True
+                self.stints += 1
+                bell.release()
+
+    def withdraw(self, bell: threading.Lock) -> bool:
+        """Take a claim back; return false if it was not made, or met already."""
+        with self._mutex:
+            if bell not in self._claims:
+                return False
+            self._claims.remove(bell)
+            return True
+
     def begin_work(self, arrived: float) -> None:
         """Tell that this thread works from now on, on what arrived then (on the monotonic clock)."""
         _mine.is_at_work = True
@@ -104,6 +135,37 @@ class _Waiting:
 
 turn = Turn()
 waiting = _Waiting()  # with it, a thread lets others compute while it waits; outside of a request it does nothing
+
+
+def wait_until_ready(descriptor: int, events: int, seconds: float) -> bool:
+    """Let others compute until a peer's descriptor is ready; return false where that takes longer.
+
+    A thread that waits by itself is woken twice: by the peer, and when it gets the turn. So the thread that collects
+    the requests also claims the turn for those whose peer has answered. Each looks for itself after PATIENCE, as the
+    holder of the turn may be in a slow call.
+    """
+    watcher = turn.watcher
+    if watcher is None or not _mine.is_at_work:
+        with waiting:
+            return _is_ready(descriptor, events, seconds)
+    bell, ends = _my_bell(), time.monotonic() + seconds
+    if turn.before_waiting is not None:
+        turn.before_waiting()
+    watcher.watch(descriptor, events, bell)
+    turn.give()
+    while not bell.acquire(timeout=min(PATIENCE, max(ends - time.monotonic(), 0.001))):
+        is_ready = _is_ready(descriptor, events, 0)
+        if (is_ready or time.monotonic() >= ends) and (watcher.unwatch(descriptor) or turn.withdraw(bell)):
+            turn.take()
+            return is_ready
+    _mine.has_turn = True
+    return True
+
+
+def _is_ready(descriptor: int, events: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, events)
+    return bool(poll.poll(max(seconds, 0.0) * 1000))  # a negative one would wait without end
 
 
 def seconds_since_arrival() -> float:

@@ -51,7 +51,7 @@ SHELF_BUDGETS = {
     "database": 545,
     "outbound": 700,
     "server": 1350,
-    "turns": 85,
+    "turns": 125,  # the wait for a peer within the poller of the clients
     "development": 445,  # it heals its file, and shows who calls whom
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here

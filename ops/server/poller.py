@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from select import EPOLLIN, EPOLLONESHOT
@@ -17,6 +18,7 @@ from django.conf import settings
 from ops.server.connection import LINGER, Connection, State
 from ops.server.http1 import Environ
 from ops.server.refusals import explain
+from ops.turns import turn
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,7 @@ class Poller:
         self.most = cfg.worker_connections
         self.enqueue = enqueue
         self.connections: dict[int, Connection] = {}
+        self.peers: dict[int, threading.Lock] = {}  # the bells of threads that wait for a peer, by its descriptor
         self.idle_until: float | None = None  # set once no more connections are taken
         self.epoll = select.epoll()
         self.doorbell = select.poll()  # rings when the epoll has something, and takes nothing out of it
@@ -72,8 +75,23 @@ class Poller:
                 except Exception as error:
                     log.error("worker.failed", exc_info=error)
                     connection.close()
+            elif bell := self.peers.pop(descriptor, None):
+                self.epoll.unregister(descriptor)
+                turn.claim(bell)
             elif (listener := self.listeners.get(descriptor)) and self._accept(listener, now, ACCEPTS):
                 self.epoll.modify(descriptor, EPOLLIN | EPOLLONESHOT)
+
+    def watch(self, descriptor: int, events: int, bell: threading.Lock) -> None:
+        """Claim the turn for a thread as soon as its peer's descriptor is ready; it needs no lock."""
+        self.peers[descriptor] = bell
+        self.epoll.register(descriptor, events)
+
+    def unwatch(self, descriptor: int) -> bool:
+        """Watch it no longer; return false if the turn was claimed. Of two threads, one gets the bell."""
+        if self.peers.pop(descriptor, None) is None:
+            return False
+        self.epoll.unregister(descriptor)
+        return True
 
     def arm(self, connection: Connection, events: int) -> None:
         """Report the connection once, when it is ready for that."""

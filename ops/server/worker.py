@@ -55,6 +55,10 @@ class Lane:
     queue: deque[Connection] = field(default_factory=deque)
     running: int = 0
 
+    def has_work(self) -> bool:
+        """Tell whether a thread may begin one of them."""
+        return bool(self.queue) and self.running < self.limit
+
 
 class Worker(BaseWorker):
     """Serve requests with a fixed number of threads."""
@@ -91,7 +95,7 @@ class Worker(BaseWorker):
         self.poller = Poller(self.cfg, self.sockets, self.enqueue)
         self.collected = self.next_sweep = 0.0
         self.stints = -1
-        turn.before_waiting = self._promote
+        turn.before_waiting, turn.watcher = self._promote, self.poller
 
     # The threads
 
@@ -134,12 +138,12 @@ class Worker(BaseWorker):
         """Return a connection to work on, or None where there is none that this thread may begin."""
         now = time.monotonic()
         with self.mutex:
-            if now - self.collected > COLLECT or not any(lane.queue for lane in self.lanes):
+            if now - self.collected > COLLECT or not any(lane.has_work() for lane in self.lanes):
                 self.collected = now
                 self.poller.collect(now)
             self._shed(now)
             for lane in self.lanes:
-                if lane.queue and lane.running < lane.limit:
+                if lane.has_work():
                     lane.running += 1
                     connection = lane.queue.popleft()
                     connection.state = State.WORKING

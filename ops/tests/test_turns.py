@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from ops import turns
-from ops.turns import seconds_since_arrival, turn, waiting
+from ops.server.poller import Poller
+from ops.turns import seconds_since_arrival, turn, wait_until_ready, waiting
 
 SOON, LONG = 0.2, 30.0  # seconds
 
@@ -19,6 +23,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     assert not turn.is_taken
     assert turn.before_waiting is None
+    assert turn.watcher is None
 
 
 class Work(threading.Thread):
@@ -151,3 +156,110 @@ def test_outside_of_a_request_nothing_takes_a_turn() -> None:
         assert not turn.is_taken
     assert not turn.is_taken
     assert seconds_since_arrival() == 0.0
+
+
+class Asking(threading.Thread):
+    """A thread of the server that asks a peer, and has the turn when it goes on."""
+
+    def __init__(self, poller: Poller, *, seconds: float = LONG) -> None:
+        super().__init__(daemon=True)
+        self.sock, self.peer = socket.socketpair()
+        self.poller, self.seconds = poller, seconds
+        self.found: bool | None = None
+        self.had_turn = False
+        self.start()
+
+    def run(self) -> None:
+        turn.take()
+        turn.begin_work(arrived=0.0)
+        self.found = wait_until_ready(self.sock.fileno(), select.POLLIN, self.seconds)
+        self.had_turn = turns._mine.has_turn
+        turn.end_work()
+        turn.give()
+
+    def is_watched(self) -> bool:
+        return self.sock.fileno() in self.poller.peers
+
+    def answer(self) -> None:
+        while not self.is_watched():
+            pass
+        self.peer.sendall(b"an answer")
+
+    def end(self) -> bool | None:
+        self.join(LONG)
+        assert not self.is_alive()
+        assert not self.is_watched()
+        self.sock.close()
+        self.peer.close()
+        return self.found
+
+
+@pytest.fixture
+def poller() -> Iterator[Poller]:
+    turn.watcher = Poller(SimpleNamespace(keepalive=1, worker_connections=1, workers=1), [], lambda _: None)
+    yield turn.watcher
+    turn.watcher.epoll.close()
+    turn.watcher = None
+
+
+def test_a_thread_is_woken_with_the_turn_once_a_collector_sees_the_answer_of_its_peer(poller: Poller) -> None:
+    asking = Asking(poller)
+    asking.answer()
+    assert poller.doorbell.poll(LONG * 1000)
+    turn.take()
+
+    poller.collect(0.0)
+    assert asking.found is None
+    turn.give()
+
+    assert asking.end() is True
+    assert asking.had_turn
+
+
+def test_a_thread_is_woken_at_once_where_the_turn_is_free(poller: Poller) -> None:
+    asking = Asking(poller)
+    asking.answer()
+    while turn.is_taken:
+        pass
+
+    poller.collect(0.0)
+
+    assert asking.end() is True
+
+
+def test_a_thread_whose_peer_does_not_answer_goes_on_in_time(poller: Poller) -> None:
+    asking = Asking(poller, seconds=0.05)
+
+    assert asking.end() is False
+    assert asking.had_turn
+
+
+def test_a_thread_looks_for_the_answer_itself_where_no_thread_collects(
+    poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.01)
+    asking = Asking(poller)
+    asking.answer()
+
+    assert asking.end() is True
+
+
+def test_an_answer_is_taken_up_although_another_thread_keeps_the_turn(
+    poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.01)
+    asking = Asking(poller)
+    asking.answer()
+    stuck = Work()
+    assert stuck.computes.wait(LONG)
+
+    poller.collect(0.0)
+
+    assert asking.end() is True
+    stuck.end()
+
+
+def test_a_wait_whose_time_is_over_ends_at_once() -> None:
+    sock, peer = socket.socketpair()
+    with sock, peer:
+        assert not wait_until_ready(sock.fileno(), select.POLLIN, -1.0)
