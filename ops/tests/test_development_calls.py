@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def recording(tmp_path: Path) -> str:
     return path
 
 
-def span(service: str, kind: str, *, parent: str = "", took: int = 1, error: str = "", **attributes: object) -> Span:
+def span(service: str, kind: str, *, parent: str = "", took: int = 1, error: str = "", **attributes: Any) -> Span:
     """Return a span of a trace, named by its kind."""
     named = {name.replace("_", "."): value for name, value in attributes.items()}
     times = (0, took * MILLISECOND)
@@ -28,8 +29,11 @@ def span(service: str, kind: str, *, parent: str = "", took: int = 1, error: str
 
 
 def test_a_call_goes_to_the_service_that_has_its_port(recording: str) -> None:
-    known, unknown = {"server_address": "localhost", "server_port": 3001}, {"server_address": "x", "server_port": 99}
-    spans = [span("orders-service", "client", parent="p", **to) for to in (known, unknown)]
+    to: list[dict[str, Any]] = [
+        {"server_address": "localhost", "server_port": 3001},
+        {"server_address": "x", "server_port": 99},
+    ]
+    spans = [span("orders-service", "client", parent="p", **attributes) for attributes in to]
     store.write(recording, spans, [])
 
     assert [(arrow.caller, arrow.callee) for arrow in arrows(recording)] == [
@@ -39,7 +43,7 @@ def test_a_call_goes_to_the_service_that_has_its_port(recording: str) -> None:
 
 
 def test_an_arrow_has_calls_errors_and_the_95th_percentile(recording: str) -> None:
-    to = {"server_address": "localhost", "server_port": 3001}
+    to: dict[str, Any] = {"server_address": "localhost", "server_port": 3001}
     calls = [span("orders-service", "client", took=took, error="503" * (took > 98), **to) for took in range(1, 101)]
     store.write(recording, calls, [])
 

@@ -15,9 +15,9 @@ from joserfc import jws
 from ops.cli.command import FAILED, USAGE
 from ops.identity import own_issuer
 from ops.identity.access_token import read_access_token
+from ops.identity.credentials import TokenRefused
 from ops.identity.models import Client, SigningKey
 from ops.identity.public_keys import public_keys
-from ops.identity.signed_token import TokenRefused
 from ops.tests.run_command import run
 
 pytestmark = pytest.mark.django_db

@@ -19,9 +19,9 @@ from rest_framework.views import APIView
 from ops.api.authentication import ServiceTokenAuthentication
 from ops.api.permissions import IsService
 from ops.identity import caller as caller_module
-from ops.identity.caller import Caller, Callers, callers
+from ops.identity.caller import Callers, callers
+from ops.identity.credentials import Caller, TokenRefused
 from ops.identity.service_token import LIFETIME, ServiceToken, development_key
-from ops.identity.signed_token import TokenRefused
 from ops.tests.clients import BROWSER, staff
 from ops.tests.problem_shape import assert_problem
 from ops.tests.service_tokens import claims_of, key_pair, service_token
