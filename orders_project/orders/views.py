@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
 from ops.api.permissions import HasScope, subject_of
+from ops.api.plain_answers import PlainAnswers
 from ops.api.query import QueryFilter
 from ops.api.renderers import answer
 from ops.identity.credentials import AccessToken
@@ -49,7 +50,7 @@ def readable_by(request: Request) -> QuerySet[Order]:
         parameters=[OrderQuerySerializer],
     )
 )
-class OrderList(generics.ListAPIView[Order]):
+class OrderList(PlainAnswers, generics.ListAPIView[Order]):
     """Orders, in the order of their ids or of their time."""
 
     queryset = Order.objects.none()  # names the model for the schema; get_queryset is used
