@@ -135,9 +135,8 @@ class AnswerReader:
 def _fields(lines: bytes) -> dict[str, str]:
     """Return the headers by lower-case name; the values of one name are joined by commas (RFC 9110, section 5.3)."""
     fields: dict[str, str] = {}
-    for line in lines.decode("latin-1").split("\r\n")[:-1]:  # well-formed, as the caller has checked
-        name, _, value = line.partition(":")
-        key, text = name.lower(), value.strip(" \t")
+    for name, value in FIELD.findall(lines):
+        key, text = name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")
         if key not in fields:
             fields[key] = text
         elif key != "content-length" or fields[key] != text:  # the same length twice is one length

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
-from ops.config.service import ServiceConfig
-from ops.outbound.answer_reader import AnswerTooLong, ReceivedAnswer
+import requests
+
 from ops.outbound.circuit_breaker import BreakerOpen, CircuitBreaker
-from ops.outbound.origin import HEADERS, Origin
+from ops.outbound.deadline_adapter import BodyTooLong
 from ops.outbound.retry_budget import RetryBudget
 from ops.telemetry import metrics, request_context
 from ops.telemetry.request_context import PeerFailure
@@ -38,7 +34,7 @@ class Policy:
 
 
 class Answer(NamedTuple):
-    """The answer of a peer, with its headers by lower-case name; `tries` counts the requests sent until it came."""
+    """The answer of a peer; `tries` is how many requests were sent until it came."""
 
     status: int
     body: bytes
@@ -62,32 +58,24 @@ class InvalidAnswer(Exception):
     """Raised by a `read` function: the answer breaks the contract of the peer."""
 
 
-class Call(NamedTuple):
-    """The request of a call, sent again by each try; `base` is its scheme, host and port."""
-
-    method: str
-    base: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
-
-
 class HttpClient:
-    """Talk to one peer. All threads of a process share one instance, and each has connections of its own."""
+    """Talk to one peer. All threads of a process share one instance; `open_session` gives each thread its session."""
 
     def __init__(
-        self, peer: str, policy: Policy, breaker: CircuitBreaker, budget: RetryBudget, config: ServiceConfig
+        self,
+        peer: str,
+        policy: Policy,
+        breaker: CircuitBreaker,
+        budget: RetryBudget,
+        open_session: Callable[[], requests.Session],
     ) -> None:
         self.peer = peer
         self._policy = policy
         self._breaker = breaker
         self._budget = budget
-        self._config = config
-        self._origins = _Origins()
-        # Looked up once; the first one counts from 0 on.
-        self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)
-        self._duration = metrics.http_client_request_duration_seconds.labels(peer)
-        self._outcomes = cache(lambda outcome: metrics.http_client_requests_total.labels(peer, outcome))
+        self._open_session = open_session
+        self._local = threading.local()
+        self._retries_refused = metrics.http_client_retries_refused_total.labels(peer)  # from 0 on
 
     def request(
         self,
@@ -107,10 +95,10 @@ class HttpClient:
         # From the arrival of the request that asks for this, which may have waited for its thread.
         ends = time.monotonic() + self._policy.deadline.total_seconds() - seconds_since_arrival()
         self._budget.earn()
-        call = _call(method, url, document, token)
         for attempt in range(1, self._policy.max_tries + 1):
             try:
-                return self._try(call, read, ends, attempt)
+                request = self._prepared(method, url, document, token)
+                return self._try(request, read, ends, attempt)
             except PeerUnavailable as failure:
                 pause = random.uniform(0, self._policy.max_backoff.total_seconds())  # noqa: S311 - jitter, not a secret
                 is_last = attempt == self._policy.max_tries or time.monotonic() + pause >= ends
@@ -127,79 +115,63 @@ class HttpClient:
             self._retries_refused.inc()
         return allowed
 
-    def _try(self, call: Call, read: Callable[[Answer], T], ends: float, attempt: int) -> T:
+    def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T], ends: float, attempt: int) -> T:
         started = time.monotonic()
         if started >= ends:  # the peer was not called, so this is not its failure
             raise PeerUnavailable("deadline_exceeded", "no time was left for the call")
         try:
             permit = self._breaker.acquire()
         except BreakerOpen as opened:
-            self._outcomes("breaker_open").inc()
+            metrics.http_client_requests_total.labels(self.peer, "breaker_open").inc()
             raise PeerUnavailable("breaker_open", str(opened), retry_after=opened.retry_after) from None
         outcome = "error"  # stays so if something unforeseen escapes
         try:
-            found = self._send(call, min(ends - started, self._policy.try_timeout.total_seconds()))
+            response = self._send(request, min(ends - started, self._policy.try_timeout.total_seconds()))
             outcome = "success"
-            return read(Answer(found.status, found.body, found.fields, attempt))
+            return read(Answer(response.status_code, response.content, response.headers, attempt))
         except PeerUnavailable as failure:
             outcome = failure.outcome
             raise
         except InvalidAnswer as reason:
             outcome = "invalid_answer"
-            self._origin(call.base).close()  # further bytes on that connection are not a valid answer either
+            self._local.session.close()  # further bytes on that connection are not a valid answer either
             raise PeerUnavailable(outcome, str(reason)) from None
         finally:
             self._breaker.record(permit, failed=outcome != "success")
-            self._outcomes(outcome).inc()
-            self._duration.observe(time.monotonic() - started)
+            metrics.http_client_requests_total.labels(self.peer, outcome).inc()
+            metrics.http_client_request_duration_seconds.labels(self.peer).observe(time.monotonic() - started)
 
-    def _send(self, call: Call, seconds: float) -> ReceivedAnswer:
+    def _send(self, request: requests.PreparedRequest, seconds: float) -> requests.Response:
         """Return the peer's answer below 500; raise PeerUnavailable or InvalidAnswer."""
+        timeouts = (self._policy.connect_timeout.total_seconds(), seconds)
         try:
-            answer = self._origin(call.base).exchange(
-                call.method,
-                call.target,
-                call.headers,
-                call.body,
-                connect_timeout=self._policy.connect_timeout.total_seconds(),
-                seconds=seconds,
-            )
-        except AnswerTooLong as error:
+            response: requests.Response = self._local.session.send(request, timeout=timeouts)
+        except BodyTooLong as error:
             raise InvalidAnswer(str(error)) from None
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            outcome = "timeout" if isinstance(error, TimeoutError) else "connection_error"
-            raise PeerUnavailable(outcome, type(error).__name__, retriable=True) from error
-        if answer.status >= 500:
-            raise PeerUnavailable("server_error", f"answered {answer.status}", retriable=True)
-        return answer
+        except requests.RequestException as error:
+            outcome = "timeout" if isinstance(error, requests.Timeout) else "connection_error"
+            raise PeerUnavailable(outcome, str(error), retriable=True) from error
+        if response.status_code >= 500:
+            raise PeerUnavailable("server_error", f"answered {response.status_code}", retriable=True)
+        return response
 
-    def _origin(self, base: str) -> Origin:
-        """Return this thread's connection to an origin."""
-        origin = self._origins.of_base.get(base)
-        if origin is None:
-            config = self._config
-            origin = self._origins.of_base[base] = Origin(
-                base, authorities=config.peer_ca_bundle, certificate=config.peer_client_certificate
-            )
-        return origin
+    def _prepared(self, method: str, url: str, document: Any, token: str | None) -> requests.PreparedRequest:
+        """Return the request, made of this thread's last one by this method: to prepare an URL takes long."""
+        prepared: dict[str, requests.PreparedRequest] | None = getattr(self._local, "prepared", None)
+        if prepared is None:
+            self._local.session = self._open_session()
+            prepared = self._local.prepared = {}
+        request = prepared.get(method)
+        if request is None:
+            request = prepared[method] = self._local.session.prepare_request(requests.Request(method, url))
+        request.url = url
+        request.prepare_headers({**self._local.session.headers, **_headers(token)})
+        request.prepare_body(None, None, document)
+        return request
 
 
-class _Origins(threading.local):
-    def __init__(self) -> None:
-        self.of_base: dict[str, Origin] = {}
-
-
-def _call(method: str, url: str, document: Any, token: str | None) -> Call:
-    headers = HEADERS.copy()
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+def _headers(token: str | None) -> dict[str, str]:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     if request_id := request_context.current().request_id:
         headers["X-Request-ID"] = request_id
-    body = b"" if document is None else json.dumps(document).encode()
-    if document is not None:
-        headers["Content-Type"] = "application/json"
-    if method != "GET":
-        headers["Content-Length"] = str(len(body))
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Call(method, f"{parts.scheme}://{parts.netloc}", target, headers, body)
+    return headers

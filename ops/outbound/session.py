@@ -1,4 +1,4 @@
-"""A session of `requests` for the peers of a service, where a call need not be as fast as an order's."""
+"""A session of `requests` for the peers of a service: the one way that this project sends HTTP requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import requests
 
 from ops.config.service import ServiceConfig
 from ops.outbound.deadline_adapter import DeadlineAdapter
-from ops.outbound.origin import HEADERS
+
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "argos"}
 
 
 class PeerSession(requests.Session):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
@@ -16,11 +17,13 @@ from ops.telemetry.tracing import tracer
 
 
 @contextmanager
-def client_span(method: str, url: str, host: str, port: int, headers: MutableMapping[str, str]) -> Iterator[Span]:
+def client_span(method: str, url: str, headers: MutableMapping[str, str]) -> Iterator[Span]:
     """Trace one request and put the trace into its `headers`; call `set_answer` with its answer.
 
     https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
     """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     span = tracer.start_span(
         method,
         kind=SpanKind.CLIENT,

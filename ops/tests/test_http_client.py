@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from ops.outbound.circuit_breaker import CircuitBreaker
 from ops.outbound.client import Answer, HttpClient, PeerUnavailable, Policy
 from ops.outbound.retry_budget import RetryBudget
+from ops.outbound.session import PeerSession
 from ops.telemetry import metrics, request_context
 from ops.tests.peers import refused
 from ops.tests.raw_peer import ANSWER, CERTIFICATE, RawPeer, raw_peer
@@ -43,7 +45,7 @@ def make_client(
         open_for=timedelta(seconds=5),
     )
     config = PlainConfig(peer_ca_bundle=authorities)
-    return HttpClient("test-peer", policy, breaker, RetryBudget(0.1), config)
+    return HttpClient("test-peer", policy, breaker, RetryBudget(0.1), partial(PeerSession, config))
 
 
 def read(status: int, body: bytes) -> tuple[int, bytes]:

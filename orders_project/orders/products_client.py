@@ -5,27 +5,28 @@ Every outcome is a Product, a Reservation, ProductDoesNotExist or ProductsUnavai
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 
 from ops.identity.service_token import ServiceToken
 from ops.outbound.circuit_breaker import CircuitBreaker
 from ops.outbound.client import Answer, HttpClient, InvalidAnswer, PeerUnavailable, Policy
 from ops.outbound.retry_budget import RetryBudget
+from ops.outbound.session import PeerSession
 from orders_project.config import PRODUCTS, OrdersConfig
 from orders_project.orders.errors import ProductDoesNotExist, ProductsUnavailable
 
 T = TypeVar("T")
 
 PEER = "products"
-STOCK_HEADER = "argos-stock"
+STOCK_HEADER = "Argos-Stock"
 PROBLEM = "application/problem+json"
 MAX_STOCK = 2**63  # the upper limit of a number of pieces
 
@@ -81,7 +82,7 @@ class ProductsClient:
             open_for=seconds(config.products_breaker_open_for),
         )
         budget = RetryBudget(config.products_retry_budget)
-        client = HttpClient(PEER, policy, breaker, budget, config)
+        client = HttpClient(PEER, policy, breaker, budget, partial(PeerSession, config))
         return cls(config.products_service_url, client, ServiceToken(config, PRODUCTS))
 
     def fetch_product(self, product_id: int) -> Product:
@@ -138,7 +139,7 @@ def _parse_product(answer: Answer, product_id: int) -> Product:
     found, name = document.get("id"), document.get("name")
     if type(found) is not int or type(name) is not str:
         raise InvalidAnswer("answered something that is not a product")
-    if "\0" in name:
+    if "\0" in name or not _is_encodable(name):
         raise InvalidAnswer("answered a name that no database stores")
     if found != product_id:
         raise InvalidAnswer("answered another product")
@@ -147,7 +148,7 @@ def _parse_product(answer: Answer, product_id: int) -> Product:
 
 def _is_not_found(answer: Answer) -> bool:
     """Tell whether products itself says so; a 404 of a proxy or of a wrong path says nothing about a product."""
-    return answer.headers.get("content-type") == PROBLEM and _object(answer).get("code") == "not_found"
+    return answer.headers.get("Content-Type") == PROBLEM and _object(answer).get("code") == "not_found"
 
 
 def _parse_reservation(answer: Answer, wanted: dict[str, Any]) -> Reservation:
@@ -184,10 +185,18 @@ def _parse_refusal(answer: Answer, problem: dict[str, Any]) -> Reservation:
 def _object(answer: Answer) -> dict[str, Any]:
     """Return the JSON object in the body; an empty one where it holds anything else."""
     try:
-        document = orjson.loads(answer.body)  # refuses half of a surrogate pair, which no database stores
-    except orjson.JSONDecodeError:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _is_encodable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 @cache
