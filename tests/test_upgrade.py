@@ -14,12 +14,11 @@ from tests.processes import ROOT, Service, Stack, database, manage, stop_all
 SECTION = re.search(r"^## To .+?(?=^## |\Z)", (ROOT / "docs" / "upgrading.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
-def replaced() -> dict[str, str]:
-    """Return the lines of a service to replace, from the table of the newest section."""
+def replaced() -> list[tuple[str, str, str]]:
+    """Return the files, and what to replace in each, from the table of the newest section."""
     assert SECTION is not None
-    table = SECTION[0].partition("| in ")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \|", table, re.MULTILINE)
-    return {before: after.replace("; ", "\n") for before, after in rows}
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \| `(.+?)` \|$", SECTION[0], re.MULTILINE)
+    return [(file, before, after.replace("; ", "\n")) for file, before, after in rows]
 
 
 def upgraded(folder: Path) -> Path:
@@ -28,14 +27,10 @@ def upgraded(folder: Path) -> Path:
     for package in ("ops", "events"):
         shutil.rmtree(root / package)
         shutil.copytree(ROOT / package, root / package)
-    found = set()
-    for path in (path for project in root.glob("*_project") for path in project.rglob("*.py")):
-        text = path.read_text()
-        for before, after in replaced().items():
-            if before in text:
-                found.add(before)
-                path.write_text(text := text.replace(before, after))
-    assert found == set(replaced())
+    for file, before, after in replaced():
+        text = (root / file).read_text()
+        assert before in text, file
+        (root / file).write_text(text.replace(before, after))
     return root
 
 
