@@ -34,7 +34,8 @@ ONE_OFF |= {"products-seed", "smoke"}  # of the shop
 OWNERS = {loop: name for name in SERVICES for loop in LOOPS_OF.get(name, {f"{name}-consumer"})}
 LOOPS = set(OWNERS)
 POOLER = {"pooler"}
-DEMO = {"demo"}
+DEMO: set[str] = set()
+DEMO |= {"demo"}  # of the shop
 NIGHTLY = {f"{service}-nightly": service for service in SERVICES}
 DATABASES = {f"{service}-db" for service in SERVICES}
 LOGS = {"loki", "alloy"}
@@ -242,7 +243,7 @@ def test_backups_are_made_by_the_servers_own_client_onto_a_volume(name: str) -> 
     assert any(line.startswith(f"prune_backups {to} ") for line in service["command"])
 
 
-def test_the_load_of_the_profile_demo_comes_in_by_the_gateway_and_knows_no_secret() -> None:
+def test_the_load_of_the_profile_demo_comes_in_by_the_gateway_and_knows_no_secret() -> None:  # of the shop
     demo = BASE["demo"]
     addresses = [word.partition("=http://")[2] for word in demo["command"] if "=http://" in word]
 
@@ -377,7 +378,7 @@ def test_a_lost_key_of_a_service_is_made_anew_beside_the_others(tmp_path: Path) 
     script = shutil.copy(ROOT / "scripts/secrets", tmp_path / "scripts")
     secrets = tmp_path / "secrets"
     subprocess.run([script], check=True, capture_output=True)
-    (secrets / "orders_service_key").unlink()
+    (secrets / f"{SERVICES[0]}_service_key").unlink()
 
     subprocess.run([script], check=True, capture_output=True)
 
