@@ -1,5 +1,5 @@
 # Argos' commands. PYTHON chooses the interpreter, VENV the environment: make test PYTHON=python3.13 VENV=.venv-3.13
-# DJANGO chooses a Django that Argos does not run on yet: make test PYTHON=python3.13 DJANGO=6.1
+# DJANGO chooses another Django than the locked one: make test PYTHON=python3.13 DJANGO=6.1
 # They are for the command line alone: a shell may hold them for another project.
 PYTHON := python3
 DJANGO :=

@@ -20,7 +20,10 @@ from tests.processes import ROOT
 PROGRAMS = (("prometheus",), ("prometheus-alertmanager", "alertmanager"))  # of each, one name is enough
 JOB = re.compile(r'job="([\w-]+)"')
 AGE = re.compile(r"(_age_seconds\b[^<>]*> )(\d+)")
-MISSING = "Alerts: none, as Prometheus or Alertmanager is missing. On Debian: prometheus prometheus-alertmanager"
+MISSING = (
+    "Alerts: none, as Prometheus or Alertmanager is missing. "
+    "On Debian: apt-get install prometheus prometheus-alertmanager"
+)
 
 
 @dataclass

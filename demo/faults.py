@@ -88,6 +88,6 @@ def timetable() -> list[Fault]:
     return [
         Fault("products does not answer", 0.1, 0.25, "ProductsUnavailableForOrders", pause, go_on),
         Fault("the worker of products dies again and again", 0.35, 0.5, "RestartLoop", kill, times=5),
-        Fault("the database of orders is locked", 0.6, 0.7, "SlowResponses", lock.take, lock.give),
+        Fault("the database of orders is locked", 0.6, 0.7, "HighErrorRate", lock.take, lock.give),
         Fault("events are held up", 0.8, 0.95, "OutboxLag", hold, release),
     ]

@@ -19,7 +19,7 @@ class EventsConfig(ServiceConfig):
     """where events go to and come from: `https://host/events` (POST) or `amqp://user:password@host:5672/vhost`
     (RabbitMQ; `amqps://` with TLS); a secret because of its password"""
     events_receiver: str = Field("products-service", min_length=1, max_length=100)
-    """name of the service at an `https://` EVENTS_URL, which alone accepts the tokens that are sent there"""
+    """name of the service that `EVENTS_URL` reaches over HTTP, which alone accepts the tokens that are sent there"""
     events_exchange: str = Field("argos.events", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     """RabbitMQ's exchange of events, with which the names of its queues begin"""
     events_timeout: Seconds = 5.0

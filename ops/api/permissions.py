@@ -46,6 +46,8 @@ class IsService(permissions.BasePermission):
     Methods that the view lacks are allowed, so that every client gets their 405.
     """
 
+    message = "The token is of a service that does not use this operation."
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method not in view.allowed_methods:
             return True

@@ -40,7 +40,7 @@ def check(service: str, variable: str, given: SecretStr | None, others: Mapping[
 
 def deprecation(values: Mapping[str, Any]) -> str | None:
     """Return the next step of an environment that still has SERVICE_TOKEN."""
-    step = "Unset it: first in the services that call, such as orders, then in those that are called."
+    step = "Unset it in the services that call, such as orders; when no call has it any more, in those that are called."
     if "service_key" not in values:
         step = "Give every service a SERVICE_KEY, and all of them the same SERVICE_KEYS; make_service_key makes them."
     return step if "service_token" in values else None
@@ -99,5 +99,5 @@ def _key(document: Any) -> ECKey:
     for name in ("kid", "service"):
         value = document.get(name)
         if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= LONGEST_NAME:
-            raise ValueError(f"needs the member {name}, a text of 1 to {LONGEST_NAME} letters")
+            raise ValueError(f"needs the member {name}, a text of 1 to {LONGEST_NAME} characters")
     return key

@@ -100,7 +100,7 @@ def test_both_faults_are_named_at_once() -> None:
     ("variables", "advice"),
     [
         ({}, "Give every service a SERVICE_KEY"),
-        ({"SERVICE_KEY": jwk(private=True), "SERVICE_KEYS": {"keys": [jwk()]}}, "Unset it: first in the services"),
+        ({"SERVICE_KEY": jwk(private=True), "SERVICE_KEYS": {"keys": [jwk()]}}, "Unset it in the services"),
     ],
 )
 def test_the_shared_token_is_deprecated_and_the_next_step_is_named(
