@@ -153,11 +153,14 @@ def wait_until_ready(descriptor: int, events: int, seconds: float) -> bool:
         turn.before_waiting()
     watcher.watch(descriptor, events, bell)
     turn.give()
+    stint = turn.stints
     while not bell.acquire(timeout=min(PATIENCE, max(ends - time.monotonic(), 0.001))):
-        is_ready = _is_ready(descriptor, events, 0)
-        if (is_ready or time.monotonic() >= ends) and (watcher.unwatch(descriptor) or turn.withdraw(bell)):
+        is_ready, last, stint = _is_ready(descriptor, events, 0), stint, turn.stints
+        if (is_ready or time.monotonic() >= ends) and watcher.unwatch(descriptor):
             turn.take()
             return is_ready
+        if last == stint and turn.withdraw(bell):  # claimed, and its holder keeps the turn: go on beside it
+            return True
     _mine.has_turn = True
     return True
 

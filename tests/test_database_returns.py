@@ -15,11 +15,11 @@ import pytest
 import requests
 
 from events.tests.made_events import confirmed
+from ops.tests.service_tokens import bearer
 from tests.processes import Service, Stack, manage, running_stack
 
 THREADS = 8
-SERVICE = {"Authorization": "Bearer development-only-token-that-production-refuses"}
-EVENT = SERVICE | {"Content-Type": "application/cloudevents+json"}
+EVENT = {"Content-Type": "application/cloudevents+json"}
 if not os.environ.get("TEST_DATABASE_URL"):
     pytest.skip("a SQLite database has no connections to cut; CI has PostgreSQL", allow_module_level=True)
 
@@ -123,7 +123,12 @@ def test_products_are_read_from_a_database_that_takes_no_writes(stack: Stack) ->
     try:
         assert requests.get(f"{stack.products.url}/products/1", timeout=10).status_code == 200
         assert stack.place_order().status_code == 201
-        refused = requests.post(f"{stack.products.url}/events", json.dumps(confirmed()), headers=EVENT, timeout=10)
+        refused = requests.post(
+            f"{stack.products.url}/events",
+            json.dumps(confirmed()),
+            headers=bearer("products-service") | EVENT,
+            timeout=10,
+        )
         assert (refused.status_code, refused.json()["code"]) == (
             503,
             "database_unavailable",
@@ -148,7 +153,7 @@ def test_a_deadlock_is_an_answer_to_try_again(stack: Stack) -> None:
                 requests.put,
                 f"{stack.products.url}/reservations/{key}",
                 json={"productId": 2, "quantity": 1},
-                headers=SERVICE,
+                headers=bearer("products-service"),
                 timeout=30,
             )
             while not on_server(waiting, name_of(stack.products)):

@@ -14,13 +14,12 @@ import psycopg
 import pytest
 import requests
 
+from ops.tests.service_tokens import bearer
 from tests.pgbouncer import pooler, reconnect
 from tests.processes import ROOT, Service, Stack, clean_environment, database, manage, prepared_database, stop_all
 
 if not os.environ.get("TEST_DATABASE_URL"):
     pytest.skip("a pooler stands before PostgreSQL; CI has one", allow_module_level=True)
-
-TOKEN = {"Authorization": "Bearer development-only-token-that-production-refuses"}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +114,7 @@ def test_a_locked_product_is_busy_through_the_pooler(stack: Stack) -> None:
         answer = requests.put(
             f"{stack.products.url}/reservations/3f1d2c80-6c3b-4a7e-9d52-0c8f5b1e7a66",
             json={"productId": 2, "quantity": 1},
-            headers=TOKEN,
+            headers=bearer("products-service"),
             timeout=30,
         )
 

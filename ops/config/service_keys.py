@@ -90,8 +90,12 @@ def _key(document: Any) -> ECKey:
     from joserfc.jwk import ECKey  # noqa: PLC0415 - likewise
 
     try:
-        key = ECKey.import_key(dict(document))
+        if not isinstance(document, dict):
+            raise TypeError
+        key = ECKey.import_key(document)
         key.check_use("sig")
+        key.check_alg("ES256")
+        key.check_key_op("sign" if key.is_private else "verify")
     except (JoseError, ValueError, TypeError, LookupError):
         raise ValueError(f"is not a JSON Web Key that signs on the curve {CURVE}") from None
     if key.curve_name != CURVE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 SECOND = "_2"
+LONGEST_NAME = 63  # bytes; PostgreSQL cuts off the others
 
 
 def other_role(role: str) -> str:
@@ -31,6 +32,15 @@ def unlock_role(connection: BaseDatabaseWrapper, role: str, *, like: str, passwo
         # Encrypted here, as the server may log statements.
         secret = connection.connection.pgconn.encrypt_password(password.encode(), role.encode())
         cursor.execute(f"ALTER ROLE {name} LOGIN PASSWORD %s", [secret.decode()])
+
+
+def are_related(connection: BaseDatabaseWrapper, role: str, other: str) -> bool:
+    """Tell whether one of the roles is a member of the other one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_has_role(%s, %s, 'MEMBER') OR pg_has_role(%s, %s, 'MEMBER')", [role, other, other, role]
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def lock_role(connection: BaseDatabaseWrapper, role: str) -> None:

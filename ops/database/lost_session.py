@@ -10,6 +10,7 @@ from typing import Any
 
 from ops.database.errors import READ_ONLY, is_unavailable
 from ops.database.session import is_pooled
+from ops.turns import waiting
 
 SOON = 1.0  # seconds; a session that was given up at its deadline has cost the client enough time
 PAUSE = 0.01
@@ -40,4 +41,5 @@ def is_gone(database: Any, process_id: int) -> bool:
                 return True
             if time.monotonic() > until:
                 return False
-            time.sleep(PAUSE)
+            with waiting:
+                time.sleep(PAUSE)

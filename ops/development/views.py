@@ -66,7 +66,8 @@ def _answer(request: HttpRequest, page: dict[str, Any], status: int = 200) -> Ht
 
 def _recording(request: HttpRequest) -> str:
     """Return the path of the recording, which holds other clients' requests: for a client of this machine alone."""
-    if not request.META["REMOTE_ADDR"].startswith(LOOPBACK):
+    is_passed_on = any(name in request.META for name in ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED"))
+    if is_passed_on or not request.META["REMOTE_ADDR"].startswith(LOOPBACK):
         raise Http404
     return str(settings.CONFIG.development_recording)
 

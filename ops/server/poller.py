@@ -69,28 +69,32 @@ class Poller:
     def collect(self, now: float) -> None:
         """Let each connection go on that has something; enqueue those whose request is complete."""
         for descriptor, _ in self.epoll.poll(0, EVENTS):
-            if connection := self.connections.get(descriptor):
-                try:
+            connection = self.connections.get(descriptor)
+            try:
+                if connection is not None:
                     connection.ready(now)
-                except Exception as error:
-                    log.error("worker.failed", exc_info=error)
+                elif bell := self.peers.pop(descriptor, None):
+                    with suppress(OSError):  # the bell counts, whatever became of the descriptor
+                        self.epoll.unregister(descriptor)
+                    turn.claim(bell)
+                elif (listener := self.listeners.get(descriptor)) and self._accept(listener, now, ACCEPTS):
+                    self.epoll.modify(descriptor, EPOLLIN | EPOLLONESHOT)
+            except Exception as error:  # it must not end the thread that leads
+                log.error("worker.failed", exc_info=error)
+                if connection is not None:
                     connection.close()
-            elif bell := self.peers.pop(descriptor, None):
-                self.epoll.unregister(descriptor)
-                turn.claim(bell)
-            elif (listener := self.listeners.get(descriptor)) and self._accept(listener, now, ACCEPTS):
-                self.epoll.modify(descriptor, EPOLLIN | EPOLLONESHOT)
 
     def watch(self, descriptor: int, events: int, bell: threading.Lock) -> None:
         """Claim the turn for a thread as soon as its peer's descriptor is ready; it needs no lock."""
+        self.epoll.register(descriptor, events)  # first, as the thread that finds the bell unregisters it
         self.peers[descriptor] = bell
-        self.epoll.register(descriptor, events)
 
     def unwatch(self, descriptor: int) -> bool:
         """Watch it no longer; return false if the turn was claimed. Of two threads, one gets the bell."""
         if self.peers.pop(descriptor, None) is None:
             return False
-        self.epoll.unregister(descriptor)
+        with suppress(OSError):
+            self.epoll.unregister(descriptor)
         return True
 
     def arm(self, connection: Connection, events: int) -> None:

@@ -119,6 +119,11 @@ def test_only_a_client_of_this_machine_sees_the_page(
     assert [b"request-1" in answer.content for answer in answers] == [status == 200] * 2
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_a_request_that_a_proxy_has_passed_on_is_not_of_this_machine(client: APIClient, header: str) -> None:
+    assert client.get("/dev", headers={header: "unknown"}).status_code == 404
+
+
 def test_an_id_is_found_in_traces_that_are_too_old_for_the_page(client: APIClient, recording: str) -> None:
     names = ["old", "old too", *["new"] * store.MOST_TRACES]
     spans = [store.Span(f"{n}", "1", "", "plain-service", name, "server", n, n, "") for n, name in enumerate(names)]

@@ -40,6 +40,12 @@ def test_without_a_file_the_private_key_is_all_of_standard_output(tmp_path: Path
         assert PlainConfig.read({"SERVICE_KEY": private, "SERVICE_KEYS": public.read_text()}).faults == {}
 
 
+def test_one_file_for_both_halves_is_refused(tmp_path: Path) -> None:
+    code, _, errors = made("--to", tmp_path / "key", "--add-to", tmp_path / "key")
+
+    assert (code, "name the same file" in errors, list(tmp_path.iterdir())) == (2, True, [])
+
+
 def test_json_has_both_keys_or_the_public_one_alone(tmp_path: Path) -> None:
     shown = json.loads(made("--json")[1])
     hidden = json.loads(made("--json", "--to", tmp_path / "key")[1])

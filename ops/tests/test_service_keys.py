@@ -71,6 +71,9 @@ def test_what_is_not_the_private_key_of_this_service_is_a_fault(key: Any, why: s
     [
         ([], "is not a JSON Web Key Set"),
         ([jwk(), None], "key 2 is not a JSON Web Key"),
+        ([jwk(), list(jwk().items())], "key 2 is not a JSON Web Key"),
+        ([jwk(), jwk(OTHER) | {"alg": "ES384"}], "key 2 is not a JSON Web Key"),
+        ([jwk(), jwk(OTHER) | {"key_ops": ["sign"]}], "key 2 is not a JSON Web Key"),
         ([jwk(), jwk(FOREIGN[0])], "key 2 is not a JSON Web Key"),
         ([jwk(), jwk(OTHER, private=True)], "key 2 is private"),
         ([jwk(), jwk(OTHER, service=None)], "key 2 needs the member service"),

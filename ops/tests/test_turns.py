@@ -263,3 +263,19 @@ def test_a_wait_whose_time_is_over_ends_at_once() -> None:
     sock, peer = socket.socketpair()
     with sock, peer:
         assert not wait_until_ready(sock.fileno(), select.POLLIN, -1.0)
+
+
+def test_a_descriptor_that_is_gone_ends_no_thread_that_collects(poller: Poller) -> None:
+    ours, peer = socket.socketpair()
+    descriptor, bell = ours.fileno(), threading.Lock()
+    with ours, peer:
+        poller.watch(descriptor, select.POLLIN, bell)
+        poller.epoll.unregister(descriptor)  # as its close does
+
+        assert poller.unwatch(descriptor)
+        poller.watch(descriptor, select.POLLIN, bell)
+        with pytest.raises(FileExistsError):
+            poller.watch(descriptor, select.POLLIN, threading.Lock())
+        assert poller.peers == {descriptor: bell}
+        assert poller.unwatch(descriptor)
+    assert poller.peers == {}

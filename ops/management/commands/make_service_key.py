@@ -37,9 +37,11 @@ class Command(OpsCommand):
         service = settings.CONFIG.service
         key = ECKey.generate_key(CURVE, {"use": "sig"}, auto_kid=True)
         public, private = (key.as_dict(private=half) | {"service": service} for half in (False, True))
-        keys = [*_known(add_to), public] if add_to else []
+        if to and add_to and to.resolve() == add_to.resolve():
+            raise CommandError(f"--to and --add-to name the same file: {to}.", returncode=USAGE)
         with open_output(str(add_to)) if add_to else nullcontext() as file:  # written only if the private key is, too
-            if file:
+            if file and add_to:
+                keys = [*_known(add_to), public]  # read only now, as no other run writes it meanwhile
                 file.write(f"{json.dumps({'keys': keys})}\n".encode())
             if to:
                 _write_private(to, f"{json.dumps(private)}\n")

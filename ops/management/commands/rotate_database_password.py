@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from secrets import token_hex
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import dj_database_url
 from django.conf import settings
@@ -13,7 +13,15 @@ from ops.cli.arguments import counted
 from ops.cli.command import FAILED, USAGE, OpsCommand, Result
 from ops.config.service import ServiceConfig
 from ops.database import session
-from ops.database.login_roles import lock_role, other_role, role_exists, sessions_of, unlock_role
+from ops.database.login_roles import (
+    LONGEST_NAME,
+    are_related,
+    lock_role,
+    other_role,
+    role_exists,
+    sessions_of,
+    unlock_role,
+)
 
 
 class Command(OpsCommand):
@@ -39,6 +47,7 @@ class Command(OpsCommand):
         config: ServiceConfig = settings.CONFIG
         serving = _role_of(config)
         idle = other_role(serving)
+        _check(idle, serving)
         if count := sessions_of(connection, idle):
             raise CommandError(
                 f"{idle} has {counted(count, 'session')}, so processes still use it; nothing was changed. "
@@ -55,6 +64,14 @@ class Command(OpsCommand):
         session.set_in_role(connection, idle, session.request_settings(config.database_statement_timeout))
         url = _with_login(config.database_url.get_secret_value(), idle, password)
         return Result(url, {"changed": 1}, details={**details, "databaseUrl": url})
+
+
+def _check(idle: str, serving: str) -> None:
+    """Refuse a role that is not of this service, though it has the name."""
+    if len(idle.encode()) > LONGEST_NAME:
+        raise CommandError(f"{idle} is longer than PostgreSQL's {LONGEST_NAME} bytes.", returncode=USAGE)
+    if role_exists(connection, idle) and not are_related(connection, idle, serving):
+        raise CommandError(f"{idle} exists and has nothing to do with {serving}.", returncode=FAILED)
 
 
 def _lock(idle: str, *, dry_run: bool) -> Result:
@@ -81,4 +98,4 @@ def _role_of(config: ServiceConfig) -> str:
 
 def _with_login(url: str, role: str, password: str) -> str:
     parts = urlsplit(url)
-    return parts._replace(netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+    return parts._replace(netloc=f"{quote(role, safe='')}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
