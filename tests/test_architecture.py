@@ -55,7 +55,7 @@ SHELF_BUDGETS = {
     "development": 445,  # it heals its file, and shows who calls whom
     "backups": 805,
     "cli": 875,  # the purges and the loops have their base here
-    "management": 980,  # with the evidence of twelve factors
+    "management": 1000,  # with the evidence of twelve factors
     "diagnosis": 705,
     "testing": 69,
     "settings": 160,

@@ -72,7 +72,7 @@ def test_it_is_deployed_and_watched(checkout: Path, tmp_path: Path) -> None:
 def test_an_order_arrives_there(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port, orders = free_port(), free_port()
     url = f"http://localhost:{port}"
-    (checkout / ".env").write_text(f"EVENTS_URL={url}/events\n")
+    (checkout / ".env").write_text(f"EVENTS_URL={url}/events\nEVENTS_RECEIVER=shipments-service\n")
     command = ("env", f"SHIPMENTS_PORT={port}", "make", "run")
     with running(checkout, *command, products=free_port(), orders=orders) as process:
         read_until(process, READY)
