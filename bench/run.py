@@ -77,13 +77,13 @@ class Server:
 
 
 @contextmanager
-def serve(arguments: list[str], env: dict[str, str], path: str) -> Iterator[Server]:
-    """Start gunicorn, wait for the first answer below 400, and stop it at the end."""
+def serve(arguments: list[str], env: dict[str, str], path: str, root: Path = ROOT) -> Iterator[Server]:
+    """Start gunicorn in a checkout, wait for the first answer below 400, and stop it at the end."""
     url = f"http://127.0.0.1:{env['PORT']}"
     with tempfile.TemporaryFile() as log:
         started = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=clean_environment(env), stdout=log, stderr=log
+            [sys.executable, "-m", "gunicorn", *arguments], cwd=root, env=clean_environment(env), stdout=log, stderr=log
         )
         try:
             while process.poll() is None and time.monotonic() < started + 60:
@@ -118,19 +118,21 @@ def sink() -> Iterator[str]:
 
 
 @contextmanager
-def prepared_databases() -> Iterator[dict[str, str]]:
-    """Yield the URLs of both services' databases, migrated and seeded."""
+def prepared_databases(root: Path = ROOT) -> Iterator[dict[str, str]]:
+    """Yield the URLs of both services' databases, migrated and seeded by a checkout."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         urls = {name: stack.enter_context(database(directory, name)) for name in ("products", "orders")}
         for name, url in urls.items():
             for command in (["migrate", "-v0"], ["seed_products"]) if name == "products" else (["migrate", "-v0"],):
-                manage(f"{name}_project", *command, env={"DATABASE_URL": url}).check_returncode()
+                manage(f"{name}_project", *command, env={"DATABASE_URL": url}, root=root).check_returncode()
         yield urls
 
 
 @contextmanager
-def subject(name: str, databases: dict[str, str], endpoint: str, **more: str) -> Iterator[dict[str, Server]]:
+def subject(
+    name: str, databases: dict[str, str], endpoint: str, *, root: Path = ROOT, **more: str
+) -> Iterator[dict[str, Server]]:
     """Run one subject: its products, and its orders if it has one; `more` extends the environment."""
     common = {
         "JAEGER_ENDPOINT": endpoint,
@@ -148,13 +150,14 @@ def subject(name: str, databases: dict[str, str], endpoint: str, **more: str) ->
                 env["PRODUCTS_SERVICE_URL"] = servers["products"].url
             if name == "argos":
                 env["DJANGO_SETTINGS_MODULE"] = f"{service}_project.settings"
-                arguments, path = ["-c", "python:ops.server.gunicorn"], "/healthz"
+                module = "ops.server.gunicorn" if (root / "ops" / "server").is_dir() else "ops.gunicorn"  # until 1.0.0
+                arguments, path = ["-c", f"python:{module}"], "/healthz"
             elif name == "baseline":
                 env |= {"DJANGO_SETTINGS_MODULE": "bench.baseline.settings", "BASELINE": service}
                 arguments, path = plain("bench.baseline.wsgi", port), "/metrics"
             else:
                 arguments, path = plain("bench.ceiling", port), "/"
-            servers[service] = stack.enter_context(serve(arguments, env, path))
+            servers[service] = stack.enter_context(serve(arguments, env, path, root))
         yield servers
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from ops.database.prepared_cursor import prepared_cursor
+
 
 class CompiledQuery:
     """A `values_list` whose parameters come with each run: to build it takes longer than the database needs.
@@ -28,7 +30,7 @@ class CompiledQuery:
     def first(self, *parameters: Any) -> Sequence[Any] | None:
         """Return the first row, None where there is none."""
         statement, compiler, converters = self._compiled
-        with connection.cursor() as cursor:
+        with prepared_cursor(connection) as cursor:
             cursor.execute(statement, parameters)
             row: Sequence[Any] | None = cursor.fetchone()
         if row and converters:

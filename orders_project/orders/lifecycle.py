@@ -24,6 +24,7 @@ from django.utils import timezone
 from events.outbox.publish import event_values, insert_and_publish, recorded_subject
 from events.payloads import OrderConfirmed
 from ops.database.lost_session import is_gone, is_lost
+from ops.database.prepared_cursor import prepared_cursor
 from ops.testing.fault_points import fault_point
 from orders_project.orders import errors, metrics
 from orders_project.orders.events import CONFIRMED_SQL, publish_confirmed
@@ -64,7 +65,7 @@ def store_confirmed(order: Order) -> None:
 def _insert_and_publish(order: Order) -> None:
     """Insert by one statement; once more if its session was lost and has not committed it."""
     values, started = event_values(OrderConfirmed), time.monotonic()
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         session = connection.connection.info.backend_pid
         try:
             _insert(cursor, order, INSERT_AND_PUBLISH, *values)
