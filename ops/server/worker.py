@@ -83,8 +83,7 @@ class Worker(BaseWorker):
         self.metrics = metrics
         self.patience = settings.CONFIG.web_queue_timeout
         self.mutex = threading.Lock()  # around connections, lanes and roles; never while the application runs
-        self.followers = threading.Semaphore(0)
-        self.idle = 0
+        self.followers: list[threading.Lock] = []  # the bells of idle threads; the last one has the warmest caches
         self.has_leader = False
         self.ordinary = Lane(self.cfg.threads)
         probes = Lane(RESERVED - 1)
@@ -101,7 +100,9 @@ class Worker(BaseWorker):
 
     def _serve(self) -> None:
         """Be a follower, the leader, or at work, for ever."""
-        leads = self._lead_or_follow()
+        bell = threading.Lock()
+        bell.acquire()
+        leads = self._lead_or_follow(bell)
         while True:
             turn.take()
             while (connection := self._next()) is not None:
@@ -112,27 +113,27 @@ class Worker(BaseWorker):
                 turn.take()
             turn.give()
             if not leads:
-                leads = self._lead_or_follow()
+                leads = self._lead_or_follow(bell)
             else:
                 self.poller.doorbell.poll()
 
-    def _lead_or_follow(self) -> bool:
+    def _lead_or_follow(self, bell: threading.Lock) -> bool:
         """Take the lead if it is free; else sleep until promoted."""
         with self.mutex:
             if not self.has_leader:
                 self.has_leader = True
                 return True
-            self.idle += 1
-        return self.followers.acquire()
+            self.followers.append(bell)
+        return bell.acquire()
 
     def _promote(self) -> None:
         """See that a thread leads."""
         with self.mutex:
-            if self.has_leader or not self.idle:
+            if self.has_leader or not self.followers:
                 return
-            self.idle -= 1
             self.has_leader = True
-        self.followers.release()
+            bell = self.followers.pop()
+        bell.release()
 
     def _next(self) -> Connection | None:
         """Return a connection to work on, or None where there is none that this thread may begin."""
