@@ -134,6 +134,16 @@ def test_a_name_or_a_folder_that_cannot_be_is_refused(name: str, folder: str, pr
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(("folder", "why"), [("file/new", "Not a directory"), ("loop", "File exists")])
+def test_a_folder_that_cannot_be_made_is_named(checkout: Path, folder: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+
+    refused = run(checkout, "scripts/detach", "billings", tmp_path / folder, code=2).stderr
+
+    assert refused.endswith(f"error: {tmp_path / folder} cannot be made: {why}\n")
+
+
 def test_a_tree_with_changes_is_refused(checkout: Path, tmp_path: Path) -> None:
     (checkout / "forgotten.py").touch()
     try:
