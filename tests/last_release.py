@@ -15,12 +15,13 @@ from tests.processes import ROOT
 
 FILE = ROOT / "tests" / "last_release.toml"
 PACKAGES = ("ops", "events", "products_project", "orders_project")
+READ_BY_TESTS = "docs/events"
 
 
 def unpack_last_release(directory: Path) -> Path:
     """Unpack the packages of the last release into a directory, and return it; fail in CI where git lacks it."""
     commit = tomllib.loads(FILE.read_text("utf-8"))["commit"]
-    archive = ("archive", commit, *PACKAGES)
+    archive = ("archive", commit, *PACKAGES, READ_BY_TESTS)
     archived = _git(*archive)
     if archived.returncode:  # a shallow clone: its origin may have the commit
         _git("fetch", "--quiet", "--depth=1", "origin", commit)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import filecmp
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.checkout import copy_checkout, link_environment
-from tests.processes import ROOT, clean_environment, free_port
-from tests.test_make_run import READY, read_until, running
+from tests.made_service import run, serving
+from tests.processes import ROOT, free_port
 
 pytestmark = pytest.mark.timeout(900)  # the first one makes the repository, with a dozen processes
 CHECKS = (
@@ -35,20 +34,6 @@ def git(folder: Path, *words: str) -> None:
 def commit(folder: Path) -> None:
     for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "Start")):
         git(folder, *words)
-
-
-def run(folder: Path, *command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env=clean_environment({}),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +70,7 @@ def test_its_checks_and_tests_pass(detached: Path) -> None:
 def test_its_service_answers(detached: Path) -> None:
     port = free_port()
     url = f"http://localhost:{port}"
-    with running(detached, "env", f"BILLINGS_PORT={port}", "make", "run", products=port, orders=port) as process:
-        said = read_until(process, READY)
+    with serving(detached, f"BILLINGS_PORT={port}", products=port, orders=port) as said:
         health = requests.get(f"{url}/healthz", timeout=30)
         missing = requests.get(f"{url}/billings/42", timeout=30)
 
@@ -132,6 +116,16 @@ def test_a_name_or_a_folder_that_cannot_be_is_refused(name: str, folder: str, pr
 
     assert problem in run(ROOT, "scripts/detach", name, tmp_path / folder, code=2).stderr
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("folder", "why"), [("file/new", "Not a directory"), ("loop", "File exists")])
+def test_a_folder_that_cannot_be_made_is_named(checkout: Path, folder: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+
+    refused = run(checkout, "scripts/detach", "billings", tmp_path / folder, code=2).stderr
+
+    assert refused.endswith(f"error: {tmp_path / folder} cannot be made: {why}\n")
 
 
 def test_a_tree_with_changes_is_refused(checkout: Path, tmp_path: Path) -> None:

@@ -290,6 +290,18 @@ def test_the_gateway_counts_every_answer_by_its_status_and_by_who_gave_it(stack:
     assert own.status_code == 404  # only /metrics shows it
 
 
+def test_a_client_that_leaves_amid_its_body_is_a_499_of_the_gateway(stack: Stack) -> None:
+    with gateway(**addresses(stack)) as door:
+        with door.connect() as connection:
+            connection.sendall(post(b'{"productId": 1', b"X-Request-ID: left", length=100))
+        door.exchange(post_chunked(b"no length\r\n"))
+        door.wait_for_answers({("499", "gateway"): 1, ("400", "gateway"): 1})
+
+        line = door.log_line("left")
+
+    assert (line["status"], line["peer"]) == (499, "")
+
+
 def test_a_gateway_that_cannot_count_ends(stack: Stack) -> None:
     with gateway(**addresses(stack)) as door:
         assert door.process is not None

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import requests
@@ -31,7 +31,12 @@ def checkout(tmp_path: Path) -> Path:
 
 @contextmanager
 def running(
-    checkout: Path, *command: str, products: int, orders: int, **options: Any
+    checkout: Path,
+    *command: str,
+    products: int,
+    orders: int,
+    stdout: IO[bytes] | int = subprocess.PIPE,
+    **options: Any,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command; kill what it leaves behind, and show what it wrote where the test fails."""
     ports = {"PRODUCTS_PORT": str(products), "ORDERS_PORT": str(orders), "TERM": "xterm", "SHELL": "/bin/sh"}
@@ -39,7 +44,7 @@ def running(
         command,
         cwd=checkout,
         env=clean_environment(ports),
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.STDOUT,
         **options,
     )
@@ -50,7 +55,7 @@ def running(
         for pid in processes_in(checkout):
             os.kill(pid, signal.SIGKILL)
         output, _errors = process.communicate()
-        sys.stdout.write(output.decode())
+        sys.stdout.write((output or b"").decode())  # None of a test that has it in a file
 
 
 def on_a_terminal(checkout: Path, products: int, orders: int) -> AbstractContextManager[subprocess.Popen[bytes]]:

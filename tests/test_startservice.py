@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests.checkout import copy_checkout, link_environment
-from tests.processes import ROOT, clean_environment, free_port
+from tests.made_service import run, serving
+from tests.processes import ROOT, free_port
 from tests.test_development_page import page_with
-from tests.test_make_run import READY, read_until, running
 
 # A keyword, apps (of a package, Django and ops), a package, a folder, a path.
 TAKEN = ("class", "axes", "staticfiles", "ops", "events", "tests", "metrics")
@@ -28,20 +28,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(checkout, "scripts/startservice", "shipments", "--port", "3003")
     assert "Made shipments_project." in done.stdout
     return checkout
-
-
-def run(checkout: Path, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=checkout,
-        env=clean_environment({}),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 def test_its_own_tests_and_those_of_the_repository_pass(checkout: Path) -> None:
@@ -73,9 +59,7 @@ def test_an_order_arrives_there(checkout: Path, monkeypatch: pytest.MonkeyPatch)
     port, orders = free_port(), free_port()
     url = f"http://localhost:{port}"
     (checkout / ".env").write_text(f"EVENTS_URL={url}/events\nEVENTS_RECEIVER=shipments-service\n")
-    command = ("env", f"SHIPMENTS_PORT={port}", "make", "run")
-    with running(checkout, *command, products=free_port(), orders=orders) as process:
-        read_until(process, READY)
+    with serving(checkout, f"SHIPMENTS_PORT={port}", products=free_port(), orders=orders):
         order = requests.post(
             f"http://localhost:{orders}/orders", json={"productId": 2, "quantity": 3}, timeout=30
         ).json()

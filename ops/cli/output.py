@@ -112,8 +112,8 @@ def open_output(path: str) -> Iterator[Output]:
         yield Output("standard output", sys.stdout.fileno(), is_file=False)
         return
     try:
-        target = Path(path).resolve()  # the target of a symbolic link
-        is_special = target.exists() and not target.is_file()  # a pipe or device cannot be replaced
+        target = Path(os.path.realpath(path))  # the target of a symbolic link; a loop stays one, and has no status
+        is_special = os.path.lexists(target) and not stat.S_ISREG(target.stat().st_mode)  # it cannot be replaced
         partial = target.with_name(f"{target.name}.partial")
         descriptor = os.open(target, os.O_WRONLY) if is_special else _open_alone(partial)
     except OSError as error:

@@ -81,6 +81,17 @@ def test_a_file_that_is_not_a_key_set_stays_as_it_is(tmp_path: Path, text: str) 
     assert not (tmp_path / "key").exists()
 
 
+@pytest.mark.parametrize(("to", "add_to"), [("loop", "keys"), ("key", "loop")])
+def test_a_loop_of_symbolic_links_is_named(tmp_path: Path, to: str, add_to: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    code, _, said = made("--to", tmp_path / to, "--add-to", tmp_path / add_to)
+
+    assert code == 2
+    assert said.startswith(f"{tmp_path / 'loop'} cannot be written: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+
+
 @pytest.mark.parametrize("option", ["--to", "--add-to"])
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, option: str) -> None:
     file = tmp_path / "missing" / "file"

@@ -137,10 +137,16 @@ def test_a_device_is_written_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("", "Is a directory"), ("missing/rows.csv", "No such file or directory"), ("file/rows.csv", "Not a directory")],
+    [
+        ("", "Is a directory"),
+        ("missing/rows.csv", "No such file or directory"),
+        ("file/rows.csv", "Not a directory"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
 )
 def test_what_cannot_be_opened_is_wrong_usage(path: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
 
     with pytest.raises(CommandError) as refused, open_output(str(tmp_path / path)):
         pass

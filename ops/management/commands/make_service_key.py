@@ -37,7 +37,7 @@ class Command(OpsCommand):
         service = settings.CONFIG.service
         key = ECKey.generate_key(CURVE, {"use": "sig"}, auto_kid=True)
         public, private = (key.as_dict(private=half) | {"service": service} for half in (False, True))
-        if to and add_to and to.resolve() == add_to.resolve():
+        if to and add_to and os.path.realpath(to) == os.path.realpath(add_to):
             raise CommandError(f"--to and --add-to name the same file: {to}.", returncode=USAGE)
         with open_output(str(add_to)) if add_to else nullcontext() as file:  # written only if the private key is, too
             if file and add_to:
