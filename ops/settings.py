@@ -107,7 +107,7 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
     from ops.database.connection import connection_class  # noqa: PLC0415 - likewise
 
     database["ENGINE"] = "ops.database.postgresql"
-    database["CONN_MAX_AGE"] = 0  # as the pool demands; a command's connection ends with it
+    database["CONN_MAX_AGE"] = 0  # the pool keeps the connections; a command's connection ends with it
     options = LOST_PEER | database.get("OPTIONS", {})
     options |= {"connect_timeout": config.database_connect_timeout, "application_name": config.service}
     database["OPTIONS"] = options
@@ -116,13 +116,13 @@ def databases(config: ServiceConfig, process: Role | None = None) -> dict[str, d
         return {"default": database}
     options["pool"] = {
         "min_size": 1,
-        "max_size": config.web_threads + 4,  # one for each thread of ops.server.worker, and for the readiness probe
+        "max_size": config.web_threads + 2,  # one for the readiness probe and a spare one
         "timeout": config.database_connect_timeout,
         "reconnect_timeout": RECONNECT_TIMEOUT,
         "connection_class": connection_class(config.database_statement_timeout),
     }
     if config.database_direct_url is None:
-        options["prepare_threshold"] = 0  # for prepared_cursor; other cursors prepare nothing
+        options["prepare_threshold"] = 5  # psycopg's default; for prepared_cursor, as other cursors prepare nothing
         options["options"] = session.startup_options(session.request_settings(config.database_statement_timeout))
     else:  # a pooler: the role has the settings, see `manage.py migrate`, and a cursor is not the session's
         database["DISABLE_SERVER_SIDE_CURSORS"] = True

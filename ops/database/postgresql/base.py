@@ -39,12 +39,6 @@ class DatabaseWrapper(DatabaseWrapperMixin, base.DatabaseWrapper):  # type: igno
             self.close()
         super().ensure_connection()
 
-    def connect(self) -> None:
-        """Connect; a worker's thread keeps its connection, as fetching one from the pool is 8 % of a read."""
-        super().connect()
-        if self.pool is not None:
-            self.close_at = None  # Django allows no CONN_MAX_AGE with a pool
-
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
         if (pool := self.pool) is not None:

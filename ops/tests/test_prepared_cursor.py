@@ -1,4 +1,4 @@
-"""A thread of a worker keeps its session of PostgreSQL, in which its most frequent statements are prepared."""
+"""The most frequent statements are prepared in the sessions of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def test_a_frequent_statement_runs_on_either_database(database: Any) -> None:
         assert rows(cursor, "SELECT 1 + %s", 1) == rows(cursor, "SELECT 1 + %s", 1) == [(2,)]
 
 
-def test_the_session_parses_a_frequent_statement_once_and_others_each_time(database: Any) -> None:
+def test_a_session_prepares_a_frequent_statement_and_no_other_one(database: Any) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite's driver keeps statements by itself")
     with prepared_cursor(database) as cursor:
-        for number in range(3):
+        for number in range(7):
             rows(cursor, "SELECT 1 + %s", number)
     with database.cursor() as cursor:
         rows(cursor, "SELECT 2 + %s", 1)
@@ -59,12 +59,3 @@ def test_nothing_is_prepared_behind_a_pooler() -> None:
     config = PlainConfig.read(POOLED).config
     assert config is not None
     assert "prepare_threshold" not in shared.databases(config, Role.WEB)["default"]["OPTIONS"]
-
-
-def test_a_thread_keeps_its_session_from_one_request_to_the_next(database: Any) -> None:
-    database.ensure_connection()
-    session = database.connection
-
-    database.close_if_unusable_or_obsolete()  # as Django does at the end of a request
-
-    assert database.connection is session
