@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import select
 import signal
 import sys
@@ -274,7 +275,8 @@ def _is_plain(error: Exception) -> bool:
 
 
 def _lacks_table(error: Exception) -> bool:
-    return "no such table" in str(error) or "does not exist" in str(error)
+    """Tell whether a table or a column is missing; a database, a role or a collation comes from no migration."""
+    return bool(re.search(r"no such (table|column)|(relation|column) .+ does not exist", str(error)))
 
 
 def _failure(error: Exception) -> Result:

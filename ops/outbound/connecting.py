@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import socket
 import ssl
+import time
+from concurrent.futures import Future
 from typing import Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -17,10 +19,34 @@ from ops.outbound.limits import Limits
 from ops.turns import waiting
 
 
-def connect(host: str, port: int, limits: Limits) -> socket.socket:
-    """Return a connected socket; try each address of the host in turn; raise OSError."""
+class Resolver:
+    """Look up the addresses of one name. One thread uses it at a time."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        self._look_up: Future[list[tuple[Any, ...]]] = Future()
+        self._useful_until = 0.0
+
+    def addresses(self, limits: Limits) -> list[tuple[Any, ...]]:
+        """Return them; raise OSError.
+
+        A thread asks, and is left behind when late, as getaddrinfo has no timeout. The next call takes its answer: with
+        a dead name server, each look-up may take as long as a try.
+        """
+        if time.monotonic() > self._useful_until or (self._look_up.done() and self._look_up.exception()):
+            self._look_up = in_background(f"resolve-{self._ask.args[0]}", self._ask)
+        try:
+            with waiting:
+                return self._look_up.result(limits.seconds_left())
+        except TimeoutError:
+            self._useful_until = time.monotonic() + 5  # seconds
+            raise
+
+
+def connect(resolver: Resolver, limits: Limits) -> socket.socket:
+    """Return a connected socket; try each address of the name in turn; raise OSError."""
     failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in _resolve(host, port, limits):
+    for family, kind, protocol, _, address in resolver.addresses(limits):
         try:
             sock = socket.socket(family, kind, protocol)
         except OSError as error:  # no IPv6 on this machine
@@ -57,10 +83,3 @@ def tls_context(authorities: str | None, certificate: str | None) -> ssl.SSLCont
     if certificate:
         context.load_cert_chain(certificate)
     return context
-
-
-def _resolve(host: str, port: int, limits: Limits) -> list[tuple[Any, ...]]:
-    """Return the addresses of the name. A thread asks, and is left behind when late: getaddrinfo has no timeout."""
-    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    with waiting:
-        return in_background(f"resolve-{host}", look_up).result(limits.seconds_left())

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from ops.outbound.answer_reader import AnswerReader, ReceivedAnswer
-from ops.outbound.connecting import connect, encrypt
+from ops.outbound.connecting import Resolver, connect, encrypt
 from ops.outbound.limits import Limits
 from ops.turns import wait_until_ready
 
@@ -23,7 +23,7 @@ class KeepaliveConnection:
     """Talk to one origin, over TLS where there is a context. One thread uses it at a time."""
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
-        self._host, self._port, self._context = host, port, context
+        self._resolver, self._host, self._context = Resolver(host, port), host, context
         self._sock: socket.socket | None = None
         self._poll = select.poll()
         self.peer: tuple[str, int] | None = None  # the address and port of the peer
@@ -33,7 +33,7 @@ class KeepaliveConnection:
         if self._sock is not None and not self._poll.poll(0):
             return
         self.close()  # a kept connection is readable when the peer has closed it
-        sock = connect(self._host, self._port, limits)
+        sock = connect(self._resolver, limits)
         if self._context is not None:
             sock = encrypt(sock, self._context, self._host, limits)
         sock.setblocking(False)

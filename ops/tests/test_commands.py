@@ -88,6 +88,21 @@ def test_a_failing_database_is_one_sentence_and_no_traceback() -> None:
     assert errors == "The database refused: no such table: products_product (Has `manage.py migrate` run?)\n"
 
 
+@pytest.mark.parametrize(
+    ("reason", "hints"),
+    [
+        ('relation "products_product" does not exist\nLINE 1', True),
+        ("column products_product.stock does not exist\nLINE 1", True),
+        ('connection failed: FATAL:  database "products" does not exist', False),
+        ('collation "und-x-icu" for encoding "SQL_ASCII" does not exist\nLINE 1', False),
+    ],
+)
+def test_only_a_missing_table_or_column_hints_at_the_migrations(reason: str, hints: bool) -> None:
+    _, _, errors = run(Count(error=OperationalError(reason)))
+
+    assert ("Has `manage.py migrate` run?" in errors) == hints
+
+
 def test_an_error_that_is_not_foreseen_is_one_sentence_and_a_traceback_in_the_log() -> None:
     with capture_logs() as logs:
         code, _, errors = run(Count(error=ZeroDivisionError("too\nsmall")))

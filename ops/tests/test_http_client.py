@@ -141,6 +141,45 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
     assert took < UNBOUNDED
 
 
+def slow_resolver(monkeypatch: pytest.MonkeyPatch, seconds: float, *answers: Any) -> list[float]:
+    """Have each look-up take so long and end with the next of the answers; return the list of the look-ups' starts."""
+    started: list[float] = []
+
+    def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
+        started.append(time.monotonic())
+        answer = answers[min(len(started), len(answers)) - 1]
+        time.sleep(seconds)
+        if isinstance(answer, Exception):
+            raise answer
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", answer)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return started
+
+
+def test_the_second_try_takes_the_look_up_that_was_late_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where the first of two name servers is dead: each look-up takes the resolver's second, which is a whole try.
+    with raw_peer(RawPeer.answer_forever) as peer:
+        started = slow_resolver(monkeypatch, 0.4, peer.address)
+
+        assert get(make_client(try_timeout=0.3), peer.url(host="localhost"), read) == (200, b"OK")
+        assert len(started) == 1
+
+
+def test_a_look_up_that_failed_late_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_peer(RawPeer.answer_forever) as peer:
+        failure = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        started = slow_resolver(monkeypatch, 0.3, failure, peer.address)
+        client = make_client(try_timeout=0.2, deadline=0.2)
+        seconds_to_fail(client, peer.url(host="localhost"), "timeout")
+        time.sleep(0.3)  # the first look-up has failed
+        seconds_to_fail(client, peer.url(host="localhost"), "timeout")
+        time.sleep(0.3)  # the second has an answer
+
+        assert get(client, peer.url(host="localhost"), read) == (200, b"OK")
+        assert len(started) == 2
+
+
 def test_a_kept_connection_gets_a_new_deadline_for_each_call() -> None:
     client = make_client(try_timeout=0.5, deadline=0.5)
     with raw_peer(RawPeer.answer_forever) as peer:
