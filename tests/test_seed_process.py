@@ -14,7 +14,7 @@ from tests.peak_memory import run_and_measure
 from tests.processes import ROOT, clean_environment, database, manage
 
 ROWS = 60_000
-MAX_MEMORY_KB = 110_000
+MAX_MEMORY_KB = 120_000  # on Python 3.14 any process takes 8 MB more than on 3.13; the rows of the file would add 20 MB
 
 
 @pytest.fixture(scope="module")

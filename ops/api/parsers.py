@@ -13,6 +13,8 @@ from rest_framework.exceptions import ParseError
 
 from ops.api.problems import RequestTooLarge
 
+MOST_LEVELS = 100  # of arrays and objects; Python's own limit differs by version, and 3.14 takes tens of thousands
+
 _CHARSET = re.compile(r'charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 
 
@@ -36,8 +38,9 @@ class JSONParser(parsers.JSONParser):
         if len(body) < announced:  # even if the received part is valid JSON (RFC 9112, section 8)
             raise ParseError("The body is shorter than its Content-Length.")
         try:
-            return json.loads(
-                body.decode("utf-8"),
+            text = body.decode("utf-8")
+            value = json.loads(
+                text,
                 object_pairs_hook=_refuse_duplicates,
                 parse_constant=_refuse_constant,
                 parse_int=_parse_int,
@@ -50,6 +53,20 @@ class JSONParser(parsers.JSONParser):
             raise ParseError(
                 f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
             ) from None
+        if text.count("[") + text.count("{") > MOST_LEVELS and _is_deeper(value, MOST_LEVELS):
+            raise ParseError("The JSON is nested too deeply.")
+        return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Return whether arrays and objects are nested in more levels, without recursion."""
+    level = [value]
+    for _ in range(levels + 1):
+        containers = [item for item in level if isinstance(item, list | dict)]
+        if not containers:
+            return False
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    return True
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

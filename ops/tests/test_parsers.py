@@ -38,12 +38,22 @@ def test_json_is_read(client: APIClient, body: bytes) -> None:
         (b'"\xed\xa0\x80"', "The body is not UTF-8."),
         (b"[" * 100_000, "The JSON is nested too deeply."),
         (b'{"a":' * 100_000, "The JSON is nested too deeply."),
+        (b"[" * 101 + b"]" * 101, "The JSON is nested too deeply."),
+        (b'{"a":' * 101 + b"1" + b"}" * 101, "The JSON is nested too deeply."),
+        (b"[[]," * 20_000 + b"1" + b"]" * 20_000, "The JSON is nested too deeply."),
     ],
 )
 def test_anything_else_is_refused_with_its_reason(client: APIClient, body: bytes, detail: str) -> None:
     answer = post(client, body)
 
     assert assert_problem(answer, 400, "parse_error")["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100 + b"]" * 100, b'{"a":' * 100 + b"1" + b"}" * 100, b"[" + b"{}," * 500 + b"[]]"]
+)
+def test_a_hundred_levels_and_any_number_side_by_side_are_taken(client: APIClient, body: bytes) -> None:
+    assert post(client, body).status_code == 200
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf8", '"utf-8"'])
