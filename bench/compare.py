@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.run import ROOT, TICKS, Server, load, prepared_databases, sink, subject
+from bench.run import ROOT, TICKS, Server, load, prepared_databases, require_wrk, sink, subject
 
 CASES = {"GET": ("products", "/products/1"), "POST": ("orders", "/orders")}
+Samples = dict[tuple[str, int], dict[str, list[dict[str, float]]]]
 FIGURES = ("cpu_us", "database_us", "p99_ms", "rps", "errors", "memory_mb", "cold_start_s")
 
 
@@ -54,6 +55,38 @@ def measure(
     return found
 
 
+def samples(options: argparse.Namespace) -> Samples:
+    """Return the figures of every round, by case, connections and checkout."""
+    found: Samples = {}
+    roots = {"other": options.other.resolve(), "this": ROOT}
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(sink())
+        databases = {name: stack.enter_context(prepared_databases(root)) for name, root in roots.items()}
+        for number in range(options.rounds):
+            for name in sorted(roots, reverse=number % 2 == 0):
+                with subject("argos", databases[name], endpoint, root=roots[name]) as servers:
+                    for method in options.cases:
+                        measure(servers, databases[name], method, 4, min(options.seconds, 2))  # warm
+                        for connections in options.connections:
+                            one = measure(servers, databases[name], method, connections, options.seconds)
+                            found.setdefault((method, connections), {}).setdefault(name, []).append(one)
+                            figures = "  ".join(f"{key} {one[key]:.6g}" for key in FIGURES)
+                            print(f"{number + 1} {name:5} {method:4} {connections:3}  {figures}", flush=True)
+    return found
+
+
+def table(found: Samples) -> str:
+    """Return the medians and their ratios as Markdown."""
+    lines = [f"| case | {' | '.join(FIGURES)} |", "|---" * (len(FIGURES) + 1) + "|"]
+    for (method, connections), rounds in found.items():
+        cells = []
+        for key in FIGURES:
+            other, this = (statistics.median(one[key] for one in rounds[name]) for name in ("other", "this"))
+            cells.append(f"{other:.5g} → {this:.5g}" + (f", {this / other:.2f}" if other else ""))
+        lines.append(f"| {method} x {connections} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, metavar="FOLDER", help="the other checkout, which this Python also runs")
@@ -62,33 +95,10 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[32])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
-    samples: dict[tuple[str, int, str], list[dict[str, float]]] = {}
-    with ExitStack() as stack:
-        endpoint = stack.enter_context(sink())
-        roots = {"other": options.other.resolve(), "this": ROOT}
-        databases = {name: stack.enter_context(prepared_databases(root)) for name, root in roots.items()}
-        for number in range(options.rounds):
-            for name in sorted(roots, reverse=number % 2 == 0):
-                with subject("argos", databases[name], endpoint, root=roots[name]) as servers:
-                    for method in options.cases:
-                        measure(servers, databases[name], method, 4, min(options.seconds, 2))  # warm
-                        for connections in options.connections:
-                            found = measure(servers, databases[name], method, connections, options.seconds)
-                            samples.setdefault((method, connections, name), []).append(found)
-                            figures = "  ".join(f"{key} {found[key]:.6g}" for key in FIGURES)
-                            print(f"{number + 1} {name:5} {method:4} {connections:3}  {figures}", flush=True)
-    print(f"| case | {' | '.join(FIGURES)} |\n|---|{'---|' * len(FIGURES)}")
-    for method in options.cases:
-        for connections in options.connections:
-            rows = {name: samples[method, connections, name] for name in roots}
-            medians = {
-                name: {key: statistics.median(one[key] for one in row) for key in FIGURES} for name, row in rows.items()
-            }
-            cells = []
-            for key in FIGURES:
-                other, this = medians["other"][key], medians["this"][key]
-                cells.append(f"{other:.5g} → {this:.5g}" + (f", {this / other:.2f}" if other else ""))
-            print(f"| {method} x {connections} | {' | '.join(cells)} |")
+    if not (options.other / "orders_project" / "manage.py").is_file():
+        parser.error(f"{options.other} is no checkout of Argos")
+    require_wrk()
+    print(table(samples(options)))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ VARIANTS = ("full", "no_log", "no_metrics", "no_database_metrics", "no_database_
 LABELS = {
     "no_log": "the log line",
     "no_metrics": "counter and histogram of the request, with exemplar",
-    "no_database_metrics": "django-prometheus' metrics of the query",
-    "no_database_span": "the database span",
+    "no_database_metrics": "the statement's metrics and its span: Django's engine in place of ours",
+    "no_database_span": "the span alone",
     "no_tracing": "all tracing (server span and database span, encoding and sending included)",
     "nothing": "all telemetry",
 }

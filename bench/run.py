@@ -161,6 +161,12 @@ def subject(
         yield servers
 
 
+def require_wrk() -> None:
+    """Exit if wrk is missing."""
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing; on Debian: apt-get install wrk")
+
+
 def load(
     server: Server, method: str, path: str, connections: int, seconds: float, *, cookie: str = ""
 ) -> dict[str, float]:
@@ -235,8 +241,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32, 256])
     parser.add_argument("--no-write", action="store_true", help="print only")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is missing; on Debian: apt-get install wrk")
+    require_wrk()
     medians = measure(options)
     print(table(medians))
     if not options.no_write:

@@ -1,4 +1,4 @@
-"""A query of the ORM that is built once and run often."""
+"""For the statements of almost every request: a query of the ORM that is built once, and a cursor that prepares it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
-
-from ops.database.prepared_cursor import prepared_cursor
 
 
 class CompiledQuery:
@@ -36,3 +35,17 @@ class CompiledQuery:
         if row and converters:
             row = next(compiler.apply_converters([row], converters))
         return row
+
+
+def prepared_cursor(database: Any) -> CursorWrapper:
+    """Return a cursor whose statement each session of PostgreSQL parses and plans once, unless it is a pooler's.
+
+    Django's own cursors write the parameters into the statement, so PostgreSQL meets a new one each time. SQLite's
+    driver keeps the statements of each connection by itself.
+    """
+    if database.vendor != "postgresql":
+        return database.cursor()  # type: ignore[no-any-return]
+    import psycopg  # noqa: PLC0415 - SQLite does without it
+
+    database.ensure_connection()
+    return database.make_cursor(psycopg.Cursor(database.connection))  # type: ignore[no-any-return]

@@ -23,8 +23,8 @@ from django.utils import timezone
 
 from events.outbox.publish import event_values, insert_and_publish, recorded_subject
 from events.payloads import OrderConfirmed
+from ops.database.compiled_query import prepared_cursor
 from ops.database.lost_session import is_gone, is_lost
-from ops.database.prepared_cursor import prepared_cursor
 from ops.testing.fault_points import fault_point
 from orders_project.orders import errors, metrics
 from orders_project.orders.events import CONFIRMED_SQL, publish_confirmed

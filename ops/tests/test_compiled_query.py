@@ -11,7 +11,7 @@ from django.db import connection
 
 from ops import settings as shared
 from ops.config.role import Role
-from ops.database.prepared_cursor import prepared_cursor
+from ops.database.compiled_query import prepared_cursor
 from ops.tests.settings import PlainConfig
 
 POOLED = {"DATABASE_URL": "postgres://me@pooler.internal/x", "DATABASE_DIRECT_URL": "postgres://me@db.internal/x"}
