@@ -48,4 +48,5 @@ def prepared_cursor(database: Any) -> CursorWrapper:
     import psycopg  # noqa: PLC0415 - SQLite does without it
 
     database.ensure_connection()
-    return database.make_cursor(psycopg.Cursor(database.connection))  # type: ignore[no-any-return]
+    wrap = database.make_debug_cursor if database.queries_logged else database.make_cursor
+    return wrap(psycopg.Cursor(database.connection))  # type: ignore[no-any-return]
