@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
+from ops.telemetry import tracing
+
 
 class CompiledQuery:
     """A `values_list` whose parameters come with each run: to build it takes longer than the database needs.
@@ -43,7 +45,7 @@ def prepared_cursor(database: Any) -> CursorWrapper:
     Django's own cursors write the parameters into the statement, so PostgreSQL meets a new one each time. SQLite's
     driver keeps the statements of each connection by itself.
     """
-    if database.vendor != "postgresql":
+    if database.vendor != "postgresql" or tracing.is_stock:  # the library traces the connection's own cursors alone
         return database.cursor()  # type: ignore[no-any-return]
     import psycopg  # noqa: PLC0415 - SQLite does without it
 
