@@ -126,7 +126,7 @@ def test_a_new_password_holds_after_a_restart_which_loses_no_event(rabbitmq: Nod
     PASSWORDS["products"] = "a third one"
     rabbitmq.env["PRODUCTS_EVENTS_PASSWORD"] = PASSWORDS["products"]
 
-    rabbitmq.kill()
+    rabbitmq.stop()
     rabbitmq.start()
 
     with pytest.raises(amqp.AccessRefused), Connection(before) as connection:
