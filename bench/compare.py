@@ -12,31 +12,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.run import ROOT, TICKS, Server, load, prepared_databases, require_wrk, sink, subject
+from bench.run import ROOT, Server, cpu_seconds, load, prepared_databases, require_wrk, sink, subject
 
 CASES = {"GET": ("products", "/products/1"), "POST": ("orders", "/orders")}
 Samples = dict[tuple[str, int], dict[str, list[dict[str, float]]]]
 FIGURES = ("cpu_us", "database_us", "p99_ms", "rps", "errors", "memory_mb", "cold_start_s")
 
 
-def ticks_of(process: Path) -> int:
-    """Return the clock ticks of CPU time that a process in /proc has used."""
-    fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
 def database_seconds(urls: dict[str, str]) -> float:
     """Return the CPU time of PostgreSQL's sessions in these databases."""
     names = [urlsplit(url).path.strip("/") for url in urls.values() if not url.startswith("sqlite")]
-    found = 0
+    found = 0.0
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            title = (process / "cmdline").read_text()
+            title = (process / "cmdline").read_text(errors="replace")
             if title.startswith("postgres:") and any(f" {name} " in title for name in names):
-                found += ticks_of(process)
+                found += cpu_seconds(process.name)
         except OSError:  # it has ended
             continue
-    return found / TICKS
+    return found
 
 
 def measure(
@@ -96,7 +90,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     if not (options.other / "orders_project" / "manage.py").is_file():
-        parser.error(f"{options.other} is no checkout of Argos")
+        parser.error(f"{options.other} is not a checkout of Argos")
     require_wrk()
     print(table(samples(options)))
 

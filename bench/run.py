@@ -54,6 +54,12 @@ class Sink(BaseHTTPRequestHandler):
         pass
 
 
+def cpu_seconds(process: int | str) -> float:
+    """Return the user and system time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 @dataclass
 class Server:
     """One running gunicorn with one worker."""
@@ -67,8 +73,7 @@ class Server:
         return int(children[0])
 
     def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.worker()}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds(self.worker())
 
     def peak_memory_mb(self) -> float:
         status = Path(f"/proc/{self.worker()}/status").read_text()
